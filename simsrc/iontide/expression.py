@@ -1,0 +1,332 @@
+"""Expression graph: formulas as hash-consed nodes, with exact derivatives.
+
+A rate law is written once, as a plain Python function with operators and the functions of this module; called with
+expressions it draws the graph, called with floats or arrays it computes (that is how the diagnostics recompute
+fluxes without the tape). Equal subexpressions are one node, so nothing is computed twice, and what depends on
+parameters alone is gathered to the left of products so that it can be hoisted out of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Graph:
+    """Owner of all nodes of one system of equations; nodes are numbered so that arguments come first."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Expression] = []
+        self._index: dict[tuple, Expression] = {}
+
+    def node(
+        self, op: str, args: tuple[Expression, ...] = (), value: Any = None, varies: int = 0
+    ) -> Expression:
+        key = (op, tuple(a.index for a in args), value)
+        found = self._index.get(key)
+        if found is None:
+            for a in args:
+                varies |= a.varies
+            found = Expression(self, op, args, value, len(self.nodes), varies)
+            self.nodes.append(found)
+            self._index[key] = found
+        return found
+
+    def constant(self, value: float) -> Expression:
+        value = float(value)
+        # 0.0 and -0.0 are equal as keys but not as numbers; the graph needs only one zero.
+        return self.node("const", value=0.0 if value == 0.0 else value)
+
+    def input(self, path: str) -> Expression:
+        """A quantity that does not change between two protocol steps, by its path in the model."""
+        return self.node("input", value=path)
+
+    def state(self, i: int) -> Expression:
+        """State variable ``i``. Bit ``i`` of ``Expression.varies`` says that a node depends on it."""
+        return self.node("state", value=i, varies=1 << (i + 1))
+
+    def time(self) -> Expression:
+        """Time, s; bit 0 of ``varies``."""
+        return self.node("time", varies=1)
+
+
+class Expression:
+    """A node: ``op`` applied to ``args``. ``varies`` is the bit set of states (and time) it depends on."""
+
+    __slots__ = ("args", "graph", "index", "op", "value", "varies")
+
+    def __init__(
+        self, graph: Graph, op: str, args: tuple[Expression, ...], value: Any, index: int, varies: int
+    ) -> None:
+        self.graph, self.op, self.args, self.value = graph, op, args, value
+        self.index, self.varies = index, varies
+
+    def __repr__(self) -> str:
+        if self.op in ("const", "input", "state", "time"):
+            return f"{self.op}({self.value})" if self.op != "const" else repr(self.value)
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+    def _lift(self, other: Any) -> Expression:
+        return other if isinstance(other, Expression) else self.graph.constant(other)
+
+    def __add__(self, other: Any) -> Expression:
+        return _add(self, self._lift(other))
+
+    def __radd__(self, other: Any) -> Expression:
+        return _add(self._lift(other), self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _add(self, _negate(self._lift(other)))
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _add(self._lift(other), _negate(self))
+
+    def __mul__(self, other: Any) -> Expression:
+        return _multiply(self, self._lift(other))
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _multiply(self._lift(other), self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _divide(self, self._lift(other))
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _divide(self._lift(other), self)
+
+    def __neg__(self) -> Expression:
+        return _negate(self)
+
+    def __pow__(self, exponent: Any) -> Expression:
+        return _power(self, exponent)
+
+
+def is_constant(x: Expression, value: float | None = None) -> bool:
+    """Whether the node is a number (that number, if one is given)."""
+    return x.op == "const" and (value is None or x.value == value)
+
+
+def _add(a: Expression, b: Expression) -> Expression:
+    if is_constant(a) and is_constant(b):
+        return a.graph.constant(a.value + b.value)
+    if is_constant(a, 0.0):
+        return b
+    if is_constant(b, 0.0):
+        return a
+    if a.op == "neg" and b.op != "neg":
+        a, b = b, a
+    if b.op == "neg":
+        if a is b.args[0]:
+            return a.graph.constant(0.0)
+        if a.op == "neg":
+            return _negate(_add(a.args[0], b.args[0]))
+        return a.graph.node("sub", (a, b.args[0]))
+    return a.graph.node("add", (a, b) if a.index <= b.index else (b, a))
+
+
+def _negate(a: Expression) -> Expression:
+    if is_constant(a):
+        return a.graph.constant(-a.value)
+    if a.op == "neg":
+        return a.args[0]
+    if a.op == "sub":
+        return a.graph.node("sub", (a.args[1], a.args[0]))
+    if a.op == "mul" and is_constant(a.args[0]):
+        return _multiply(a.graph.constant(-a.args[0].value), a.args[1])
+    return a.graph.node("neg", (a,))
+
+
+def _multiply(a: Expression, b: Expression) -> Expression:
+    if is_constant(a) and is_constant(b):
+        return a.graph.constant(a.value * b.value)
+    # The factor that varies less goes left: numbers, then what depends on inputs alone, then the rest.
+    if (is_constant(b), not b.varies, -b.index) > (is_constant(a), not a.varies, -a.index):
+        a, b = b, a
+    if is_constant(a, 0.0):
+        return a
+    if is_constant(a, 1.0):
+        return b
+    if is_constant(a, -1.0):
+        return _negate(b)
+    if a.op == "neg":
+        return _negate(_multiply(a.args[0], b))
+    if b.op == "neg":
+        return _negate(_multiply(a, b.args[0]))
+    # (c · x) · y = c · (x · y): what is fixed between protocol steps collects on the left, to be hoisted whole.
+    if not a.varies and b.varies and b.op == "mul" and not b.args[0].varies:
+        return _multiply(_multiply(a, b.args[0]), b.args[1])
+    if a.varies and a.op == "mul" and not a.args[0].varies:
+        return _multiply(a.args[0], _multiply(a.args[1], b))
+    if b.varies and a.varies and b.op == "mul" and not b.args[0].varies:
+        return _multiply(b.args[0], _multiply(a, b.args[1]))
+    return a.graph.node("mul", (a, b))
+
+
+def _divide(a: Expression, b: Expression) -> Expression:
+    if is_constant(b):
+        return _multiply(a.graph.constant(1.0 / b.value), a) if b.value else a.graph.node("div", (a, b))
+    if is_constant(a, 0.0) or is_constant(b, 1.0):
+        return a
+    if a.op == "neg":
+        return _negate(_divide(a.args[0], b))
+    if b.op == "neg":
+        return _negate(_divide(a, b.args[0]))
+    if not b.varies:  # one reciprocal, hoisted, in place of a division at every call
+        return _multiply(a.graph.node("div", (a.graph.constant(1.0), b)), a)
+    return a.graph.node("div", (a, b))
+
+
+def _power(a: Expression, exponent: Any) -> Expression:
+    if isinstance(exponent, Expression):
+        if not is_constant(exponent):
+            return exp(exponent * log(a))
+        exponent = exponent.value
+    exponent = float(exponent)
+    if is_constant(a):
+        return a.graph.constant(a.value**exponent)
+    if exponent.is_integer() and abs(exponent) <= 16:
+        count, result, square = int(abs(exponent)), a.graph.constant(1.0), a
+        while count:
+            if count & 1:
+                result = _multiply(result, square)
+            count >>= 1
+            if count:
+                square = _multiply(square, square)
+        return result if exponent >= 0 else _divide(a.graph.constant(1.0), result)
+    return a.graph.node("pow", (a,), value=exponent)
+
+
+def _function(op: str, x: Any, numeric: Any) -> Any:
+    if not isinstance(x, Expression):
+        return numeric(x)
+    if is_constant(x):
+        return x.graph.constant(float(numeric(x.value)))
+    return x.graph.node(op, (x,))
+
+
+def exp(x: Any) -> Any:
+    """e to the x."""
+    return _function("exp", x, np.exp)
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return _function("log", x, np.log)
+
+
+def sqrt(x: Any) -> Any:
+    """Square root."""
+    return _function("sqrt", x, np.sqrt)
+
+
+def bernoulli(x: Any) -> Any:
+    """Bernoulli function B(x) = x / (exp(x) − 1), with B(0) = 1; never 0/0, never overflowing."""
+    return _function("bernoulli", x, bernoulli_value)
+
+
+def bernoulli_value(x: Any) -> Any:
+    """B(x) in NumPy, relative error of a few ulp for every finite x (overflows of expm1 end in B = 0)."""
+    x = np.asarray(x, dtype=float)
+    small = np.abs(x) < 1e-4
+    safe = np.where(small, 1.0, x)
+    with np.errstate(over="ignore"):
+        far = safe / np.expm1(safe)
+    return np.where(small, 1.0 - x / 2 + x * x / 12, far)[()]
+
+
+def bernoulli_slope_value(x: Any) -> Any:
+    """dB/dx in NumPy: B (1 − x − B) / x away from 0, its power series near it."""
+    x = np.asarray(x, dtype=float)
+    near = np.abs(x) < 0.25
+    s = np.where(near, x, 0.0)
+    squared = s * s
+    # From the Bernoulli numbers: B(x) = 1 − x/2 + x²/12 − x⁴/720 + x⁶/30240 − x⁸/1209600 + …
+    series = -0.5 + s * (
+        1 / 6
+        + squared
+        * (
+            -1 / 180
+            + squared
+            * (1 / 5040 + squared * (-1 / 151200 + squared * (1 / 4790016 - squared / 157703131.75)))
+        )
+    )
+    safe = np.where(near, 1.0, np.maximum(x, -745.0))
+    value = bernoulli_value(np.abs(safe))
+    right = value * (1.0 - np.abs(safe) - value) / np.abs(safe)  # at |x|: no cancellation there
+    return np.where(near, series, np.where(safe > 0, right, -1.0 - right))[()]
+
+
+def _local_derivatives(e: Expression) -> Iterable[Any]:
+    """Partial derivative of a node by each of its arguments."""
+    op, args = e.op, e.args
+    if op == "add":
+        return (1.0, 1.0)
+    if op == "sub":
+        return (1.0, -1.0)
+    if op == "neg":
+        return (-1.0,)
+    if op == "mul":
+        return (args[1], args[0])
+    if op == "div":
+        reciprocal = 1.0 / args[1]
+        return (reciprocal, -e * reciprocal)
+    if op == "exp":
+        return (e,)
+    if op == "log":
+        return (1.0 / args[0],)
+    if op == "sqrt":
+        return (0.5 / e,)
+    if op == "pow":
+        return (e.value * _power(args[0], e.value - 1.0),)
+    if op == "bernoulli":
+        return (e.graph.node("bernoulli_slope", args),)
+    raise NotImplementedError(f"no derivative of {op}")
+
+
+def jacobian(functions: Sequence[Expression], variables: int) -> dict[tuple[int, int], Expression]:
+    """Exact derivatives ∂functions[i]/∂state j, zeros left out.
+
+    Parameters
+    ----------
+    functions : sequence of Expression
+    variables : int
+        Number of states; column ``variables`` of the result is the derivative by time.
+
+    Returns
+    -------
+    dict of (int, int) to Expression
+        By row and column.
+    """
+    result: dict[tuple[int, int], Expression] = {}
+    everything = reachable(functions)
+    for column in range(variables + 1):
+        bit = 1 if column == variables else 1 << (column + 1)
+        slope: dict[int, Expression] = {}
+        for e in everything:
+            if not e.varies & bit:
+                continue
+            if e.op in ("state", "time"):
+                slope[e.index] = e.graph.constant(1.0)
+                continue
+            total = e.graph.constant(0.0)
+            for argument, partial in zip(e.args, _local_derivatives(e), strict=True):
+                if argument.index in slope:
+                    total = total + slope[argument.index] * partial
+            slope[e.index] = total
+        for row, f in enumerate(functions):
+            if f.index in slope and not is_constant(slope[f.index], 0.0):
+                result[row, column] = slope[f.index]
+    return result
+
+
+def reachable(roots: Iterable[Expression]) -> list[Expression]:
+    """All nodes that the roots are made of, arguments before users."""
+    found: dict[int, Expression] = {}
+    stack = list(roots)
+    while stack:
+        e = stack.pop()
+        if e.index not in found:
+            found[e.index] = e
+            stack.extend(e.args)
+    return [found[i] for i in sorted(found)]

@@ -1,0 +1,163 @@
+"""Checks of the membranes: what they part, and what goes through them by which law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..ions import find_ion
+from . import kinds
+from .draft import Draft
+from .faults import did_you_mean, listed
+from .kinds import Kind
+from .laws import LIBRARY, TABLES, Law
+from .lines import KeyPath
+from .schema import MembraneTable, PathwayTable
+from .solutions import holds
+
+
+def read_membranes(draft: Draft) -> None:
+    """Read every quantity of every membrane, and tell what does not go together."""
+    for name, table in draft.document.membranes.items():
+        path = ("membranes", name)
+        if draft.faults.is_faulty(*path):
+            continue
+        _check_sides(draft, name, table)
+        draft.quantities.read((*path, "area"), table.area, kinds.AREA)
+        draft.quantities.read((*path, "capacitance"), table.capacitance, kinds.CAPACITANCE)
+        if table.potential != "ghk":
+            draft.quantities.read((*path, "potential"), table.potential, kinds.POTENTIAL)
+        for law in TABLES.values():
+            for ion, raw in getattr(table, law.table).items():
+                _check_moves(draft, name, (*path, law.table, ion), [ion])
+                draft.quantities.read((*path, law.table, ion), raw, law.kind)
+        for ion in table.conductance:
+            _check_reversal_potential(draft, name, ion)
+        for pathway, given in table.pathways.items():
+            if not draft.faults.is_faulty(*path, "pathways", pathway):
+                _read_pathway(draft, name, pathway, given)
+
+
+def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:
+    path = ("membranes", name)
+    every = draft.document.compartments
+    for side in ("inside", "outside"):
+        compartment = getattr(table, side)
+        place = (*path, side)
+        if compartment in every or draft.faults.is_faulty(*place):
+            continue
+        if draft.faults.is_faulty("compartments", compartment):
+            draft.faults.mark(place)
+        else:
+            hint = did_you_mean(compartment, every)
+            draft.faults.add(place, f"no such compartment as {compartment}{hint} (compartments are {listed(every)})")
+    if name not in draft.membranes():
+        return
+    if table.inside == table.outside:
+        draft.faults.add((*path, "outside"), f"must be another compartment than inside, got {table.outside} for both")
+    elif draft.kind_of(table.inside) == draft.kind_of(table.outside) == "bath":
+        told = f"{table.inside} and {table.outside} are both grounded baths, so its potential could not move"
+        draft.faults.add(path, f'{told}; make one of them bath = "floating"')
+        draft.faults.mark((*path, "potential"))
+
+
+def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -> None:
+    """Both sides of a membrane must say how much there is of each ion that something moves."""
+    sides = _sides(draft, name)
+    if not sides or draft.faults.is_faulty(*place):
+        return
+    for ion in ions:
+        without = [side for side in sides if not holds(draft, side, ion)]
+        if not without or draft.faults.is_faulty_within("species", ion):
+            continue
+        seen = [i for i in draft.document.compartments[sides[0]].concentrations if holds(draft, sides[1], i)]
+        sees = f"(this membrane sees {listed(seen)})"
+        known = ion in draft.document.species or find_ion(ion) is not None
+        if not known:
+            draft.faults.add(place, f"no such ion{did_you_mean(ion, seen)} {sees}")
+        elif len(without) == len(sides):
+            told = f"neither {sides[0]} nor {sides[1]} gives a concentration of {ion}"
+            draft.faults.add(place, f"{told}{did_you_mean(ion, seen)} {sees}")
+        else:
+            draft.faults.mark(place)
+            draft.faults.add(
+                ("compartments", without[0], "concentrations", ion),
+                f'{without[0]} gives no concentration of {ion}, which {name} lets through; '
+                f'write {ion} = "0 mM" if there is none',
+            )
+
+
+def _check_reversal_potential(draft: Draft, name: str, ion: str) -> None:
+    """An ohmic pathway needs E: an ion with a charge, and some of it on both sides."""
+    place = ("membranes", name, "conductance", ion)
+    if draft.faults.is_faulty(*place) or ion not in draft.species:
+        return
+    if draft.species[ion].valence == 0:
+        draft.faults.add(place, f"{ion} has no charge, so a conductance has no meaning; give its permeability")
+        return
+    for side in _sides(draft, name):
+        if draft.value("compartments", side, "concentrations", ion) == 0:
+            told = f"a conductance needs the reversal potential of {ion}, so its concentration in {side} must be"
+            draft.faults.add(place, f"{told} greater than 0, got 0; or give its permeability")
+            return
+
+
+def _sides(draft: Draft, name: str) -> list[str]:
+    """Compartments on the two sides of a membrane; empty where they are not known."""
+    table = draft.membranes().get(name)
+    if table is None:
+        return []
+    sides = [table.inside, table.outside]
+    tables = any(draft.faults.is_faulty("compartments", side, "concentrations") for side in sides)
+    return [] if tables else sides
+
+
+def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) -> None:
+    path = ("membranes", name, "pathways", pathway)
+    if draft.faults.is_faulty(*path, "law"):
+        return
+    law = LIBRARY.get(given.law)
+    if law is None:
+        tables = next((t for t in TABLES.values() if t.name == given.law), None)
+        hint = f"; write it as {tables.table} = {{ … }}" if tables else did_you_mean(given.law, LIBRARY)
+        draft.faults.add((*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)})")
+        return
+    _check_moves(draft, name, (*path, "law"), law.moves)
+    arguments = flattened(given.model_extra or {})
+    for argument, raw in arguments.items():
+        kind = law.arguments.get(argument)
+        if kind is None:
+            hint = _unknown_argument(argument, law)
+            draft.faults.add((*path, *argument.split(".")), hint)
+            continue
+        _read_argument(draft, (*path, *argument.split(".")), raw, kind)
+    for argument, kind in law.arguments.items():
+        place = (*path, *argument.split("."))
+        if argument not in arguments and not draft.faults.is_faulty_within(*place[:-1]):
+            draft.faults.add(place, f'missing; {law.name} needs {kind.noun} (as "{kind.example}")')
+
+
+def _read_argument(draft: Draft, place: KeyPath, raw: Any, kind: Kind) -> None:
+    message = kind.written_fault(raw)
+    if message is not None:
+        draft.faults.add(place, message)
+    else:
+        draft.quantities.read(place, raw, kind)
+
+
+def _unknown_argument(argument: str, law: Law) -> str:
+    return f"no such key{did_you_mean(argument, law.arguments)} ({law.name} has law, {listed(law.arguments)})"
+
+
+def flattened(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The values of nested tables by dotted path: ``half_saturation.Na_inside``."""
+    flat: dict[str, Any] = {}
+    pending = [(above, table)]
+    while pending:
+        above, here = pending.pop()
+        for key, value in here.items():
+            if isinstance(value, dict) and value:
+                pending.append((f"{above}{key}.", value))
+            else:
+                flat[f"{above}{key}"] = value
+    return flat

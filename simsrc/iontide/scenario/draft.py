@@ -1,0 +1,54 @@
+"""What the checks of a scenario work on and hand to one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..model import Species
+from .faults import Faults
+from .quantities import Quantities
+from .schema import Document, MembraneTable
+
+
+@dataclass
+class Draft:
+    """A scenario on its way from the file to a Model.
+
+    Attributes
+    ----------
+    document : Document
+        Pruned of what is structurally wrong; a faulty place may hold a placeholder.
+    faults : Faults
+    quantities : Quantities
+    species : dict of str to Species
+        Those that some compartment holds, in the order of the file.
+    """
+
+    document: Document
+    faults: Faults
+    quantities: Quantities
+    species: dict[str, Species] = field(default_factory=dict)
+
+    def compartments(self) -> list[str]:
+        """Names of the compartments that can be looked at."""
+        return [name for name in self.document.compartments if not self.faults.is_faulty("compartments", name)]
+
+    def membranes(self) -> dict[str, MembraneTable]:
+        """The membranes whose two sides are known, by name."""
+        known = self.compartments()
+        return {
+            name: membrane
+            for name, membrane in self.document.membranes.items()
+            if not any(self.faults.is_faulty("membranes", name, side) for side in ("inside", "outside"))
+            and membrane.inside in known
+            and membrane.outside in known
+        }
+
+    def value(self, *path: str | int) -> float | None:
+        """What the quantity at a path is worth, SI; None where it is absent or faulty."""
+        return self.quantities.values.get(path)
+
+    def kind_of(self, compartment: str) -> str:
+        """``finite``, ``bath`` or ``floating bath``."""
+        bath = self.document.compartments[compartment].bath
+        return {False: "finite", True: "bath", "floating": "floating bath"}[bath]

@@ -1,0 +1,70 @@
+"""The faults found so far, and which places of the file no longer deserve a look because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from ..errors import Fault
+from .lines import KeyPath, line_of
+
+
+class Faults:
+    """Collects faults with their lines.
+
+    A place at which a fault was found is *faulty*, and so is all below it: what depends on it cannot be judged and
+    is passed over in silence, so that one slip is told once.
+
+    Parameters
+    ----------
+    lines : mapping of tuple to int
+        Line of each key path, from ``key_lines``.
+    overridden : iterable of tuple
+        Paths whose values were not in the file but given with ``--set``.
+    """
+
+    def __init__(self, lines: Mapping[KeyPath, int], overridden: Iterable[KeyPath] = ()) -> None:
+        self._lines = lines
+        self._overridden = set(overridden)
+        self._found: dict[tuple[int, str], Fault] = {}
+        self._faulty: set[KeyPath] = set()
+
+    @property
+    def found(self) -> list[Fault]:
+        """All faults, in the order of the file."""
+        return sorted(self._found.values())
+
+    def add(self, path: KeyPath, message: str) -> None:
+        """Tell a fault, and mark its place. Of several at one place only the first is kept."""
+        self.mark(path)
+        line = line_of(self._lines, path)
+        if any(path[:length] in self._overridden for length in range(1, len(path) + 1)):
+            line, message = 0, f"{message} (given with --set)"
+        fault = Fault(line, ".".join(map(str, path)), message)
+        self._found.setdefault((line, fault.path), fault)
+
+    def mark(self, path: KeyPath) -> None:
+        """Mark a place as faulty without a fault of its own: it depends on one that has been told."""
+        self._faulty.add(path)
+
+    def is_faulty(self, *path: str | int) -> bool:
+        """Whether a fault was found at this path or above it."""
+        return any(path[:length] in self._faulty for length in range(1, len(path) + 1))
+
+    def is_faulty_within(self, *path: str | int) -> bool:
+        """Whether a fault was found at this path, above it, or anywhere below it."""
+        return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
+
+
+def did_you_mean(name: object, allowed: Iterable[str]) -> str:
+    """``; did you mean X?`` where something allowed is spelt much alike, else nothing."""
+    choices = list(allowed)
+    folded = {choice.casefold(): choice for choice in reversed(choices)}
+    near = get_close_matches(str(name)[:80].casefold(), list(folded), n=1, cutoff=0.6)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names with commas, cut where they are many; ``none`` where there are none."""
+    every = list(names)
+    return (", ".join(every[:most]) + (", …" if len(every) > most else "")) or "none"

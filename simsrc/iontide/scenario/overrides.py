@@ -1,0 +1,108 @@
+"""Values given on the command line or in a call (``--set path=value``), put in the place of those of the file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from ..errors import UsageError
+from . import places
+from .faults import did_you_mean, listed
+from .kinds import Kind
+from .lines import KeyPath
+from .structure import unknown_key
+
+#: Tables whose names are given in the file: an override changes one that is there, a new name is a slip.
+_NAMED = {"parameters": "parameter", "compartments": "compartment", "membranes": "membrane"}
+_NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant"}
+
+
+def apply_overrides(
+    raw: dict[str, Any], settings: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[KeyPath, Any]]:
+    """A copy of the file's tables with other values, and those values by path.
+
+    Parameters
+    ----------
+    raw : dict
+        What tomllib made of the file; left as it is.
+    settings : mapping of str to value
+        By dotted path, as ``parameters.pump_rate`` or ``protocol.0.from``; a value as the file would write it. Text
+        that stands for a number, a boolean, a list or a table is read as such where one is due.
+
+    Raises
+    ------
+    UsageError
+        Where a path leads nowhere; names all such paths.
+    """
+    if not settings:
+        return raw, {}
+    changed = deepcopy(raw)
+    applied: dict[KeyPath, Any] = {}
+    wrong = []
+    for dotted, value in settings.items():
+        try:
+            path, parent = _find(changed, str(dotted))
+        except LookupError as error:
+            wrong.append(f"--set {dotted}: {error.args[0]}")
+            continue
+        applied[path] = parent[path[-1]] = _typed(places.at(path), value)
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return changed, applied
+
+
+def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
+    """The key path that a dotted path means, and the table (or list) that holds its last key.
+
+    Tables that are not there and that the schema knows are added on the way.
+    """
+    words = dotted.split(".")
+    path: KeyPath = ()
+    here: Any = raw
+    while True:
+        if path[:1] == ("protocol",) and path[2:] == ("set",):
+            words = [".".join(words)]  # the keys of this table hold a dot themselves
+        key: str | int = words.pop(0)
+        if isinstance(here, list):
+            if not (key.isdecimal() and len(key) < 9 and int(key) < len(here)):
+                raise LookupError(
+                    f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0"
+                )
+            key = int(key)
+        elif not isinstance(here, dict):
+            raise LookupError(f"{'.'.join(map(str, path))} has nothing below it")
+        if not (isinstance(here, dict) and key in here):
+            _check_new(raw, path, key, here)
+        path = (*path, key)
+        if not words:
+            return path, here
+        here = here.setdefault(key, {}) if isinstance(here, dict) else here[key]
+
+
+def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) -> None:
+    """Raise LookupError for a key that the file does not hold and that may not be added."""
+    if isinstance(here, list):
+        return
+    if places.at((*path, key)) is None:
+        raise LookupError(unknown_key((*path, key)))
+    noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None
+    if noun:
+        raise LookupError(f"there is no {noun} {key}{did_you_mean(key, here)} ({noun}s are {listed(here)})")
+
+
+def _typed(annotation: Any, value: Any) -> Any:
+    """Text as the number, boolean, list or table that is due where it goes; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    choices = places.alternatives(annotation)
+    if annotation is places.ANYTHING or any(isinstance(choice, Kind) or choice is str for choice in choices):
+        return value
+    try:
+        table = tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):
+        return value
+    # Text with a line end could hold more than one value.
+    return table["value"] if len(table) == 1 else value

@@ -1,0 +1,202 @@
+"""Quantities of the file read into SI: what they are, whether they fit where they stand, what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
+from ..model import Parameter, Quantity, dependency_order
+from ..units import DIMENSIONLESS, Dimension, UnitError, format_quantity
+from .faults import Faults, did_you_mean, listed
+from .kinds import BALANCED_CONCENTRATION, POTENTIAL, Kind, show
+from .lines import KeyPath
+
+#: Words that may stand in the place of a quantity, so that no parameter may bear them.
+_RESERVED = frozenset(FLOAT_FUNCTIONS) | set(POTENTIAL.words) | set(BALANCED_CONCENTRATION.words)
+
+
+class Quantities:
+    """The parameters of a file, and every quantity read with their help.
+
+    Attributes
+    ----------
+    parameters : dict of str to Parameter
+        Those without a fault, in the order of the file.
+    quantities : dict of tuple to Quantity
+        What stands at each path: a float (SI) where the text is a constant, else a formula over the parameters.
+    values : dict of tuple to float
+        What it is worth, SI, before any protocol.
+    kinds : dict of tuple to Kind
+        What it was read as.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self.parameters: dict[str, Parameter] = {}
+        self.quantities: dict[KeyPath, Quantity] = {}
+        self.values: dict[KeyPath, float] = {}
+        self.kinds: dict[KeyPath, Kind] = {}
+        self._faults = faults
+        self._written: tuple[str, ...] = ()
+        self._parameter_values: dict[str, float] = {}
+
+    def read_parameters(self, table: Mapping[str, str | float]) -> None:
+        """Read ``[parameters]``: formulas in any order, but not in a circle."""
+        self._written = tuple(table)
+        parsed: dict[str, Quantity] = {}
+        for name, raw in table.items():
+            path = ("parameters", name)
+            if self._faults.is_faulty(*path):
+                continue
+            if name in _RESERVED:
+                self._faults.add(path, f"{name} already means something in a formula; choose another name")
+                continue
+            quantity = self._parse(path, raw)
+            if quantity is not None:
+                parsed[name] = quantity
+        for name in self._in_order(parsed):
+            self._add_parameter(name, parsed[name])
+        self.parameters = {name: self.parameters[name] for name in table if name in self.parameters}
+
+    def read(
+        self,
+        path: KeyPath,
+        raw: str | float | None,
+        kind: Kind,
+        dimension: Dimension | None = None,
+        constant: bool = False,
+    ) -> float | None:
+        """Read what stands at a path.
+
+        Parameters
+        ----------
+        path : tuple
+        raw : str or float or None
+            As written; None where the key is not there.
+        kind : Kind
+            What is expected.
+        dimension : Dimension, optional
+            Expected where the kind itself leaves it open.
+        constant : bool
+            Whether names are refused.
+
+        Returns
+        -------
+        float or None
+            Its value, SI; None where it is absent, faulty, or depends on what is.
+        """
+        if raw is None or self._faults.is_faulty(*path):
+            return None
+        quantity = self._parse(path, raw, constant)
+        if quantity is None:
+            return None
+        expected = kind.dimension or dimension
+        message = self._misfit(quantity, raw, kind, expected) if expected is not None else None
+        if message is not None:
+            self._faults.add(path, message)
+            return None
+        value = self._evaluate(path, quantity)
+        if value is None:
+            return None
+        rule = kind.range_fault(value)
+        if rule is not None:
+            self._faults.add(path, f"{rule}, got {self._worth(raw, quantity, value, expected)}")
+            return None
+        self.quantities[path] = _settled(quantity, value)
+        self.values[path] = value
+        self.kinds[path] = kind
+        return value
+
+    def _parse(self, path: KeyPath, raw: str | float, constant: bool = False) -> Quantity | None:
+        """A bare number as it is, text as a formula whose names are all known; None where that fails."""
+        if not isinstance(raw, str):
+            return float(raw)
+        try:
+            formula = parse_formula(raw)
+        except (FormulaError, UnitError) as error:
+            self._faults.add(path, str(error))
+            return None
+        if constant and formula.names:
+            self._faults.add(path, f"must be a number with its unit, not a formula over parameters, got {show(raw)}")
+            return None
+        unknown = sorted(formula.names - set(self._written))
+        unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
+        if unknown:
+            near = did_you_mean(unknown[0], self._written)
+            which = f"parameters are {listed(self._written)}" if self._written else "there is no [parameters] table"
+            self._faults.add(path, f"no such parameter as {unknown[0]}{near} ({which})")
+            return None
+        if any(self._faults.is_faulty("parameters", name) for name in formula.names):
+            self._faults.mark(path)
+            return None
+        return formula
+
+    def _misfit(self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension) -> str | None:
+        is_bare = not isinstance(quantity, Formula) or (quantity.is_constant and _is_number(raw))
+        if is_bare and not expected.is_dimensionless:
+            example = f'"{kind.example}"' if kind.unit else f"in {expected}"
+            return f"{kind.noun} needs a unit (as {example}), got {show(raw)}"
+        if not isinstance(quantity, Formula):
+            return None
+        return fit_message(expected, quantity, lambda name: self.parameters[name].dimension, kind.noun)
+
+    def _evaluate(self, path: KeyPath, quantity: Quantity) -> float | None:
+        if not isinstance(quantity, Formula):
+            return quantity
+        try:
+            return evaluate_float(quantity, self._parameter_values)
+        except FormulaError as error:
+            self._faults.add(path, str(error))
+            return None
+
+    def _worth(self, raw: str | float, quantity: Quantity, value: float, expected: Dimension | None) -> str:
+        """The value as written, and what it comes to where that is not plain to see."""
+        if not isinstance(quantity, Formula) or quantity.is_constant or expected is None:
+            return str(raw)
+        return f"{format_quantity(value, expected)} from {show(raw)}"
+
+    def _add_parameter(self, name: str, quantity: Quantity) -> None:
+        path = ("parameters", name)
+        dimension = DIMENSIONLESS
+        if isinstance(quantity, Formula):
+            if not quantity.names <= self.parameters.keys():
+                self._faults.mark(path)
+                return
+            try:
+                dimension = quantity.dimension_of(lambda other: self.parameters[other].dimension)
+            except FormulaError as error:
+                self._faults.add(path, str(error))
+                return
+        value = self._evaluate(path, quantity)
+        if value is None:
+            return
+        self.parameters[name] = Parameter(name, _settled(quantity, value), dimension)
+        self._parameter_values[name] = value
+
+    def _in_order(self, parsed: dict[str, Quantity]) -> list[str]:
+        """Names in the order of evaluation; those that go round in a circle are told, once a circle, and left out."""
+        while True:
+            try:
+                return dependency_order(parsed)
+            except ValueError as error:
+                _, _, circle = str(error).partition(": ")
+                names = circle.split(" → ")
+                first = min(names, key=self._written.index)
+                self._faults.add(("parameters", first), str(error))
+                for name in set(names):
+                    self._faults.mark(("parameters", name))
+                    del parsed[name]
+
+
+def _settled(quantity: Quantity, value: float) -> Quantity:
+    """The value itself where it can never change, else the formula."""
+    return value if isinstance(quantity, Formula) and quantity.is_constant else quantity
+
+
+def _is_number(raw: str | float) -> bool:
+    if not isinstance(raw, str):
+        return True
+    try:
+        float(raw)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,222 @@
+"""The scenario file as it is written: tables, keys and types; quantities are still text.
+
+Nothing here knows how the tables hang together: that is checked afterwards (``check``). The words of this module
+are the product's face: a key that has shipped keeps its name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from . import kinds
+
+Title = Annotated[str, Field(min_length=1)]
+Volume = Annotated[str, kinds.VOLUME]
+Concentration = Annotated[str, kinds.CONCENTRATION]
+BalancedConcentration = Annotated[str, kinds.BALANCED_CONCENTRATION]
+Amount = Annotated[str, kinds.AMOUNT]
+ActivityCoefficient = Annotated[str | float, kinds.ACTIVITY_COEFFICIENT]
+Area = Annotated[str, kinds.AREA]
+Capacitance = Annotated[str, kinds.CAPACITANCE]
+Potential = Annotated[str, kinds.POTENTIAL]
+Permeability = Annotated[str, kinds.PERMEABILITY]
+Conductance = Annotated[str, kinds.CONDUCTANCE]
+Duration = Annotated[str, kinds.DURATION]
+Time = Annotated[str, kinds.TIME]
+Temperature = Annotated[str, kinds.TEMPERATURE]
+DiffusionCoefficient = Annotated[str, kinds.DIFFUSION_COEFFICIENT]
+IonSize = Annotated[str, kinds.ION_SIZE]
+ParameterValue = Annotated[str | float, kinds.PARAMETER]
+
+Group = Literal[
+    "potentials",
+    "concentrations",
+    "amounts",
+    "activities",
+    "reversal_potentials",
+    "driving_forces",
+    "fluxes",
+    "unidirectional_fluxes",
+    "currents",
+]
+
+
+def _listed(value: Any) -> Any:
+    """One source may stand alone."""
+    return [value] if isinstance(value, str) else value
+
+
+#: Where sample times stand, and the three ways of giving them.
+TIMES_PATH = ("recording", "times")
+TIMES_FORMS = ("table", "list", "word")
+
+
+def _times_form(value: Any) -> str | None:
+    """Which of the three ways of giving sample times a value is meant to be."""
+    return {dict: "table", TimesTable: "table", list: "list", str: "word"}.get(type(value))
+
+
+class Table(BaseModel):
+    """A table of the file: no key but those listed, every value of exactly its type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    #: What a sentence calls such a table, with its article.
+    noun: ClassVar[str] = "a table"
+
+
+class SimulationTable(Table):
+    """How long, how warm, how exactly."""
+
+    noun: ClassVar[str] = "[simulation]"
+
+    duration: Duration
+    temperature: Temperature
+    rtol: Annotated[
+        float, Field(ge=1e-12, le=1e-2, allow_inf_nan=False, description="Relative tolerance of the solver")
+    ] = 1e-7
+    stop_at_steady_state: Annotated[
+        bool, Field(description="Stop where nothing moves any more, before the duration is over")
+    ] = False
+    max_steps: Annotated[int | None, Field(ge=1, le=10**15, description="Give up after so many steps")] = None
+
+
+class SpeciesTable(Table):
+    """An ion or a neutral solute; what is not given here comes from the ion library."""
+
+    noun: ClassVar[str] = "a species"
+
+    valence: Annotated[int | None, Field(ge=-8, le=8, description="Signed charge number; 0 is allowed")] = (
+        None
+    )
+    diffusion_coefficient: DiffusionCoefficient | None = None
+    ion_size: IonSize | None = None
+    source: Annotated[str | None, Field(description="Where these numbers come from")] = None
+
+
+class ImpermeantTable(Table):
+    """A solute that stays where it is: either its concentration or its amount, and its mean valence."""
+
+    noun: ClassVar[str] = "an impermeant"
+
+    concentration: BalancedConcentration | None = None
+    amount: Amount | None = None
+    valence: Annotated[
+        float,
+        Field(ge=-1000, le=1000, allow_inf_nan=False, description="Mean charge number; need not be whole"),
+    ]
+
+
+class CompartmentTable(Table):
+    """A well-stirred solution."""
+
+    noun: ClassVar[str] = "a compartment"
+
+    volume: Volume | None = None
+    bath: Annotated[
+        Literal[True, False, "floating"],
+        Field(
+            description='true: composition kept, potential 0; "floating": composition kept, potential free'
+        ),
+    ] = False
+    concentrations: Annotated[
+        dict[str, Concentration], Field(description="Initial concentration of each mobile species")
+    ] = {}
+    impermeants: Annotated[
+        dict[str, ImpermeantTable], Field(description="Solutes that no membrane lets through, by name")
+    ] = {}
+    activity_coefficients: Annotated[
+        dict[str, ActivityCoefficient],
+        Field(description="Constant activity coefficients; 1 where none is given"),
+    ] = {}
+
+
+class PathwayTable(Table):
+    """A pathway with a law of the library; its other keys are the arguments of that law."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    noun: ClassVar[str] = "a pathway"
+
+    law: Annotated[str, Field(description="Name of a rate law of the library")]
+
+
+class MembraneTable(Table):
+    """A membrane between two compartments; outward is from inside to outside."""
+
+    noun: ClassVar[str] = "a membrane"
+
+    inside: Annotated[str, Field(description="Name of the compartment on the inside")]
+    outside: Annotated[str, Field(description="Name of the compartment on the outside")]
+    area: Area
+    capacitance: Capacitance
+    potential: Potential | None = None
+    permeability: Annotated[
+        dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")
+    ] = {}
+    conductance: Annotated[dict[str, Conductance], Field(description="Ohmic pathways, by ion")] = {}
+    pathways: Annotated[dict[str, PathwayTable], Field(description="Pumps and transporters, by name")] = {}
+
+
+class ProtocolTable(Table):
+    """A change of parameters at a time, for good (at) or for a while (from, to)."""
+
+    noun: ClassVar[str] = "a protocol entry"
+
+    at: Time | None = None
+    from_: Annotated[Time | None, Field(alias="from")] = None
+    to: Time | None = None
+    set: Annotated[
+        dict[str, ParameterValue],
+        Field(description="New values", examples=[{"parameters.pump_rate": "0 mol/m^2/s"}]),
+    ]
+
+
+class TimesTable(Table):
+    """Evenly spaced sample times."""
+
+    noun: ClassVar[str] = "times"
+
+    spacing: Annotated[Literal["linear", "log"], Field(description="Evenly in t, or evenly in log t")]
+    points: Annotated[int, Field(ge=2, le=100_000_000, description="How many")]
+    first: Time | None = None
+
+
+Times = Annotated[
+    Annotated[TimesTable, Tag("table")]
+    | Annotated[list[Time], Tag("list")]
+    | Annotated[Literal["steps"], Tag("word")],
+    Discriminator(_times_form),
+]
+
+
+class RecordingTable(Table):
+    """What is kept, and when."""
+
+    noun: ClassVar[str] = "[recording]"
+
+    times: Annotated[Times | None, Field(description="Evenly spaced, a list of times, or every step")] = None
+    quantities: Annotated[list[Group] | None, Field(description="Which quantities the result holds")] = None
+
+
+class Document(Table):
+    """A scenario file."""
+
+    noun: ClassVar[str] = "a scenario"
+
+    title: Annotated[Title, Field(description="What this scenario is, in one line")]
+    description: Annotated[str, Field(description="What it shows")] = ""
+    source: Annotated[
+        list[str], BeforeValidator(_listed), Field(description="Where it comes from: a DOI")
+    ] = []
+    parameters: Annotated[
+        dict[str, ParameterValue],
+        Field(description="Names for whatever is worth varying: a quantity, a pure number, or a formula"),
+    ] = {}
+    simulation: SimulationTable
+    species: dict[str, SpeciesTable] = {}
+    compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
+    membranes: dict[str, MembraneTable] = {}
+    protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
+    recording: RecordingTable = RecordingTable()

@@ -1,0 +1,124 @@
+"""Is every key of the file known, and every value of its type? The schema asks; this module puts it in plain words.
+
+What is faulty is told once and replaced by nothing, or by a placeholder where something must stand, so that the rest
+of the file can be checked as if the fault were not there.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from . import places
+from .faults import Faults, did_you_mean, listed
+from .kinds import Kind, show
+from .lines import KeyPath
+from .schema import TIMES_FORMS, TIMES_PATH, Document
+
+
+def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
+    """The document as typed tables, pruned of what is faulty.
+
+    Parameters
+    ----------
+    raw : dict
+        What tomllib made of the file, overrides included; left as it is.
+    faults : Faults
+        Gets all that is wrong; its faulty places tell what was pruned.
+    """
+    try:
+        return Document.model_validate(raw)
+    except ValidationError as error:
+        pruned = deepcopy(raw)
+        _tell(error, pruned, faults)
+    # Removing one fault can bring out another only where a table holds both; each round removes something.
+    while True:
+        try:
+            return Document.model_validate(pruned)
+        except ValidationError as error:
+            _tell(error, pruned, faults)
+
+
+def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
+    for item in error.errors(include_url=False):
+        path = _path(item["loc"])
+        if not faults.is_faulty(*path):
+            faults.add(path, _sentence(item, path))
+        _prune(raw, path)
+
+
+def _path(location: tuple[str | int, ...]) -> KeyPath:
+    """Path in the file of a place as pydantic names it, which counts the branch of a union as a key."""
+    depth = len(TIMES_PATH)
+    if location[:depth] == TIMES_PATH and location[depth : depth + 1] and location[depth] in TIMES_FORMS:
+        return (*TIMES_PATH, *location[depth + 1 :])
+    return location
+
+
+def _prune(raw: dict[str, Any], path: KeyPath) -> None:
+    """Take what stands at the path out of the file, or put a placeholder there where it may not be empty."""
+    parent: Any = raw
+    for key in path[:-1]:
+        parent = parent[key]
+    key = path[-1]
+    table = places.table_at(path[:-1])
+    # An element of a list is not removed, for those after it would change their number.
+    if isinstance(key, int) or (table is not None and places.is_required(table, key)):
+        parent[key] = places.placeholder(places.at(path))
+    else:
+        parent.pop(key, None)
+
+
+def _sentence(item: Any, path: KeyPath) -> str:
+    """The rule, the value, and what is allowed."""
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind == "missing":
+        return _missing(path)
+    if kind == "extra_forbidden":
+        return unknown_key(path)
+    if kind == "sentence":
+        return str(context["sentence"])
+    if kind == "literal_error":
+        allowed = [show(word) for word in get_args(places.alternatives(places.at(path))[-1])]
+        choices = " or ".join(allowed) if len(allowed) < 4 else "one of " + ", ".join(allowed)
+        return f"must be {choices}, got {show(value)}" + did_you_mean(
+            value, [word.strip('"') for word in allowed]
+        )
+    rule = {
+        "string_type": "must be text in quotes",
+        "string_too_short": "must not be empty",
+        "int_type": "must be a whole number, without quotes",
+        "float_type": "must be a number, without quotes",
+        "bool_type": "must be true or false, without quotes",
+        "finite_number": "must be finite",
+        "greater_than_equal": f"must be ≥ {context.get('ge', 0):g}",
+        "less_than_equal": f"must be ≤ {context.get('le', 0):g}",
+        "list_type": "must be a list of tables, each opened by [[protocol]]"
+        if path == ("protocol",)
+        else "must be a list",
+        "dict_type": "must be a table",
+        "model_type": "must be a table",
+        "union_tag_not_found": 'must be a table (as { spacing = "log", first = "1 ms", points = 400 }), '
+        'a list of times, or "steps"',
+    }.get(kind, "cannot be read here")
+    return f"{rule}, got {show(value)}"
+
+
+def _missing(path: KeyPath) -> str:
+    table = places.table_at(path[:-1])
+    noun = table.noun if table else "it"
+    choice = places.alternatives(places.at(path))[0]
+    if isinstance(choice, Kind):
+        return f'missing; {noun} needs {choice.noun} (as "{choice.example}")'
+    return f"missing; {noun} needs it"
+
+
+def unknown_key(path: KeyPath) -> str:
+    """What to say of a key that the schema does not know."""
+    table = places.table_at(path[:-1])
+    if table is None:
+        return "no such key"
+    known = list(places.fields(table))
+    return f"no such key{did_you_mean(path[-1], known)} ({table.noun} has {listed(known, most=20)})"

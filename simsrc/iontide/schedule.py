@@ -1,0 +1,95 @@
+"""When things happen in a run: the segments between protocol steps, and the times at which samples are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .model import Model, Quantity, Recording
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of time, s, in which no parameter changes, and the parameters that differ from their values."""
+
+    start: float
+    end: float
+    settings: Mapping[str, Quantity]
+
+
+def segments_of(model: Model) -> list[Segment]:
+    """The segments of a run, in order; at least one."""
+    duration = model.simulation.duration
+    times = {0.0, duration}
+    for step in model.protocol:
+        times |= {t for t in (step.start, step.end) if t is not None and 0.0 < t < duration}
+    ordered = sorted(times)
+    segments = []
+    for start, end in zip(ordered, ordered[1:], strict=False):
+        settings: dict[str, Quantity] = {}
+        for step in model.protocol:
+            if step.start <= start and (step.end is None or start < step.end):
+                settings.update(step.settings)
+        segments.append(Segment(start, end, settings))
+    return segments
+
+
+def sample_count_limit(recording: Recording, segments: int) -> int:
+    """An upper bound of the number of scheduled samples."""
+    return 2 * segments + 2 + (len(recording.times) if recording.spacing == "list" else recording.points)
+
+
+def scheduled_samples(
+    recording: Recording, segments: list[Segment], block: int
+) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+    """Sample times in blocks: absolute time (s), time within the segment (s), number of the segment.
+
+    Where two segments meet, both sides are sampled: the same time stands twice, once with each segment's number.
+    """
+    duration = segments[-1].end
+    position = 0
+    total = (
+        len(recording.times)
+        if recording.spacing == "list"
+        else recording.points + (recording.spacing == "log")
+    )
+    for number, segment in enumerate(segments):
+        if number:
+            yield _block(np.array([segment.start]), segment, number)
+        last = number == len(segments) - 1
+        while position < total:
+            times = _base_times(recording, duration, position, min(position + block, total))
+            times = times[: np.searchsorted(times, segment.end, side="right" if last else "left")]
+            # A sample asked for at the very start of a later segment is there already.
+            inside = times[times > segment.start] if number else times
+            position += len(times)
+            if len(inside):
+                yield _block(inside, segment, number)
+            if not len(times):
+                break
+        if not last:
+            yield _block(np.array([segment.end]), segment, number)
+
+
+def _block(times: NDArray, segment: Segment, number: int) -> tuple[NDArray, NDArray, NDArray]:
+    within = np.minimum(times - segment.start, segment.end - segment.start)
+    return times, within, np.full(len(times), number, dtype=np.int64)
+
+
+def _base_times(recording: Recording, duration: float, start: int, stop: int) -> NDArray:
+    """Samples ``start`` to ``stop`` of what the recording asks for, s; the last one is exactly the end."""
+    if recording.spacing == "list":
+        return np.array(recording.times[start:stop], dtype=float)
+    index = np.arange(start, stop, dtype=float)
+    if recording.spacing == "linear":
+        return np.minimum(index * (duration / (recording.points - 1)), duration)
+    first = recording.first
+    assert first is not None, "a logarithmic recording has a first time"
+    fraction = (index - 1.0) / (recording.points - 1)
+    times = np.exp(np.log(first) + fraction * (np.log(duration) - np.log(first)))
+    times[index == 0] = 0.0
+    times[index == recording.points] = duration
+    return np.minimum(times, duration)

@@ -1,0 +1,237 @@
+"""Run a model: from its values to samples of its state, by the compiled integrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .equations import build_program
+from .errors import SolverError
+from .initial import initial_state
+from .kernel import integrator, status
+from .kernel.problem import JACOBIANS, RATES, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Problem, Progress, Samples
+from .layout import ABSOLUTE_FRACTION
+from .model import Model
+from .schedule import sample_count_limit, scheduled_samples, segments_of
+from .trajectory import Run, Statistics, Trajectory
+
+#: Samples in one block, as they are handed over.
+BLOCK = 65_536
+
+#: Steps between two looks at the clock (progress, Ctrl-C): a fraction of a second.
+BUDGET = 200_000
+
+#: Called with the time reached and the duration, s.
+ProgressCallback = Callable[[float, float], None]
+
+#: A block of samples: time (s), number of the segment, states, shape (samples, n).
+Block = tuple[NDArray, NDArray, NDArray]
+
+
+def simulate(model: Model, progress: ProgressCallback | None = None) -> Trajectory:
+    """Integrate a model and keep its samples in memory.
+
+    Parameters
+    ----------
+    model : Model
+    progress : callable, optional
+        Called now and then with the time reached and the duration, s.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    SolverError
+        Where the integration cannot go on; the trajectory up to there is its ``trajectory``.
+    ScenarioError
+        Where there is no initial state.
+    """
+    integration = Integration(model)
+    rows = 1024 if model.recording.spacing == "steps" else sample_count_limit(model.recording, len(integration.lengths))
+    store: Block = (np.empty(rows), np.empty(rows, dtype=np.int32), np.empty((rows, integration.layout.size)))
+    filled = 0
+    for block in integration.blocks(progress):
+        end = filled + len(block[0])
+        if end > len(store[0]):
+            store = tuple(_enlarged(array, filled, max(end, 2 * filled)) for array in store)  # type: ignore[assignment]
+        for array, part in zip(store, block, strict=True):
+            array[filled:end] = part
+        filled = end
+    trajectory = Trajectory(integration.outcome(), store[0][:filled], store[1][:filled], store[2][:filled])
+    if integration.status < 0:
+        raise SolverError(integration.failure(), trajectory)
+    return trajectory
+
+
+def _enlarged(array: NDArray, filled: int, rows: int) -> NDArray:
+    larger = np.empty((rows, *array.shape[1:]), dtype=array.dtype)
+    larger[:filled] = array[:filled]
+    return larger
+
+
+class Integration:
+    """One run in the making. ``blocks`` drives it; ``outcome`` tells of it afterwards.
+
+    Attributes
+    ----------
+    status : int
+        As in ``kernel.status``, of the last call.
+    time : float
+        How far it has come, s.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.layout, self.program = build_program(model)
+        self.segments = segments_of(model)
+        self.values = [model.values(segment.settings) for segment in self.segments]
+        self.initial = initial_state(model, self.layout, self.values[0])
+        self.status = status.PAUSED
+        self.lengths = np.array([s.end - s.start for s in self.segments])
+        if self.layout.size:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        from .kernel.machine_code import compile_program
+
+        n, model, program = self.layout.size, self.model, self.program
+        self._code = compile_program(program)
+        prepared = [program.prepare(values) for values in self.values]
+        tolerance = model.simulation.relative_tolerance
+        scales = np.array(self.layout.scales(self.values[0]))
+        self._problem = Problem(
+            code=np.array([self._code.rates, self._code.linearised], dtype=np.int64),
+            mass_rows=np.array(program.mass_rows, dtype=np.int64),
+            mass_columns=np.array(program.mass_columns, dtype=np.int64),
+            mass=np.array([mass for _, mass in prepared]),
+            constants=np.array([constants for constants, _ in prepared]),
+            lengths=self.lengths,
+            absolute=ABSOLUTE_FRACTION * tolerance * scales,
+            options=np.array(
+                [tolerance, float(model.simulation.stop_at_steady_state), float(model.simulation.max_steps)]
+            ),
+            counts=np.array([len(self.layout.amounts), not program.autonomous, self._code.work], dtype=np.int64),
+        )
+        self._progress = Progress(
+            y=self.initial.y.copy(),
+            real=np.zeros(6),
+            count=np.zeros(8, dtype=np.int64),
+            dense=np.zeros((5, n)),
+        )
+
+    @property
+    def time(self) -> float:
+        if not self.layout.size:
+            return self.segments[-1].end
+        segment = int(self._progress.count[SEGMENT])
+        return self.segments[segment].start + float(self._progress.real[0])
+
+    @property
+    def state(self) -> NDArray:
+        """The state reached, shape (n,)."""
+        return self._progress.y if self.layout.size else np.zeros(0)
+
+    def blocks(self, progress: ProgressCallback | None = None) -> Iterator[Block]:
+        """Integrate, handing over samples block by block; ends when the run ends, well or not.
+
+        The state at which it ended is always the last sample.
+        """
+        last = -1.0
+        for time, segment, states in self._driven(progress):
+            if len(time):
+                last = time[-1]
+                yield time, segment, states
+        if last != self.time and self.layout.size:
+            yield (
+                np.array([self.time]),
+                np.array([self._progress.count[SEGMENT]], dtype=np.int32),
+                self.state[np.newaxis].copy(),
+            )
+
+    def _driven(self, progress: ProgressCallback | None) -> Iterator[Block]:
+        recording = self.model.recording
+        if not self.layout.size:
+            for time, _, segment in scheduled_samples(recording, self.segments, BLOCK):
+                yield time, segment, np.zeros((len(time), 0))
+            self.status = status.DONE
+            return
+        if recording.spacing == "steps":
+            starts = np.array([s.start for s in self.segments])
+            within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
+            while self.status > status.STEADY:
+                states = np.empty((BLOCK, self.layout.size))
+                filled = self._fill(within, segment, states, (1, 1), progress)
+                yield starts[segment[:filled]] + within[:filled], segment[:filled], states[:filled]
+            return
+        ahead = scheduled_samples(recording, self.segments, BLOCK)
+        following = next(ahead)
+        while following is not None and self.status > status.STEADY:
+            (time, within, segment), following = following, next(ahead, None)  # type: ignore[assignment]
+            states = np.empty((len(time), self.layout.size))
+            filled = self._fill(within, segment, states, (0, following is not None), progress)
+            yield time[:filled], segment[:filled], states[:filled]
+
+    def _fill(
+        self, within: NDArray, segment: NDArray, states: NDArray, mode: tuple[int, int], progress: ProgressCallback | None
+    ) -> int:
+        """Go on until the arrays are full or the run ends; return how many samples there are."""
+        samples = Samples(within, segment, states, np.array(mode, dtype=np.int64))
+        kernel = integrator.load(self._problem, self._progress, samples)
+        self._progress.count[SAMPLE] = 0
+        while True:
+            self.status = kernel.integrate(self._problem, self._progress, samples, BUDGET)
+            if progress is not None:
+                progress(self.time, self.segments[-1].end)
+            if self.status != status.PAUSED:
+                return int(self._progress.count[SAMPLE])
+
+    def outcome(self) -> Run:
+        """What a trajectory keeps of the run besides its samples."""
+        count = self._progress.count if self.layout.size else np.zeros(8, dtype=np.int64)
+        return Run(
+            model=self.model,
+            layout=self.layout,
+            segments=tuple(self.segments),
+            values=tuple(self.values),
+            initial=self.initial,
+            status="steady" if self.status == status.STEADY else "failed" if self.status < 0 else "done",
+            message=self.failure() if self.status < 0 else "",
+            end_time=self.time,
+            end_state=self.state.copy(),
+            statistics=Statistics(
+                steps=int(count[STEPS]),
+                rejected=int(count[REJECTED]),
+                rate_calls=int(count[RATES]),
+                jacobian_calls=int(count[JACOBIANS]),
+            ),
+        )
+
+    def failure(self) -> str:
+        """Why the run ended before its time: what, where, when, and what to try."""
+        worst = self.layout.names[int(self._progress.count[WORST])]
+        at = f"at t = {self.time:.9g} s"
+        if self.status == status.NEGATIVE_AMOUNT:
+            return (
+                f"the run stopped {at}: the {worst} is used up and would become negative. "
+                "A pathway goes on moving what is no longer there: look at the laws that move it"
+            )
+        if self.status == status.NON_FINITE:
+            return (
+                f"the run stopped {at}: the rate of change is not finite (first in the {worst}). "
+                "A value has left the range of a law: look for a concentration that reaches 0 under an ohmic "
+                "conductance, or for a parameter of extreme size"
+            )
+        if self.status == status.TOO_MANY_STEPS:
+            return (
+                f"the run stopped {at}: {self.model.simulation.max_steps} steps were not enough; the {worst} limits "
+                "the step. Raise simulation.max_steps or simulation.rtol, or shorten simulation.duration"
+            )
+        return (
+            f"the run stopped {at}: the step became too small to go on; the {worst} changes fastest. "
+            "It may run away there; try a larger simulation.rtol, or look at the laws that move it"
+        )
+

@@ -1,0 +1,247 @@
+"""The tape: right-hand side and exact sparse Jacobian as one straight-line program, and its readable interpreter.
+
+What depends on parameters alone is computed once per parameter set by the *prologue*; the tape proper reads its
+results as constants ``k``. The kernel runs the tape as machine code (``kernel.llvm``); ``Tape.run`` runs the same
+instructions in plain NumPy, slowly and legibly, and the tests hold the two together to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .expression import (
+    Expression,
+    bernoulli_slope_value,
+    bernoulli_value,
+    is_constant,
+    jacobian,
+    reachable,
+)
+
+
+class Instruction(NamedTuple):
+    """``register[n] = op(registers a, b; value)``; ``n`` is the instruction's place on the tape."""
+
+    op: str
+    a: int = -1
+    b: int = -1
+    value: float = 0.0
+
+
+class Output(NamedTuple):
+    """Where a register goes: ``array`` is ``f``, ``J``, ``f_t`` or ``k``; ``slot`` its flat index there."""
+
+    array: str
+    slot: int
+    register: int
+
+
+_NUMPY = {
+    "add": lambda a, b, v: a + b,
+    "sub": lambda a, b, v: a - b,
+    "mul": lambda a, b, v: a * b,
+    "div": lambda a, b, v: a / b,
+    "neg": lambda a, b, v: -a,
+    "exp": lambda a, b, v: np.exp(a),
+    "log": lambda a, b, v: np.log(a),
+    "sqrt": lambda a, b, v: np.sqrt(a),
+    "pow": lambda a, b, v: np.power(a, v),
+    "bernoulli": lambda a, b, v: bernoulli_value(a),
+    "bernoulli_slope": lambda a, b, v: bernoulli_slope_value(a),
+}
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A straight-line program.
+
+    Attributes
+    ----------
+    instructions : tuple of Instruction
+        ``state``, ``constant`` and ``time`` load; ``literal`` is a number; the others compute.
+    outputs : tuple of Output
+    """
+
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[Output, ...]
+
+    def run(self, time: float, y: NDArray, k: NDArray, sizes: Mapping[str, int]) -> dict[str, NDArray]:
+        """Interpret the tape in NumPy.
+
+        Parameters
+        ----------
+        time : float
+            s.
+        y : array, shape (n, ...)
+            States; trailing axes are lanes.
+        k : array, shape (m, ...)
+            Constants from the prologue.
+        sizes : mapping of str to int
+            Length of each output array.
+
+        Returns
+        -------
+        dict of str to array, shape (size, ...)
+        """
+        registers: list = []
+        for op, a, b, value in self.instructions:
+            if op == "state":
+                registers.append(y[a])
+            elif op == "constant":
+                registers.append(k[a])
+            elif op == "time":
+                registers.append(time)
+            elif op == "literal":
+                registers.append(value)
+            else:
+                left = registers[a]
+                registers.append(_NUMPY[op](left, registers[b] if b >= 0 else None, value))
+        lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
+        arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
+        for array, slot, register in self.outputs:
+            arrays[array][slot] = registers[register]
+        return arrays
+
+
+@dataclass(frozen=True)
+class Program:
+    """All tapes of one system ``M y' = f(t, y)``.
+
+    Attributes
+    ----------
+    size : int
+        Number of states n.
+    inputs : tuple of str
+        Paths of the quantities that the prologue reads, in order.
+    prologue : Tape
+        inputs → ``k`` (its ``state`` loads are the inputs): ``constants`` numbers for the tapes, then the mass matrix.
+    constants : int
+        How many of ``k`` are constants of the tapes.
+    mass_rows, mass_columns : tuple of int
+        Places of the entries of the mass matrix M.
+    rates : Tape
+        → ``f`` (n).
+    linearised : Tape
+        → ``f`` (n), ``J`` (n·n, row by row), ``f_t`` (n).
+    autonomous : bool
+        Whether time does not appear (``f_t`` = 0).
+    """
+
+    size: int
+    inputs: tuple[str, ...]
+    prologue: Tape
+    constants: int
+    mass_rows: tuple[int, ...]
+    mass_columns: tuple[int, ...]
+    rates: Tape
+    linearised: Tape
+    autonomous: bool
+
+    def prepare(self, values: Mapping[str, float]) -> tuple[NDArray, NDArray]:
+        """Run the prologue: constants ``k`` and the entries of the mass matrix for one set of values."""
+        inputs = np.array([values[path] for path in self.inputs], dtype=float)
+        total = self.constants + len(self.mass_rows)
+        k = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"]
+        return k[: self.constants], k[self.constants :]
+
+    def evaluate_rates(self, time: float, y: NDArray, k: NDArray) -> NDArray:
+        """f(t, y) by the interpreter, shape (n, ...)."""
+        return self.rates.run(time, y, k, {"f": self.size})["f"]
+
+    def evaluate_jacobian(self, time: float, y: NDArray, k: NDArray) -> NDArray:
+        """∂f/∂y by the interpreter, shape (n, n, ...)."""
+        arrays = self.linearised.run(time, y, k, {"f": self.size, "J": self.size**2, "f_t": self.size})
+        return arrays["J"].reshape(self.size, self.size, *arrays["J"].shape[1:])
+
+    def mass_matrix(self, mass: NDArray) -> NDArray:
+        """M as a full matrix, shape (n, n)."""
+        full = np.zeros((self.size, self.size))
+        np.add.at(full, (list(self.mass_rows), list(self.mass_columns)), mass)
+        return full
+
+
+def assemble(rates: Sequence[Expression], mass: Mapping[tuple[int, int], Expression]) -> Program:
+    """Lay the equations ``M y' = f`` out as tapes.
+
+    Parameters
+    ----------
+    rates : sequence of Expression
+        f, one per state.
+    mass : mapping of (row, column) to Expression
+        Entries of M; they may depend on inputs only.
+    """
+    n = len(rates)
+    slopes = jacobian(rates, n)
+    entries = [Output("f", i, e.index) for i, e in enumerate(rates)]
+    linear = entries + [
+        Output("f_t", row, e.index) if column == n else Output("J", row * n + column, e.index)
+        for (row, column), e in slopes.items()
+    ]
+    nodes = rates[0].graph.nodes
+    for e in mass.values():
+        if e.varies:
+            raise ValueError("the mass matrix must not depend on the state")
+
+    needed = reachable([nodes[o.register] for o in linear])
+    # Hoisted: the largest subexpressions of inputs alone that something varying, or an output, uses.
+    users = {a.index for e in needed if e.varies for a in e.args} | {o.register for o in linear}
+    hoisted = [e for e in needed if e.index in users and not e.varies and not is_constant(e)]
+    slot_of = {e.index: i for i, e in enumerate(hoisted)}
+    prologue_outputs = [Output("k", i, e.index) for i, e in enumerate(hoisted)]
+    prologue_outputs += [Output("k", len(hoisted) + i, e.index) for i, e in enumerate(mass.values())]
+    prologue_nodes = reachable([nodes[o.register] for o in prologue_outputs])
+    inputs = tuple(e.value for e in prologue_nodes if e.op == "input")
+
+    return Program(
+        size=n,
+        inputs=inputs,
+        prologue=_tape(nodes, prologue_outputs, {}, {path: i for i, path in enumerate(inputs)}),
+        constants=len(hoisted),
+        mass_rows=tuple(row for row, _ in mass),
+        mass_columns=tuple(column for _, column in mass),
+        rates=_tape(nodes, entries, slot_of, {}),
+        linearised=_tape(nodes, linear, slot_of, {}),
+        autonomous=not any(column == n for _, column in slopes),
+    )
+
+
+def _tape(
+    nodes: Sequence[Expression],
+    outputs: Sequence[Output],
+    constants: Mapping[int, int],
+    inputs: Mapping[str, int],
+) -> Tape:
+    """Number the nodes that the outputs need as registers; hoisted nodes become loads and end the descent."""
+    needed: set[int] = set()
+    stack = [o.register for o in outputs]
+    while stack:
+        i = stack.pop()
+        if i not in needed:
+            needed.add(i)
+            if i not in constants:
+                stack.extend(a.index for a in nodes[i].args)
+    instructions: list[Instruction] = []
+    register: dict[int, int] = {}
+    for i in sorted(needed):
+        e = nodes[i]
+        register[i] = len(instructions)
+        if i in constants:
+            instructions.append(Instruction("constant", constants[i]))
+        elif e.op == "const":
+            instructions.append(Instruction("literal", value=e.value))
+        elif e.op == "state":
+            instructions.append(Instruction("state", e.value))
+        elif e.op == "input":
+            instructions.append(Instruction("state", inputs[e.value]))
+        elif e.op == "time":
+            instructions.append(Instruction("time"))
+        else:
+            args = [register[a.index] for a in e.args]
+            value = e.value if e.op == "pow" else 0.0
+            instructions.append(Instruction(e.op, args[0], args[1] if len(args) > 1 else -1, value))
+    return Tape(tuple(instructions), tuple(Output(o.array, o.slot, register[o.register]) for o in outputs))
