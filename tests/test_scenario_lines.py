@@ -290,7 +290,8 @@ CHARACTERS = st.one_of(
     st.sampled_from(["\x00", "\x7f", "\x85", "\u2028", "é", "µ", "😀", "\ufeff"]),
     st.characters(exclude_categories=["Cs"]),
 )
-TEXTS = st.text(CHARACTERS, max_size=8)
+ENDS = st.sampled_from(["", "", "", '"', '""', "'", "''"])  # quotes before closing quotes are the hard case
+TEXTS = st.builds(str.__add__, st.text(CHARACTERS, max_size=8), ENDS)
 KEYS = st.one_of(st.sampled_from(["a", "b", "K", "1", "-", "0x1", "true", "inf"]), TEXTS)
 ZONES = st.sampled_from([None, UTC, timezone(timedelta(hours=-7, minutes=-30))])
 SCALARS = st.one_of(

@@ -1,12 +1,13 @@
-"""Units: pint is the oracle over the whole table; what pint cannot say (exactness, hostile text) is said here."""
+"""Units: pint is the oracle over the whole table; exactness, wording, hostile text are checked too."""
 
 import math
 import re
 from fractions import Fraction
+from typing import Any
 
 import pint
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iontide.units import (
@@ -22,7 +23,9 @@ from iontide.units import (
     parse_unit,
 )
 
-PINT = pint.UnitRegistry()
+SETTINGS = settings(deadline=2000)  # a loaded machine stalls; a text that hangs the parser takes longer
+
+PINT: Any = pint.UnitRegistry()
 PINT_BASES = {
     "[mass]": "kg",
     "[length]": "m",
@@ -36,18 +39,18 @@ SCALED = sorted(UNIT_NAMES - CELSIUS)
 
 
 def pint_unit(name: str) -> pint.Unit:
-    """Our unit in pint's words: the field's concentrations, and the names that pint has for something else."""
+    """Our unit in pint's words: the field's concentrations, and names that pint has for something else."""
     if name.endswith("Osm"):
         return PINT.Unit(f"{name.removesuffix('Osm')}mol / L")
-    return PINT.Unit({"d": "day", "h": "hour", "%": "percent"}.get(name, name.replace("Ω", "ohm")))
+    name = name.replace("\N{OHM SIGN}", "ohm").replace("\N{ANGSTROM SIGN}", "angstrom")
+    return PINT.Unit({"d": "day", "h": "hour", "%": "percent", "Angstrom": "angstrom"}.get(name, name))
 
 
 def check_against_pint(ours: tuple[float, Dimension], theirs: pint.Unit) -> None:
     base = PINT.Quantity(1.0, theirs).to_base_units()
-    kilograms = float(base.dimensionality.get("[mass]", 0))  # pint's own base of mass may be the gram
-    assert PINT.Quantity(1.0, "kg").to_base_units().magnitude == 1.0 or kilograms == 0
     assert ours[0] == pytest.approx(base.magnitude, rel=1e-12)
-    assert ours[1] == Dimension(**{PINT_BASES[key]: int(power) for key, power in base.dimensionality.items()})
+    powers = {PINT_BASES[key]: int(power) for key, power in base.dimensionality.items()}
+    assert ours[1] == Dimension(**powers)
 
 
 @pytest.mark.parametrize("name", SCALED)
@@ -60,6 +63,7 @@ FACTORS = st.lists(
 )
 
 
+@SETTINGS
 @given(st.booleans(), FACTORS)
 def test_products_agree_with_pint(opens_with_slash, factors):
     text, expected = "/" if opens_with_slash else "", PINT.Unit("")
@@ -102,10 +106,11 @@ def test_quantities_are_the_nearest_double(text, value, unit):
     assert parse_quantity(text) == (value, parse_unit(unit)[1])  # equal, not merely close
 
 
-@given(
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9),
-    st.sampled_from(SCALED),
-)
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9)
+
+
+@SETTINGS
+@given(NUMBERS, st.sampled_from(SCALED))
 def test_a_literal_is_rounded_once(number, name):
     scale = Fraction(convert_exactly(name))
     expected = Fraction(number) * scale
@@ -115,15 +120,15 @@ def test_a_literal_is_rounded_once(number, name):
 
 
 def convert_exactly(name: str) -> Fraction:
-    """The exact size of a unit: its double is the shortest decimal of it, as every size is a short decimal."""
+    """The exact size of a unit, which is a short decimal: so it is the shortest one of its double."""
     return Fraction(repr(parse_unit(name)[0]))
 
 
-SPOKEN = """V A C S F ohm J W N Pa kg K m mol s A/m^2 S/m^2 F/m^2 C/m^2 C/mol V/m V/s N/m J/mol J/mol/K mol/m^3
-mol/m^2/s mol/s m/s m^2 m^3 m^2/s m^4/mol/s 1/s m^3/mol/s V^2 S/m kg/m^3 ohm·m""".split()
+SPOKEN = """V A C S F ohm J W N Pa kg K m mol s A/m^2 S/m^2 F/m^2 C/m^2 C/mol V/m V/s N/m J/mol J/mol/K
+mol/m^3 mol/m^2/s mol/s m/s m^2 m^3 m^2/s m^4/mol/s 1/s m^3/mol/s V^2 S/m kg/m^3 ohm·m"""
 
 
-@pytest.mark.parametrize("unit", SPOKEN)
+@pytest.mark.parametrize("unit", SPOKEN.split())
 def test_dimensions_are_spoken_in_the_terms_of_the_field(unit):
     assert str(parse_unit(unit)[1]) == unit
 
@@ -143,17 +148,19 @@ INTEGERS = st.integers(-4, 4)
 DIMENSIONS = st.builds(Dimension, INTEGERS, INTEGERS, INTEGERS, INTEGERS, INTEGERS, INTEGERS)
 
 
+@SETTINGS
 @given(DIMENSIONS)
 def test_what_a_dimension_prints_reads_as_itself(dimension):
     if not dimension.is_dimensionless:
         assert parse_unit(str(dimension)) == (1.0, dimension)
 
 
-LAB = st.sampled_from("V m/s mol/m^3 m^3 m^2 F/m^2 S/m^2 s K A/m^2 S F A 1/s m^4/mol/s 1".split())
+LAB_UNITS = "V m/s mol/m^3 m^3 m^2 F/m^2 S/m^2 s K A/m^2 S F A ohm mol m 1/s m^4/mol/s 1"
 VALUES = st.floats(-1e280, 1e280).filter(lambda x: x == 0 or abs(x) > 1e-280)
 
 
-@given(VALUES, LAB)
+@SETTINGS
+@given(VALUES, st.sampled_from(LAB_UNITS.split()))
 def test_formatting_round_trips_to_the_last_bit(value, unit):
     dimension = parse_unit(unit)[1]
     assert parse_quantity(format_quantity(value, dimension)) == (value, dimension)
@@ -189,7 +196,7 @@ def test_conversion_for_labels():
     with pytest.raises(UnitError, match="finite"):
         format_quantity(math.inf, DIMENSIONLESS)
     with pytest.raises(UnitError, match="too large"):
-        convert(1e308, "aV".replace("aV", "nM"))
+        convert(1e308, "nM")
 
 
 @pytest.mark.parametrize(
@@ -245,6 +252,7 @@ def test_units_that_are_none(text):
 ALPHABET = st.sampled_from([*"0123456789.eE+-/^· ²⁻µ%", *SCALED, "degC", "nan", "\n"])
 
 
+@SETTINGS
 @given(st.one_of(st.text(max_size=250), st.lists(ALPHABET, max_size=12).map("".join)))
 def test_any_text_parses_or_raises_a_unit_error(text):
     try:

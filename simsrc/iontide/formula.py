@@ -270,8 +270,8 @@ class Formula:
     def evaluate(self, lookup: Callable[[str], Any], functions: Mapping[str, Callable]) -> Any:
         """Value of the formula over whatever the names stand for: floats, arrays, symbolic expressions.
 
-        An operation whose operands are all plain numbers (literals, or floats that `lookup` gave) is done here
-        in IEEE 754 doubles: operators and `functions` meet at least one object of the caller each time.
+        An operation whose operands are all plain numbers (literals, floats from `lookup`) is done here in
+        IEEE 754 doubles: operators and `functions` meet at least one object of the caller each time.
 
         Parameters
         ----------
@@ -366,9 +366,11 @@ def fit_message(
     terms = []
     for node in _factors(formula.ast):
         dimension = fold(node, lambda part, operands: formula._dimension(part, operands, lookup))
-        if not dimension.is_dimensionless:
+        if not dimension.is_dimensionless and (node is not formula.ast or isinstance(node, Name)):
             terms.append(f"{formula.source(node)} is {dimension}")
-    return message + (f" (the term{'s' if len(terms) > 1 else ''} {', '.join(terms[:4])})" if terms else "")
+    if not terms:
+        return message
+    return f"{message} ({'the term ' if len(terms) == 1 else ''}{', '.join(terms[:4])})"
 
 
 def _factors(root: Node) -> list[Node]:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from .errors import IontideError
-from .units import NUMBER_PATTERN, Dimension, UnitError, is_unit, parse_quantity, quoted, unknown_unit_message
+from .units import NUMBER_PATTERN, Dimension, UnitError, is_unit, near_units, parse_quantity, quoted
 
 #: Longest formula that is read, in characters, and how deep its operators, calls and parentheses may nest.
 MAX_LENGTH = 10_000
@@ -161,8 +161,10 @@ def _unit_end(text: str, position: int) -> int:
     start = _SPACE.match(text, position).end()  # type: ignore[union-attr]  # it matches everywhere
     end = _unit_at(text, start)
     if end < 0 and (word := _UNIT.match(text, start)):
-        missing = f"an operator is missing before {quoted(word[0])}, or it is meant as a unit"
-        raise _fault(text, start, f"{missing}: {unknown_unit_message(word[0])}")
+        missing = f"an operator is missing before {quoted(word[0])}"
+        if not is_unit(word[0]) and (near := near_units(word[0])):
+            missing += f", or the unit is unknown; did you mean {' or '.join(near)}?"
+        raise _fault(text, start, missing)
     if end < 0 and start > position and text.startswith("/", start):
         end = _unit_at(text, start + 1)
     if end < 0:
@@ -232,9 +234,7 @@ class _Parser:
         """What to say of the next token where it cannot go on."""
         token = self.next
         if token.kind == "end":
-            return self.fault(
-                token, "the formula ends too early" if self.position else "the formula is empty"
-            )
+            return self.fault(token, "the formula ends too early")
         ended = self.position and (self.last.kind != "operator" or self.last.text == ")")
         if ended and (token.kind != "operator" or token.text == "("):
             return self.fault(token, f"an operator is missing before {quoted(token.text)}")
@@ -317,7 +317,7 @@ class _Parser:
     def call(self, name: _Token) -> Call:
         """The call of a function whose opening parenthesis has been taken."""
         if name.text not in ARGUMENTS:
-            near = difflib.get_close_matches(name.text, ARGUMENTS, n=1)
+            near = difflib.get_close_matches(name.text, ARGUMENTS, n=1, cutoff=0.7)
             known = f"did you mean {near[0]}?" if near else f"there are {', '.join(ARGUMENTS)}"
             raise self.fault(name, f"unknown function {quoted(name.text)}; {known}")
         arguments = [self.expression()]
@@ -347,4 +347,6 @@ def parse_tree(text: str) -> Node:
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters is too long, at most {MAX_LENGTH} are read")
+    if not text.strip():
+        raise FormulaError("the formula is empty")
     return _Parser(text).whole()

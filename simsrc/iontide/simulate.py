@@ -11,7 +11,7 @@ from .equations import build_program
 from .errors import SolverError
 from .initial import initial_state
 from .kernel import integrator, status
-from .kernel.problem import JACOBIANS, RATES, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Problem, Progress, Samples
+from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, T, Problem, Progress, Samples
 from .layout import ABSOLUTE_FRACTION
 from .model import Model
 from .schedule import sample_count_limit, scheduled_samples, segments_of
@@ -104,9 +104,7 @@ class Integration:
         tolerance = model.simulation.relative_tolerance
         scales = np.array(self.layout.scales(self.values[0]))
         self._problem = Problem(
-            code=np.array([self._code.rates, self._code.linearised], dtype=np.int64),
-            mass_rows=np.array(program.mass_rows, dtype=np.int64),
-            mass_columns=np.array(program.mass_columns, dtype=np.int64),
+            code=np.array(self._code.addresses, dtype=np.int64),
             mass=np.array([mass for _, mass in prepared]),
             constants=np.array([constants for constants, _ in prepared]),
             lengths=self.lengths,
@@ -114,12 +112,12 @@ class Integration:
             options=np.array(
                 [tolerance, float(model.simulation.stop_at_steady_state), float(model.simulation.max_steps)]
             ),
-            counts=np.array([len(self.layout.amounts), not program.autonomous, self._code.work], dtype=np.int64),
+            counts=np.array([len(self.layout.amounts), self._code.work, self._code.factors], dtype=np.int64),
         )
         self._progress = Progress(
             y=self.initial.y.copy(),
-            real=np.zeros(6),
-            count=np.zeros(8, dtype=np.int64),
+            real=np.zeros(5),
+            count=np.zeros(7, dtype=np.int64),
             dense=np.zeros((5, n)),
         )
 
@@ -128,7 +126,7 @@ class Integration:
         if not self.layout.size:
             return self.segments[-1].end
         segment = int(self._progress.count[SEGMENT])
-        return self.segments[segment].start + float(self._progress.real[0])
+        return self.segments[segment].start + float(self._progress.real[T])
 
     @property
     def state(self) -> NDArray:
@@ -191,7 +189,7 @@ class Integration:
 
     def outcome(self) -> Run:
         """What a trajectory keeps of the run besides its samples."""
-        count = self._progress.count if self.layout.size else np.zeros(8, dtype=np.int64)
+        count = self._progress.count if self.layout.size else np.zeros(7, dtype=np.int64)
         return Run(
             model=self.model,
             layout=self.layout,
@@ -205,8 +203,7 @@ class Integration:
             statistics=Statistics(
                 steps=int(count[STEPS]),
                 rejected=int(count[REJECTED]),
-                rate_calls=int(count[RATES]),
-                jacobian_calls=int(count[JACOBIANS]),
+                jacobians=int(count[JACOBIANS]),
             ),
         )
 

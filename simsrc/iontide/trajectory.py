@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a run cost: steps accepted and rejected, evaluations of the rates and of the Jacobian."""
+    """What a run cost: steps accepted, steps rejected, Jacobians evaluated (a step makes seven rate calls besides)."""
 
     steps: int = 0
     rejected: int = 0
-    rate_calls: int = 0
-    jacobian_calls: int = 0
+    jacobians: int = 0
 
 
 @dataclass(frozen=True)

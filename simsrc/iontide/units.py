@@ -28,8 +28,7 @@ from .errors import IontideError
 #: Longest text that is looked at, in characters.
 MAX_LENGTH = 200
 
-_MAX_EXPONENT = 20
-_QUOTE_LENGTH = 60
+_MAX_EXPONENT, _QUOTE_LENGTH = 20, 60
 
 
 class UnitError(IontideError, ValueError):
@@ -115,16 +114,14 @@ _RESISTANCE, _CAPACITANCE = _VOLTAGE / _CURRENT, _CHARGE / _VOLTAGE
 
 
 def _power_text(symbol: str, power: int | Fraction) -> str:
-    if power == 1:
-        return symbol
-    return f"{symbol}^{power}" if isinstance(power, int) else f"{symbol}^({power})"
+    written = str(power) if isinstance(power, int) else f"({power})"
+    return symbol if power == 1 else f"{symbol}^{written}"
 
 
 _PREFIXES = dict(zip("GMkdcmunpfa", (9, 6, 3, -1, -2, -3, -6, -9, -12, -15, -18), strict=True))
 _MICRO_SIGNS = ("\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}")
 
-# Name, the prefixes it is used with, its size in SI, its dimension.
-_TABLE: tuple[tuple[str, str, str, Dimension], ...] = (
+_TABLE = (  # name, the prefixes it is used with, its size in SI, its dimension
     ("m", "dcmun", "1", _LENGTH),
     ("Angstrom", "", "1e-10", _LENGTH),
     ("\N{LATIN CAPITAL LETTER A WITH RING ABOVE}", "", "1e-10", _LENGTH),
@@ -167,7 +164,7 @@ def _table() -> dict[str, tuple[Fraction, Dimension]]:
         units[name] = (Fraction(size), dimension)
         for prefix in prefixes:
             scaled = Fraction(size) * Fraction(10) ** _PREFIXES[prefix]
-            for spelling in (prefix, *_MICRO_SIGNS) if prefix == "u" else (prefix,):
+            for spelling in ("u", *_MICRO_SIGNS) if prefix == "u" else (prefix,):
                 units[spelling + name] = (scaled, dimension)
     return units
 
@@ -332,9 +329,8 @@ def parse_unit(text: str) -> tuple[float, Dimension]:
 
     Returns
     -------
-    scale : float
-        How many SI units it is.
-    dimension : Dimension
+    scale, dimension : float, Dimension
+        How many SI units it is, and of what.
 
     Raises
     ------
@@ -353,7 +349,7 @@ def _exact_label(text: str) -> tuple[Fraction, Dimension]:
 
 
 def convert(value_si: float, unit_text: str) -> float:
-    """Express an SI value in a unit (a temperature also in degC), rounded once; NaN, infinity stay.
+    """Express an SI value, as its shortest decimal says it, in a unit (also degC); NaN and infinity stay.
 
     Raises
     ------
@@ -361,9 +357,12 @@ def convert(value_si: float, unit_text: str) -> float:
         An unknown unit, or a result beyond double precision.
     """
     if unit_text.strip() in _CELSIUS:
-        return float(Fraction(value_si) - _ZERO_CELSIUS) if math.isfinite(value_si) else value_si
-    scale, _ = _exact_label(unit_text)
-    return _as_float(Fraction(value_si) / scale, unit_text) if math.isfinite(value_si) else value_si
+        scale, zero = Fraction(1), _ZERO_CELSIUS
+    else:
+        (scale, _), zero = _exact_label(unit_text), Fraction(0)
+    if not math.isfinite(value_si):
+        return value_si
+    return _as_float((Fraction(repr(float(value_si))) - zero) / scale, unit_text)
 
 
 # What people read on their instruments; each a power of ten from SI: writing one shifts its point.

@@ -9,11 +9,12 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ..tape import Program
+from .llvm_step import StepPrinter
 from .llvm_text import Printer
 
 _lock = threading.Lock()
 _ready = False
-_compiled: dict[tuple[str, int], MachineCode] = {}
+_compiled: dict[Program, MachineCode] = {}
 
 
 @dataclass(frozen=True)
@@ -22,39 +23,42 @@ class MachineCode:
 
     Attributes
     ----------
-    rates : int
-        Address of ``void (t, y, k, work, f)``.
-    linearised : int
-        Address of ``void (t, y, k, work, [f, J, f_t])``.
+    addresses : tuple of int
+        Of ``rates``, ``linearised``, ``factor``, ``solve`` and ``step``, in the order of ``FUNCTIONS``.
     work : int
-        Doubles (times lanes) of scratch space that either needs.
-    lanes : int
+        Doubles of scratch space that any of them needs.
+    factors : int
+        Doubles that the sparse LU of W takes.
     """
 
-    rates: int
-    linearised: int
+    addresses: tuple[int, ...]
     work: int
-    lanes: int
+    factors: int
     _keep: tuple[Any, ...] = field(repr=False)
 
 
-def compile_program(program: Program, lanes: int = 1) -> MachineCode:
-    """Machine code for a program; the same tapes give the same code, kept for the life of the process."""
-    n = program.size
-    printer = Printer(lanes)
-    work = max(
-        printer.print_tape("rates", program.rates, {"f": 0}),
-        printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
-    )
-    text = printer.module()
+#: Names of the functions, in the order of ``MachineCode.addresses``.
+FUNCTIONS = ("rates", "linearised", "factor", "solve", "step")
+
+
+def compile_program(program: Program) -> MachineCode:
+    """Machine code for a program; equal programs share it, for the life of the process."""
     with _lock:
-        code = _compiled.get((text, lanes))
+        code = _compiled.get(program)
         if code is None:
-            code = _compiled[text, lanes] = _compile(text, work, lanes)
+            n = program.size
+            printer = Printer()
+            tape_work = max(
+                printer.print_tape("rates", program.rates, {"f": 0}),
+                printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
+            )
+            step = StepPrinter(printer, program)
+            work = step.print_all(tape_work)
+            code = _compiled[program] = _compile(printer.module(), work, len(step.elimination.entries))
     return code
 
 
-def _compile(text: str, work: int, lanes: int) -> MachineCode:
+def _compile(text: str, work: int, factors: int) -> MachineCode:
     global _ready
     if not _ready:
         llvm.initialize_native_target()
@@ -67,15 +71,15 @@ def _compile(text: str, work: int, lanes: int) -> MachineCode:
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
     )
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_vectorization = False
+    options.slp_vectorization = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return MachineCode(
-        rates=engine.get_function_address("rates"),
-        linearised=engine.get_function_address("linearised"),
+        addresses=tuple(engine.get_function_address(name) for name in FUNCTIONS),
         work=work,
-        lanes=lanes,
+        factors=factors,
         _keep=(engine, module),
     )

@@ -8,42 +8,83 @@ import numpy as np
 
 
 class Problem(NamedTuple):
-    """What is integrated. ``segments`` s, ``states`` n, ``entries`` of M, ``m`` constants."""
+    """What is integrated: s segments, n states, e entries of the mass matrix M, m constants.
 
-    code: np.ndarray  # int64 (2,): addresses of rates and linearised
-    mass_rows: np.ndarray  # int64 (entries,)
-    mass_columns: np.ndarray  # int64 (entries,)
-    mass: np.ndarray  # float64 (s, entries)
-    constants: np.ndarray  # float64 (s, m)
-    lengths: np.ndarray  # float64 (s,): duration of each segment
-    absolute: np.ndarray  # float64 (n,): absolute tolerance
-    options: np.ndarray  # float64 (3,): relative tolerance, whether to stop when steady, most steps
-    counts: (
-        np.ndarray
-    )  # int64 (3,): states that must not be negative (the first ones), whether f depends on t, work
+    Attributes
+    ----------
+    code : int64 (5,)
+        Addresses of the machine code, in the order of ``machine_code.FUNCTIONS``.
+    mass : float64 (s, e)
+        Entries of M in each segment.
+    constants : float64 (s, m)
+        Constants of the tape in each segment.
+    lengths : float64 (s,)
+        Duration of each segment, s.
+    absolute : float64 (n,)
+        Absolute tolerance of each state.
+    options : float64 (3,)
+        Relative tolerance; whether to stop at a steady state (0 or 1); most steps.
+    counts : int64 (3,)
+        How many states, the first ones, must not become negative; doubles of ``work``; doubles of an LU.
+    """
+
+    code: np.ndarray
+    mass: np.ndarray
+    constants: np.ndarray
+    lengths: np.ndarray
+    absolute: np.ndarray
+    options: np.ndarray
+    counts: np.ndarray
 
 
 class Progress(NamedTuple):
-    """Where the integration stands; changed in place, so that a later call goes on."""
+    """Where the integration stands; changed in place, so that a later call goes on.
 
-    y: np.ndarray  # float64 (n,)
-    real: (
-        np.ndarray
-    )  # float64 (6,): t, next h, and of the last accepted step: h while unsampled, error, h, h again
-    count: np.ndarray  # int64 (8,): see the names below
-    dense: np.ndarray  # float64 (5, n): y before and after the last step, k1, k2, k3
+    Attributes
+    ----------
+    y : float64 (n,)
+        State at ``real[T]``.
+    real : float64 (5,)
+        See the names of its places below.
+    count : int64 (7,)
+        See the names of its places below.
+    dense : float64 (5, n)
+        y before and after the last step, and the three vectors of its interpolant.
+    """
+
+    y: np.ndarray
+    real: np.ndarray
+    count: np.ndarray
+    dense: np.ndarray
 
 
-# Places in Progress.count
-SEGMENT, PHASE, STEPS, REJECTED, RATES, JACOBIANS, WORST, SAMPLE = range(8)
-# Phases
+#: Places in Progress.real: time within the segment and the step to try next; size and error of the last accepted
+#: step (0: none yet in this segment); whether the state waits to be recorded, when every step is.
+T, NEXT_STEP, LAST_STEP, LAST_ERROR, UNRECORDED = range(5)
+
+#: Places in Progress.count. JACOBIANS is also the number of LU-free evaluations of the rates with their slopes.
+SEGMENT, PHASE, STEPS, REJECTED, JACOBIANS, WORST, SAMPLE = range(7)
+
+#: Values of PHASE: at the start of a segment, or within it.
 START, STEPPING = 0, 1
 
 
 class Samples(NamedTuple):
-    """Where samples go. ``times`` run from the start of their segment; in ``every step`` mode they are written too."""
+    """Where m samples go.
 
-    times: np.ndarray  # float64 (m,)
-    segments: np.ndarray  # int64 (m,)
-    states: np.ndarray  # float64 (m, n)
-    mode: np.ndarray  # int64 (2,): whether every step is recorded; whether more samples follow this block
+    Attributes
+    ----------
+    times : float64 (m,)
+        From the start of the segment, s; given, or written where every step is recorded.
+    segments : int64 (m,)
+        Likewise.
+    states : float64 (m, n)
+        Written.
+    mode : int64 (2,)
+        Whether every step is recorded; whether another block of samples follows this one.
+    """
+
+    times: np.ndarray
+    segments: np.ndarray
+    states: np.ndarray
+    mode: np.ndarray

@@ -50,14 +50,16 @@ def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:
             draft.faults.mark(place)
         else:
             hint = did_you_mean(compartment, every)
-            draft.faults.add(place, f"no such compartment as {compartment}{hint} (compartments are {listed(every)})")
+            told = f"no such compartment as {compartment}{hint}"
+            draft.faults.add(place, f"{told} (compartments are {listed(every)})")
     if name not in draft.membranes():
         return
     if table.inside == table.outside:
-        draft.faults.add((*path, "outside"), f"must be another compartment than inside, got {table.outside} for both")
+        told = f"must be another compartment than inside, got {table.outside} for both"
+        draft.faults.add((*path, "outside"), told)
     elif draft.kind_of(table.inside) == draft.kind_of(table.outside) == "bath":
         told = f"{table.inside} and {table.outside} are both grounded baths, so its potential could not move"
-        draft.faults.add(path, f'{told}; make one of them bath = "floating"')
+        draft.faults.add(path, f'{told}; make one of them bath = "floating"', spoils=False)
         draft.faults.mark((*path, "potential"))
 
 
@@ -68,7 +70,7 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
         return
     for ion in ions:
         without = [side for side in sides if not holds(draft, side, ion)]
-        if not without or draft.faults.is_faulty_within("species", ion):
+        if not without or draft.faults.is_faulty("species", ion):
             continue
         seen = [i for i in draft.document.compartments[sides[0]].concentrations if holds(draft, sides[1], i)]
         sees = f"(this membrane sees {listed(seen)})"
@@ -82,7 +84,7 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
             draft.faults.mark(place)
             draft.faults.add(
                 ("compartments", without[0], "concentrations", ion),
-                f'{without[0]} gives no concentration of {ion}, which {name} lets through; '
+                f"{without[0]} gives no concentration of {ion}, which {name} lets through; "
                 f'write {ion} = "0 mM" if there is none',
             )
 
@@ -93,12 +95,14 @@ def _check_reversal_potential(draft: Draft, name: str, ion: str) -> None:
     if draft.faults.is_faulty(*place) or ion not in draft.species:
         return
     if draft.species[ion].valence == 0:
-        draft.faults.add(place, f"{ion} has no charge, so a conductance has no meaning; give its permeability")
+        draft.faults.add(place, f"{ion} has no charge, so it has no conductance; give its permeability")
         return
     for side in _sides(draft, name):
         if draft.value("compartments", side, "concentrations", ion) == 0:
-            told = f"a conductance needs the reversal potential of {ion}, so its concentration in {side} must be"
-            draft.faults.add(place, f"{told} greater than 0, got 0; or give its permeability")
+            told = f"a conductance needs a reversal potential, but {side} has no {ion}"
+            draft.faults.add(
+                place, f"{told}; its concentration must be greater than 0, or give a permeability"
+            )
             return
 
 

@@ -31,7 +31,8 @@ class Draft:
 
     def compartments(self) -> list[str]:
         """Names of the compartments that can be looked at."""
-        return [name for name in self.document.compartments if not self.faults.is_faulty("compartments", name)]
+        every = self.document.compartments
+        return [name for name in every if not self.faults.is_faulty("compartments", name)]
 
     def membranes(self) -> dict[str, MembraneTable]:
         """The membranes whose two sides are known, by name."""

@@ -12,8 +12,8 @@ from .lines import KeyPath, line_of
 class Faults:
     """Collects faults with their lines.
 
-    A place at which a fault was found is *faulty*, and so is all below it: what depends on it cannot be judged and
-    is passed over in silence, so that one slip is told once.
+    A place at which a fault was found is *faulty*, and so is all below it: what depends on it cannot be
+    judged and is passed over in silence, so that one slip is told once.
 
     Parameters
     ----------
@@ -34,9 +34,18 @@ class Faults:
         """All faults, in the order of the file."""
         return sorted(self._found.values())
 
-    def add(self, path: KeyPath, message: str) -> None:
-        """Tell a fault, and mark its place. Of several at one place only the first is kept."""
-        self.mark(path)
+    def add(self, path: KeyPath, message: str, spoils: bool = True) -> None:
+        """Tell a fault. Of several at one place only the first is kept.
+
+        Parameters
+        ----------
+        path : tuple
+        message : str
+        spoils : bool
+            Whether its place becomes faulty; not so where things do not go together that are each in order.
+        """
+        if spoils:
+            self.mark(path)
         line = line_of(self._lines, path)
         if any(path[:length] in self._overridden for length in range(1, len(path) + 1)):
             line, message = 0, f"{message} (given with --set)"
@@ -51,6 +60,10 @@ class Faults:
         """Whether a fault was found at this path or above it."""
         return any(path[:length] in self._faulty for length in range(1, len(path) + 1))
 
+    def faulty_below(self, *path: str | int) -> set[str | int]:
+        """Keys directly below this path that are faulty as a whole."""
+        return {faulty[-1] for faulty in self._faulty if len(faulty) == len(path) + 1 and faulty[:-1] == path}
+
     def is_faulty_within(self, *path: str | int) -> bool:
         """Whether a fault was found at this path, above it, or anywhere below it."""
         return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
@@ -58,10 +71,16 @@ class Faults:
 
 def did_you_mean(name: object, allowed: Iterable[str]) -> str:
     """``; did you mean X?`` where something allowed is spelt much alike, else nothing."""
+    near = nearest(name, allowed)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(name: object, allowed: Iterable[str]) -> str | None:
+    """What is allowed and spelt much like the name, or None."""
     choices = list(allowed)
     folded = {choice.casefold(): choice for choice in reversed(choices)}
     near = get_close_matches(str(name)[:80].casefold(), list(folded), n=1, cutoff=0.6)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
+    return folded[near[0]] if near else None
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

@@ -98,11 +98,15 @@ class Kind:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
+        return self.schema()
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of a value of this kind."""
         words = "".join(f', or "{word}"' for word in self.words)
         unit = f"; SI unit {self.unit}" if self.unit else ""
         return {
             "type": "string" if self.unit else ["string", "number"],
-            "description": f"{self.noun[0].upper()}{self.noun[1:]}: a number with its unit, or a formula{words}{unit}",
+            "description": f"{self.noun}: a number with its unit, or a formula{words}{unit}",
             "examples": [self.example, *self.words],
         }
 

@@ -1,4 +1,4 @@
-"""The rate laws of the library as a scenario file knows them: what each moves, and the numbers that it asks for.
+"""The rate laws of the library as a scenario file knows them: what each moves, and what numbers it takes.
 
 The formulas themselves live with the mechanisms; here stands only what is needed to read a file.
 """
@@ -50,7 +50,7 @@ LIBRARY: Mapping[str, Law] = {
     for law in (
         Law(
             name="na_k_atpase_cubic",
-            description="Na,K-ATPase with three equal, independent sites for Na inside and two for K outside: "
+            description="Na,K-ATPase with three equal, independent sites for Na inside, two for K outside: "
             "rate * (Na.inside / (Na.inside + K_Na))^3 * (K.outside / (K.outside + K_K))^2",
             source="Garay & Garrahan 1973, doi:10.1113/jphysiol.1973.sp010234 (Na sites); "
             "Läuger, Electrogenic Ion Pumps, 1991",

@@ -1,4 +1,4 @@
-"""Values given on the command line or in a call (``--set path=value``), put in the place of those of the file."""
+"""Values given on the command line or in a call (``--set path=value``), in the place of those of the file."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def apply_overrides(
     raw : dict
         What tomllib made of the file; left as it is.
     settings : mapping of str to value
-        By dotted path, as ``parameters.pump_rate`` or ``protocol.0.from``; a value as the file would write it. Text
-        that stands for a number, a boolean, a list or a table is read as such where one is due.
+        By dotted path, as ``parameters.pump_rate`` or ``protocol.0.from``; values as in the file.
+        Text that stands for a number, a boolean, a list or a table is read as such where one is due.
 
     Raises
     ------
@@ -65,13 +65,14 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
     while True:
         if path[:1] == ("protocol",) and path[2:] == ("set",):
             words = [".".join(words)]  # the keys of this table hold a dot themselves
-        key: str | int = words.pop(0)
+        word = words.pop(0)
+        key: str | int = word
         if isinstance(here, list):
-            if not (key.isdecimal() and len(key) < 9 and int(key) < len(here)):
+            if not (word.isdecimal() and len(word) < 9 and int(word) < len(here)):
                 raise LookupError(
                     f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0"
                 )
-            key = int(key)
+            key = int(word)
         elif not isinstance(here, dict):
             raise LookupError(f"{'.'.join(map(str, path))} has nothing below it")
         if not (isinstance(here, dict) and key in here):

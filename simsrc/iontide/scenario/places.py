@@ -32,7 +32,7 @@ def alternatives(annotation: Any) -> list[Any]:
 
 
 def below(annotation: Any, key: str | int) -> Any | None:
-    """The annotation of what stands under a key of something so annotated; None where there is no such key."""
+    """The annotation of what stands under a key of something so annotated; None where there is no key."""
     for choice in alternatives(annotation):
         origin = get_origin(choice)
         if isinstance(choice, type) and issubclass(choice, Table):

@@ -1,4 +1,4 @@
-"""Do the initial potentials of the membranes fix the potential of every compartment, once and without contradiction?"""
+"""Do the initial potentials of the membranes fix that of every compartment, and without contradiction?"""
 
 from __future__ import annotations
 
@@ -33,12 +33,8 @@ class Tied:
 
 
 def check_potentials(draft: Draft) -> None:
-    """Tell initial potentials that contradict one another, and membranes whose potential follows from nothing."""
+    """Tell potentials that contradict one another, and membranes whose potential follows from nothing."""
     membranes = draft.membranes()
-    if set(membranes) != set(draft.document.membranes) or draft.faults.is_faulty_within("compartments"):
-        known_all = False
-    else:
-        known_all = not draft.faults.is_faulty("membranes")
     valued, reached = Tied(draft.compartments()), Tied(draft.compartments())
     grounds = [name for name in draft.compartments() if draft.kind_of(name) == "bath"]
     for ground in grounds[1:]:
@@ -56,16 +52,17 @@ def check_potentials(draft: Draft) -> None:
                 draft.faults.add(path, f"{told}; leave it out here, or correct the others")
         if table.potential is not None or draft.faults.is_faulty(*path):
             reached.tie(table.inside, table.outside, 0.0)
-    if not known_all:
+    unknown = draft.faults.faulty_below("membranes") or set(membranes) != set(draft.document.membranes)
+    if unknown or draft.faults.is_faulty("membranes"):
         return
     for name, table in membranes.items():
         if table.potential is None and reached.tie(table.inside, table.outside, 0.0) is None:
-            told = "its initial potential is not given, and does not follow from other membranes"
-            draft.faults.add(("membranes", name, "potential"), f'{told}; write potential = "-70 mV" or potential = "ghk"')
+            told = "missing; it does not follow from the other membranes, so write potential = "
+            draft.faults.add(("membranes", name, "potential"), f'{told}"-70 mV" or potential = "ghk"')
 
 
 def _check_ghk(draft: Draft, name: str, table: MembraneTable) -> None:
-    """Tell a membrane that should start where its net current is 0 but lets no current through."""
+    """Tell a membrane that should start where its net current is 0, but has no passive current."""
     path = ("membranes", name)
     passive = [(*path, key, ion) for key in ("permeability", "conductance") for ion in getattr(table, key)]
     if any(draft.faults.is_faulty_within(*path, key) for key in ("permeability", "conductance")):
@@ -75,7 +72,8 @@ def _check_ghk(draft: Draft, name: str, table: MembraneTable) -> None:
         return
     charged = [v for place, v in zip(passive, values, strict=True) if _is_charged(draft, str(place[-1]))]
     if not any(charged):
-        draft.faults.add((*path, "potential"), '"ghk" needs an ion with a permeability or a conductance above 0')
+        told = '"ghk" needs an ion with a permeability or a conductance above 0'
+        draft.faults.add((*path, "potential"), told)
 
 
 def _is_charged(draft: Draft, ion: str) -> bool:

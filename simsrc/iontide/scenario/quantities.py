@@ -1,4 +1,4 @@
-"""Quantities of the file read into SI: what they are, whether they fit where they stand, what they are worth."""
+"""Quantities of the file read into SI: whether they fit where they stand, and what they are worth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Quantities:
     parameters : dict of str to Parameter
         Those without a fault, in the order of the file.
     quantities : dict of tuple to Quantity
-        What stands at each path: a float (SI) where the text is a constant, else a formula over the parameters.
+        What stands at each path: a float (SI) where the text is a constant, else a formula over parameters.
     values : dict of tuple to float
         What it is worth, SI, before any protocol.
     kinds : dict of tuple to Kind
@@ -116,14 +116,15 @@ class Quantities:
             self._faults.add(path, str(error))
             return None
         if constant and formula.names:
-            self._faults.add(path, f"must be a number with its unit, not a formula over parameters, got {show(raw)}")
+            told = f"must be a number with its unit, not a formula over parameters, got {show(raw)}"
+            self._faults.add(path, told)
             return None
         unknown = sorted(formula.names - set(self._written))
         unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
         if unknown:
             near = did_you_mean(unknown[0], self._written)
-            which = f"parameters are {listed(self._written)}" if self._written else "there is no [parameters] table"
-            self._faults.add(path, f"no such parameter as {unknown[0]}{near} ({which})")
+            every = listed(self._written)
+            self._faults.add(path, f"no such parameter as {unknown[0]}{near} (parameters are {every})")
             return None
         if any(self._faults.is_faulty("parameters", name) for name in formula.names):
             self._faults.mark(path)
@@ -173,7 +174,7 @@ class Quantities:
         self._parameter_values[name] = value
 
     def _in_order(self, parsed: dict[str, Quantity]) -> list[str]:
-        """Names in the order of evaluation; those that go round in a circle are told, once a circle, and left out."""
+        """Names in the order of evaluation; those that go round in a circle are told and left out."""
         while True:
             try:
                 return dependency_order(parsed)

@@ -1,7 +1,7 @@
 """The scenario file as it is written: tables, keys and types; quantities are still text.
 
-Nothing here knows how the tables hang together: that is checked afterwards (``check``). The words of this module
-are the product's face: a key that has shipped keeps its name.
+Nothing here knows how the tables hang together: that is checked afterwards (``check``). The words of this
+module are the product's face: a key that has shipped keeps its name.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ TIMES_FORMS = ("table", "list", "word")
 
 def _times_form(value: Any) -> str | None:
     """Which of the three ways of giving sample times a value is meant to be."""
-    return {dict: "table", TimesTable: "table", list: "list", str: "word"}.get(type(value))
+    forms: dict[type, str] = {dict: "table", TimesTable: "table", list: "list", str: "word"}
+    return forms.get(type(value))
 
 
 class Table(BaseModel):
@@ -214,9 +215,13 @@ class Document(Table):
         dict[str, ParameterValue],
         Field(description="Names for whatever is worth varying: a quantity, a pure number, or a formula"),
     ] = {}
-    simulation: SimulationTable
-    species: dict[str, SpeciesTable] = {}
+    simulation: Annotated[SimulationTable, Field(description="How long, how warm, how exactly")]
+    species: Annotated[
+        dict[str, SpeciesTable], Field(description="Species that the ion library lacks, or has otherwise")
+    ] = {}
     compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
-    membranes: dict[str, MembraneTable] = {}
+    membranes: Annotated[
+        dict[str, MembraneTable], Field(description="What parts the solutions, by name")
+    ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
-    recording: RecordingTable = RecordingTable()
+    recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

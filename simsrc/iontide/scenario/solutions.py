@@ -7,11 +7,13 @@ from ..ions import find_ion, nearest_ions
 from ..model import Species
 from . import kinds
 from .draft import Draft
-from .kinds import show
 from .schema import CompartmentTable
 
 #: Mismatch of the charges that passes for rounding in the published figures, as a fraction of all charge.
 CHARGE_TOLERANCE = 1e-3
+
+#: The same where it is not known, for another fault, how much charge the membranes hold.
+BLIND_TOLERANCE = 0.1
 
 #: The same where nothing was rounded but doubles.
 ROUNDING = 1e-9
@@ -21,13 +23,14 @@ HIGHEST_POTENTIAL = 0.2
 
 
 def read_species(draft: Draft) -> None:
-    """Find valence and properties of every species that some compartment holds, in the file or in the library."""
+    """Find valence and properties of every species that some compartment holds."""
     for name, table in draft.document.species.items():
         path = ("species", name)
-        draft.quantities.read(
-            (*path, "diffusion_coefficient"), table.diffusion_coefficient, kinds.DIFFUSION_COEFFICIENT, constant=True
-        )
-        draft.quantities.read((*path, "ion_size"), table.ion_size, kinds.ION_SIZE, constant=True)
+        for key, kind in (
+            ("diffusion_coefficient", kinds.DIFFUSION_COEFFICIENT),
+            ("ion_size", kinds.ION_SIZE),
+        ):
+            draft.quantities.read((*path, key), getattr(table, key), kind, constant=True)
         if table.valence is None and find_ion(name) is None and not draft.faults.is_faulty(*path, "valence"):
             draft.faults.add(path, "the ion library does not know it, so it needs a valence (as valence = 1)")
     for compartment in draft.compartments():
@@ -37,7 +40,7 @@ def read_species(draft: Draft) -> None:
 
 
 def _find_species(draft: Draft, compartment: str, name: str) -> None:
-    if draft.faults.is_faulty_within("species", name):
+    if draft.faults.is_faulty("species", name, "valence"):
         return
     ion, table = find_ion(name), draft.document.species.get(name)
     if ion is None and table is None:
@@ -45,7 +48,10 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
         if not draft.faults.is_faulty(*path):
             near = nearest_ions(name, 1)
             meant = f"; did you mean {near[0]}?" if near else ";"
-            draft.faults.add(path, f"no such ion in the library{meant} Another species is declared with [species.{name}]")
+            told = (
+                f"no such ion in the library{meant} a species of your own is declared with [species.{name}]"
+            )
+            draft.faults.add(path, told.replace("? a", "? A"))
             draft.faults.mark(("species", name))
         return
     own = ("species", name)
@@ -76,7 +82,8 @@ def _read_compartment(draft: Draft, name: str, table: CompartmentTable) -> None:
     if table.bath and table.volume is not None:
         draft.faults.add(volume_path, "a bath has no volume: it keeps its composition whatever flows")
     elif bath_known and not table.bath and table.volume is None and not draft.faults.is_faulty(*volume_path):
-        draft.faults.add(volume_path, 'missing; a compartment needs a volume (as "4.2 pL"), unless it says bath = true')
+        told = 'missing; a compartment needs a volume (as "4.2 pL"), unless it says bath = true'
+        draft.faults.add(volume_path, told)
     draft.quantities.read(volume_path, table.volume, kinds.VOLUME)
     for ion, raw in table.concentrations.items():
         draft.quantities.read((*path, "concentrations", ion), raw, kinds.CONCENTRATION)
@@ -98,12 +105,13 @@ def _read_impermeants(draft: Draft, name: str, table: CompartmentTable) -> None:
             draft.faults.add(place, "gives both concentration and amount; one of them is enough")
         elif given.concentration is None and given.amount is None:
             if not any(draft.faults.is_faulty(*place, key) for key in ("concentration", "amount")):
-                draft.faults.add(place, 'needs concentration (as "140 mM", or "balance") or amount (as "5e-13 mol")')
+                told = 'needs concentration (as "140 mM", or "balance") or amount (as "5e-13 mol")'
+                draft.faults.add(place, told)
         elif given.amount is not None and table.bath:
             draft.faults.add((*place, "amount"), "a bath has no volume; give the concentration instead")
         elif given.concentration == "balance":
             if balancing is not None:
-                message = f'{balancing} balances the charge already; only one impermeant of a compartment can'
+                message = f"{balancing} balances the charge already; only one impermeant of a compartment can"
                 draft.faults.add((*place, "concentration"), message)
             balancing = balancing or solute
         else:
@@ -119,22 +127,24 @@ def holds(draft: Draft, compartment: str, ion: str) -> bool:
 
 
 def check_charges(draft: Draft) -> None:
-    """In every compartment the charges of ions and impermeants must balance, but for what its membranes hold."""
+    """In every compartment the charges must balance, but for what its membranes hold."""
     for name in draft.compartments():
         table = draft.document.compartments[name]
         charges = _charges(draft, name, table)
-        allowance = _membrane_charge(draft, name)
-        if charges is None or allowance is None:
+        if charges is None:
             continue
+        allowance = _membrane_charge(draft, name)
+        if allowance is None:
+            allowance = BLIND_TOLERANCE * sum(map(abs, charges))
         balancing = next((s for s, i in table.impermeants.items() if i.concentration == "balance"), None)
         if balancing is not None:
             _check_balancing(draft, name, balancing, charges, allowance)
         elif abs(sum(charges)) > allowance + CHARGE_TOLERANCE * sum(map(abs, charges)):
-            draft.faults.add(("compartments", name), _imbalance(table, charges))
+            draft.faults.add(("compartments", name), _imbalance(table, charges), spoils=False)
 
 
 def _charges(draft: Draft, name: str, table: CompartmentTable) -> list[float] | None:
-    """Charge of each solute but the balancing one, in mol of elementary charges per m³; None where one is unknown."""
+    """Charge of each solute but the balancing one, mol of charges per m³; None where one is unknown."""
     path = ("compartments", name)
     if draft.faults.is_faulty_within(*path):
         return None
@@ -181,7 +191,7 @@ def _check_balancing(draft: Draft, name: str, solute: str, charges: list[float],
     if valence == 0:
         draft.faults.add((*place, "valence"), f"{told}; a solute of valence 0 cannot balance them")
     elif excess * valence > (allowance + ROUNDING * sum(map(abs, charges))) * abs(valence):
-        message = f"{told}; a solute of valence {valence:g} cannot balance them, for its amount would be negative"
+        message = f"{told}; valence {valence:g} cannot balance them, for the amount would be negative"
         draft.faults.add((*place, "valence"), message)
 
 
@@ -192,7 +202,7 @@ def _imbalance(table: CompartmentTable, charges: list[float]) -> str:
     positive, negative = sum(c for c in charges if c > 0), sum(c for c in charges if c < 0)
     ready = next((s for s, given in table.impermeants.items() if given.valence * sign > 0), None)
     if ready is not None:
-        way = f'give {ready} concentration = "balance"'
+        way = f'write concentration = "balance" for {ready}'
     else:
         free = next(letter for letter in ("A", "X", "impermeant") if letter not in table.impermeants)
         way = f'write impermeants = {{ {free} = {{ concentration = "balance", valence = {sign} }} }}'

@@ -1,7 +1,7 @@
-"""Is every key of the file known, and every value of its type? The schema asks; this module puts it in plain words.
+"""Is every key of the file known, and every value of its type? The schema asks; here stand the words.
 
-What is faulty is told once and replaced by nothing, or by a placeholder where something must stand, so that the rest
-of the file can be checked as if the fault were not there.
+What is faulty is told once and replaced by nothing, or by a placeholder where something must stand, so that
+the rest of the file can be checked as if the fault were not there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from . import places
-from .faults import Faults, did_you_mean, listed
+from .faults import Faults, did_you_mean, listed, nearest
 from .kinds import Kind, show
 from .lines import KeyPath
 from .schema import TIMES_FORMS, TIMES_PATH, Document
@@ -42,8 +42,15 @@ def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
 
 
 def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
-    for item in error.errors(include_url=False):
-        path = _path(item["loc"])
+    items = [(_path(item["loc"]), item) for item in error.errors(include_url=False)]
+    missing = {path for path, item in items if item["type"] == "missing"}
+    for path, item in items:
+        if item["type"] == "extra_forbidden":
+            # A slip of the pen in a key that is due is one fault, not two.
+            meant = nearest(path[-1], _known_keys(path))
+            if meant is not None and (*path[:-1], meant) in missing:
+                faults.mark((*path[:-1], meant))
+    for path, item in items:
         if not faults.is_faulty(*path):
             faults.add(path, _sentence(item, path))
         _prune(raw, path)
@@ -118,7 +125,13 @@ def _missing(path: KeyPath) -> str:
 def unknown_key(path: KeyPath) -> str:
     """What to say of a key that the schema does not know."""
     table = places.table_at(path[:-1])
+    known = _known_keys(path)
     if table is None:
         return "no such key"
-    known = list(places.fields(table))
     return f"no such key{did_you_mean(path[-1], known)} ({table.noun} has {listed(known, most=20)})"
+
+
+def _known_keys(path: KeyPath) -> list[str]:
+    """Keys that the table which holds this one may have."""
+    table = places.table_at(path[:-1])
+    return list(places.fields(table)) if table else []

@@ -1,0 +1,255 @@
+"""One step of Rodas5P printed as LLVM IR for one system: sparse LU in a static order, stages as whole vectors.
+
+The pattern of ``W = M/(h γ) − J`` is known when the tape is, so elimination is straight-line code without pivoting,
+indices or zeros (amounts come first and potentials last, which keeps the pivots safe). The states of a stage are one
+vector value, so a stage's linear combination is a few fused multiply-adds whatever the number of states.
+
+Printed functions (all pointers to doubles; ``time`` is {t, h}, ``linear`` is [f, J, f_t] as the tape leaves them):
+
+* ``factor(time, mass, linear, lu)``: LU of W for the step h; the diagonal of U is kept as reciprocals;
+* ``solve(lu, b)``: in place;
+* ``step(time, y, k, mass, linear, u, stage, work)``: all stages. ``u`` (8 n) are the stage vectors, ``stage`` (n) becomes
+  y at t + h. A pivot of 0 shows as NaN in the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..tape import Program
+from . import tableau
+from .llvm_text import CHUNK, Printer
+
+
+class Elimination:
+    """LU of a static pattern: which entries exist (with fill), where they lie, and in which order they change."""
+
+    def __init__(self, size: int, pattern: Iterable[tuple[int, int]]) -> None:
+        filled = set(pattern) | {(i, i) for i in range(size)}
+        self.size = size
+        self.updates: list[tuple[int, int, int]] = []  # (row, column, pivot)
+        self.scalings: list[list[tuple[int, int]]] = []  # for each pivot, the multipliers (row, pivot)
+        for p in range(size):
+            rows = [i for i in range(p + 1, size) if (i, p) in filled]
+            columns = [j for j in range(p + 1, size) if (p, j) in filled]
+            filled |= {(i, j) for i in rows for j in columns}
+        self.entries = sorted(filled)
+        self.place = {entry: i for i, entry in enumerate(self.entries)}
+
+    def below(self, p: int) -> list[int]:
+        """Rows of the multipliers of pivot ``p``."""
+        return [i for i in range(p + 1, self.size) if (i, p) in self.place]
+
+    def right(self, p: int) -> list[int]:
+        """Columns of row ``p`` of U beyond its diagonal."""
+        return [j for j in range(p + 1, self.size) if (p, j) in self.place]
+
+
+def elimination_of(program: Program) -> Elimination:
+    """The elimination of ``W`` for a program."""
+    n = program.size
+    pattern = {divmod(o.slot, n) for o in program.linearised.outputs if o.array == "J"}
+    return Elimination(n, pattern | set(zip(program.mass_rows, program.mass_columns, strict=True)))
+
+
+class StepPrinter:
+    """Prints ``factor``, ``solve`` and ``step`` of one program into a printer's module."""
+
+    def __init__(self, printer: Printer, program: Program) -> None:
+        self.printer, self.program = printer, program
+        self.elimination = elimination_of(program)
+        self.lines: list[str] = []
+        self.count = 0
+
+    def print_all(self, tape_work: int) -> int:
+        """Print the three functions; return the doubles of ``work`` that ``step`` needs."""
+        self._print_factor()
+        self._print_solve()
+        self._print_step(tape_work)
+        return self._work_size(tape_work)
+
+    def _work_size(self, tape_work: int) -> int:
+        # LU, the rates, M Σ C u, the time of a stage, and the tape's own work
+        return len(self.elimination.entries) + 2 * self.program.size + 1 + tape_work
+
+    # -- printing tools -------------------------------------------------------------------------------------------
+
+    def _fresh(self) -> str:
+        self.count += 1
+        return f"%x{self.count}"
+
+    def _emit(self, text: str) -> str:
+        name = self._fresh()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def _address(self, base: str, place: int) -> str:
+        return self._emit(f"getelementptr inbounds double, ptr {base}, i64 {place}") if place else base
+
+    def _load(self, base: str, place: int, kind: str = "double") -> str:
+        return self._emit(f"load {kind}, ptr {self._address(base, place)}, align 8")
+
+    def _store(self, value: str, base: str, place: int, kind: str = "double") -> None:
+        self.lines.append(f"  store {kind} {value}, ptr {self._address(base, place)}, align 8")
+
+    def _close(self, name: str, arguments: str, internal: bool = False) -> None:
+        body = "\n".join(self.lines)
+        linkage = "internal " if internal else ""
+        self.printer.parts.append(
+            f"define {linkage}void @{name}({arguments}) nounwind {{\nentry:\n{body}\n  ret void\n}}"
+        )
+        self.lines = []
+
+    def _chunked(self, name: str, arguments: str, statements: list[str]) -> None:
+        """A function of many small statements (each a method call already recorded as text), cut into pieces."""
+        pieces = [statements[i : i + CHUNK] for i in range(0, len(statements), CHUNK)] or [[]]
+        if len(pieces) == 1:
+            self.lines = pieces[0]
+            self._close(name, arguments)
+            return
+        passed = ", ".join(f"ptr {word}" for word in arguments.replace(",", " ").split() if word.startswith("%"))
+        for i, piece in enumerate(pieces):
+            self.lines = piece
+            self._close(f"{name}.{i}", arguments, internal=True)
+        self.lines = [f"  call void @{name}.{i}({passed})" for i in range(len(pieces))]
+        self._close(name, arguments)
+
+    def _statement(self, statements: list[str]) -> None:
+        """Take the lines printed so far as one statement (it must not use values of another)."""
+        statements.append("\n".join(self.lines))
+        self.lines = []
+
+    # -- the three functions --------------------------------------------------------------------------------------
+
+    def _print_factor(self) -> None:
+        n, place = self.program.size, self.elimination.place
+        slopes = {divmod(o.slot, n) for o in self.program.linearised.outputs if o.array == "J"}
+        mass_of: dict[tuple[int, int], list[int]] = {}
+        for e, entry in enumerate(zip(self.program.mass_rows, self.program.mass_columns, strict=True)):
+            mass_of.setdefault(entry, []).append(e)
+        gamma = self.printer_literal(tableau.GAMMA)
+        one = self.printer_literal(1.0)
+        statements: list[str] = []
+        for (i, j), at in place.items():
+            value = None
+            if (i, j) in mass_of:
+                h = self._load("%time", 1)
+                scale = self._emit(f"fdiv double {one}, {self._emit(f'fmul double {h}, {gamma}')}")
+                for e in mass_of[i, j]:
+                    m = self._emit(f"fmul double {self._load('%mass', e)}, {scale}")
+                    value = m if value is None else self._emit(f"fadd double {value}, {m}")
+            if (i, j) in slopes:
+                slope = self._load("%linear", n + i * n + j)
+                value = (
+                    self._emit(f"fneg double {slope}")
+                    if value is None
+                    else self._emit(f"fsub double {value}, {slope}")
+                )
+            self._store(value or self.printer_literal(0.0), "%lu", at)
+            self._statement(statements)
+        for p in range(n):
+            self._store(self._emit(f"fdiv double {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
+            self._statement(statements)
+            for i in self.elimination.below(p):
+                multiple = self._emit(
+                    f"fmul double {self._load('%lu', place[i, p])}, {self._load('%lu', place[p, p])}"
+                )
+                self._store(multiple, "%lu", place[i, p])
+                self._statement(statements)
+                for j in self.elimination.right(p):
+                    self._subtract_product("%lu", place[i, j], "%lu", place[i, p], "%lu", place[p, j])
+                    self._statement(statements)
+        self._chunked(
+            "factor", "ptr noalias %time, ptr noalias %mass, ptr noalias %linear, ptr noalias %lu", statements
+        )
+
+    def _print_solve(self) -> None:
+        n, place = self.program.size, self.elimination.place
+        statements: list[str] = []
+        for p in range(n):
+            for i in self.elimination.below(p):
+                self._subtract_product("%b", i, "%lu", place[i, p], "%b", p)
+                self._statement(statements)
+        for i in range(n - 1, -1, -1):
+            for j in self.elimination.right(i):
+                self._subtract_product("%b", i, "%lu", place[i, j], "%b", j)
+                self._statement(statements)
+            scaled = self._emit(f"fmul double {self._load('%b', i)}, {self._load('%lu', place[i, i])}")
+            self._store(scaled, "%b", i)
+            self._statement(statements)
+        self._chunked("solve", "ptr noalias %lu, ptr noalias %b", statements)
+
+    def _subtract_product(self, a: str, i: int, b: str, j: int, c: str, k: int) -> None:
+        """a[i] −= b[j] c[k]."""
+        product = self._emit(f"fmul contract double {self._load(b, j)}, {self._load(c, k)}")
+        self._store(self._emit(f"fsub contract double {self._load(a, i)}, {product}"), a, i)
+
+    def _print_step(self, tape_work: int) -> None:
+        n = self.program.size
+        vector = f"<{n} x double>"
+        lu_size = len(self.elimination.entries)
+        lu, f, total = "%work", self._address("%work", lu_size), self._address("%work", lu_size + n)
+        clock = self._address("%work", lu_size + 2 * n)
+        tape = self._address("%work", lu_size + 2 * n + 1)
+        self.lines.append(f"  call void @factor(ptr %time, ptr %mass, ptr %linear, ptr {lu})")
+        t, h = self._load("%time", 0), self._load("%time", 1)
+        y = self._load("%y", 0, vector)
+        per_h = self._splat(self._emit(f"fdiv double {self.printer_literal(1.0)}, {h}"))
+        slope = None if self.program.autonomous else self._load("%linear", n + n * n, vector)
+        u: list[str] = []
+        stage = y
+        for r in range(tableau.STAGES):
+            if r == 0:
+                b = self._load("%linear", 0, vector)
+            else:
+                if r < 6:
+                    stage = y
+                    for q in range(r):
+                        stage = self._add_multiple(stage, tableau.A[r, q], u[q])
+                else:
+                    stage = self._emit(f"fadd {vector} {stage}, {u[r - 1]}")
+                self._store(stage, "%stage", 0, vector)
+                later = self._emit(f"fmul double {h}, {self.printer_literal(tableau.NODES[r])}")
+                self._store(self._emit(f"fadd double {t}, {later}"), clock, 0)
+                self.lines.append(f"  call void @rates(ptr {clock}, ptr %stage, ptr %k, ptr {tape}, ptr {f})")
+                sum_c = None
+                for q in range(r):
+                    sum_c = self._add_multiple(sum_c, tableau.C[r, q], u[q])
+                assert sum_c is not None
+                self._store(self._emit(f"fmul {vector} {sum_c}, {per_h}"), total, 0, vector)
+                for e, (row, column) in enumerate(
+                    zip(self.program.mass_rows, self.program.mass_columns, strict=True)
+                ):
+                    product = self._emit(
+                        f"fmul contract double {self._load('%mass', e)}, {self._load(total, column)}"
+                    )
+                    self._store(self._emit(f"fadd contract double {self._load(f, row)}, {product}"), f, row)
+                b = self._load(f, 0, vector)
+            if slope is not None and tableau.TIME_WEIGHTS[r]:
+                weight = self._emit(f"fmul double {h}, {self.printer_literal(tableau.TIME_WEIGHTS[r])}")
+                b = self._emit(f"fadd {vector} {b}, {self._emit(f'fmul {vector} {self._splat(weight)}, {slope}')}")
+            self._store(b, "%u", r * n, vector)
+            self.lines.append(f"  call void @solve(ptr {lu}, ptr {self._address('%u', r * n)})")
+            u.append(self._load("%u", r * n, vector))
+        self._store(self._emit(f"fadd {vector} {stage}, {u[-1]}"), "%stage", 0, vector)
+        names = ("time", "y", "k", "mass", "linear", "u", "stage", "work")
+        self._close("step", ", ".join(f"ptr noalias %{name}" for name in names))
+
+    def _add_multiple(self, value: str | None, factor: float, x: str) -> str | None:
+        """value + factor x, whole vectors."""
+        if factor == 0.0:
+            return value
+        vector = f"<{self.program.size} x double>"
+        constant = "<" + ", ".join([f"double {self.printer_literal(factor)}"] * self.program.size) + ">"
+        product = self._emit(f"fmul contract {vector} {constant}, {x}")
+        return product if value is None else self._emit(f"fadd contract {vector} {value}, {product}")
+
+    def _splat(self, scalar: str) -> str:
+        vector = f"<{self.program.size} x double>"
+        one = self._emit(f"insertelement {vector} undef, double {scalar}, i32 0")
+        mask = "<" + ", ".join(["i32 0"] * self.program.size) + ">"
+        return self._emit(f"shufflevector {vector} {one}, {vector} undef, <{self.program.size} x i32> {mask}")
+
+    def printer_literal(self, value: float) -> str:
+        """A number as LLVM writes it."""
+        return self.printer.literal(value)

@@ -1,0 +1,69 @@
+"""All checks of what the tables of a file mean together, each after those that it relies on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .crossings import read_membranes
+from .draft import Draft
+from .faults import Faults
+from .potentials import check_potentials
+from .quantities import Quantities
+from .schedule import check_steps, read_protocol, read_recording, read_simulation
+from .schema import Document
+from .solutions import check_charges, read_compartments, read_species
+
+#: At most so many entries of each table.
+CAPS = {"parameters": 1000, "species": 200, "compartments": 200, "membranes": 200, "protocol": 1000}
+
+#: A name that a formula, a path and a dataset can all bear.
+NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
+
+
+def check(document: Document, faults: Faults) -> Draft:
+    """Check a document, pruned of its structural faults; the new faults go to ``faults``.
+
+    Returns
+    -------
+    Draft
+        From which, where there is no fault, the model is built.
+    """
+    draft = Draft(document, faults, Quantities(faults))
+    _check_size(document, faults)
+    _check_names(document, faults)
+    draft.quantities.read_parameters(document.parameters)
+    read_simulation(draft)
+    read_species(draft)
+    read_compartments(draft)
+    read_membranes(draft)
+    check_charges(draft)
+    check_potentials(draft)
+    read_protocol(draft)
+    read_recording(draft)
+    if not faults.found:
+        check_steps(draft)
+    return draft
+
+
+def _check_size(document: Document, faults: Faults) -> None:
+    for table, most in CAPS.items():
+        count = len(getattr(document, table))
+        if count > most:
+            faults.add((table,), f"at most {most} of these in one scenario, got {count}")
+
+
+def _check_names(document: Document, faults: Faults) -> None:
+    for table in ("parameters", "species", "compartments", "membranes"):
+        _check_table((table,), getattr(document, table), faults)
+    for name, compartment in document.compartments.items():
+        for key in ("concentrations", "impermeants"):
+            _check_table(("compartments", name, key), getattr(compartment, key), faults)
+    for name, membrane in document.membranes.items():
+        _check_table(("membranes", name, "pathways"), membrane.pathways, faults)
+
+
+def _check_table(path: tuple[str, ...], names: Iterable[str], faults: Faults) -> None:
+    for name in names:
+        if not re.fullmatch(NAME_PATTERN, name):
+            faults.add((*path, name), "a name is a letter, then letters, digits or _")

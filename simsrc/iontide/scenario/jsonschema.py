@@ -1,0 +1,79 @@
+"""The JSON Schema of a scenario file, by which editors complete and check it (``#:schema`` in line 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .check import CAPS, NAME_PATTERN
+from .kinds import Kind
+from .laws import LIBRARY, Law
+from .schema import Document
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of the file, with what each key means and an example of each quantity."""
+    schema = Document.model_json_schema(by_alias=True)
+    definitions = schema["$defs"]
+    for table in (schema, *definitions.values()):
+        _polish(table)
+    definitions["PathwayTable"] = _pathway(definitions["PathwayTable"])
+    for name, most in CAPS.items():
+        key = schema["properties"][name]
+        key["maxItems" if key["type"] == "array" else "maxProperties"] = most
+        if key["type"] == "object":
+            key["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
+    source = schema["properties"]["source"]
+    schema["properties"]["source"] = {
+        "description": source.pop("description"),
+        "anyOf": [{"type": "string"}, source],
+    }
+    return {"$schema": DIALECT, "title": "iontide scenario"} | {
+        k: v for k, v in schema.items() if k != "title"
+    }
+
+
+def _polish(table: dict[str, Any]) -> None:
+    """Make what pydantic writes fit for a person: no titles made from names, no null (TOML has none)."""
+    table["title"] = table["title"].removesuffix("Table").lower()
+    for name, key in table.get("properties", {}).items():
+        key.pop("title", None)
+        choices = [choice for choice in key.get("anyOf", []) if choice != {"type": "null"}]
+        if len(choices) == 1:
+            del key["anyOf"]
+            table["properties"][name] = key = choices[0] | key
+        elif choices:
+            key["anyOf"] = choices
+        if not isinstance(key.get("default", 0), bool | int | float | str):
+            del key["default"]
+
+
+def _pathway(table: dict[str, Any]) -> dict[str, Any]:
+    """A pathway: one of the laws of the library, with the arguments of that law."""
+    return {
+        "title": table["title"],
+        "description": table["description"],
+        "oneOf": [*map(_law, LIBRARY.values())],
+    }
+
+
+def _law(law: Law) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, kind in law.arguments.items():
+        *tables, last = path.split(".")
+        here = nested
+        for table in tables:
+            here = here.setdefault(table, {})
+        here[last] = kind
+    schema = _object(nested)
+    name = {"const": law.name, "description": f"{law.description} ({law.source})"}
+    return schema | {
+        "properties": {"law": name} | schema["properties"],
+        "required": ["law", *schema["required"]],
+    }
+
+
+def _object(keys: dict[str, Any]) -> dict[str, Any]:
+    properties = {key: v.schema() if isinstance(v, Kind) else _object(v) for key, v in keys.items()}
+    return {"type": "object", "properties": properties, "required": list(keys), "additionalProperties": False}

@@ -1,0 +1,152 @@
+"""A scenario file read, checked and resolved: ``load`` and ``loads``."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import Fault, FileError, ScenarioError
+from ..model import Model
+from .build import build_model
+from .check import check
+from .faults import Faults
+from .lines import key_lines
+from .overrides import apply_overrides
+from .schema import Document
+from .structure import check_structure
+
+#: Largest file that is read, bytes.
+MAX_SIZE = 1_000_000
+
+#: What tomllib says, in words for one who does not write parsers.
+_TOML_WORDS = (
+    (r"Cannot overwrite a value", "this key is given a second time"),
+    (r"Cannot declare \((.*?),?\) twice", r"the table \1 is opened a second time"),
+    (r"Cannot (?:mutate immutable namespace|redefine namespace) .*", "this table was closed already"),
+    (r"Unbalanced quotes|Unterminated string", "a quotation mark is missing"),
+    (r"Expected newline or end of document after a statement", "something is left over after the value"),
+    (r"Expected '=' after a key in a key/value pair", "an = is missing after the key"),
+    (r"Invalid value", "there is no value here that TOML knows; a quantity or a name stands in quotes"),
+    (r"Invalid statement", "neither a key nor a table starts like this"),
+    (r"Illegal character (.*)", r"the character \1 has no place here; a quotation mark may be missing"),
+    (r"Unclosed array", "a ] is missing"),
+    (r"Unclosed inline table", "a } is missing; a table in braces stays on one line"),
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario without a fault.
+
+    Attributes
+    ----------
+    source : str
+        Name of the file as given.
+    text : str
+        The file, unchanged.
+    overrides : mapping of str to value
+        What was set in the place of the file's values, by dotted path.
+    document : Document
+        The file with its overrides, units still as written.
+    model : Model
+        What it means, in SI.
+    """
+
+    source: str
+    text: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    document: Document = field(kw_only=True)
+    model: Model = field(kw_only=True)
+
+
+def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> Scenario:
+    """Read a scenario file.
+
+    Parameters
+    ----------
+    path : path-like
+    set : mapping of str to value, optional
+        Other values by dotted path, written as in the file: ``{"parameters.pump_rate": "0 mol/m^2/s"}``.
+
+    Raises
+    ------
+    FileError
+        No such file, or it cannot be read.
+    ScenarioError
+        With all faults of the file.
+    UsageError
+        A path in ``set`` leads nowhere.
+    """
+    source = os.fspath(path)
+    try:
+        with Path(source).open("rb") as file:
+            raw = file.read(MAX_SIZE + 1)
+    except FileNotFoundError:
+        raise FileError(f"{source}: there is no such file.") from None
+    except IsADirectoryError:
+        raise FileError(f"{source} is a directory; name a scenario file in it.") from None
+    except PermissionError:
+        raise FileError(f"{source}: reading this file is not permitted.") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if len(raw) > MAX_SIZE:
+        raise _whole(source, f"the file is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        told = f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x} has no meaning; save it as UTF-8"
+        raise _whole(source, told, line) from None
+    return loads(text, source, set)
+
+
+def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = None) -> Scenario:
+    """Read a scenario from text; ``source`` is what messages call it. See `load`."""
+    if len(text) > MAX_SIZE:
+        raise _whole(source, f"the text is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
+    body = text.removeprefix("\ufeff")
+    try:
+        written = tomllib.loads(body)
+    except RecursionError:
+        raise _whole(source, "tables or lists are nested too deep") from None
+    except ValueError as error:
+        line, message = _syntax(body, str(error))
+        raise _whole(source, message, line) from None
+    try:
+        lines = key_lines(body)
+    except ValueError as error:
+        place, _, message = str(error).partition(": ")
+        raise _whole(source, message, int(place.removeprefix("Line "))) from None
+    raw, applied = apply_overrides(written, set)
+    faults = Faults(lines, applied)
+    document = check_structure(raw, faults)
+    draft = check(document, faults)
+    if faults.found:
+        raise ScenarioError(source, faults.found)
+    return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft))
+
+
+def _whole(source: str, message: str, line: int = 0) -> ScenarioError:
+    """A fault of the file as a whole."""
+    return ScenarioError(source, [Fault(line, "", message)])
+
+
+def _syntax(text: str, message: str) -> tuple[int, str]:
+    """Line and sentence of what tomllib found."""
+    place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    words = message[: place.start()] if place else message
+    for pattern, better in _TOML_WORDS:
+        if re.fullmatch(pattern, words):
+            words = re.sub(pattern, better, words).replace("'", "").replace(", ", ".")
+            break
+    else:
+        words = words[:1].lower() + words[1:]
+    if place and place[1]:
+        return int(place[1]), f"not TOML at column {place[2]}: {words}"
+    last = len(text.rstrip().splitlines()) or 1
+    return last, f"not TOML at the end of the file: {words}"
