@@ -1,3 +1,104 @@
-"""iontide: what ions, volumes and potentials do in time, from a scenario file."""
+"""iontide: what ions, volumes and potentials do in time, from a scenario file.
+
+>>> import iontide
+>>> trajectory = iontide.run("scenarios/pump_leak_cell.toml")
+>>> trajectory.membrane_potential("plasma")[-1]  # V
+
+All numbers are SI; a flux or current is positive outward; a membrane potential is inside minus outside.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
+    from .ions import find_ion, ion_library
+    from .model import (
+        Compartment,
+        Impermeant,
+        Membrane,
+        Model,
+        Parameter,
+        ParameterStep,
+        Pathway,
+        Recording,
+        Simulation,
+        Species,
+    )
+    from .plots import plot
+    from .scenario.read import Scenario, load, loads
+    from .simulate import run
+    from .storage import open_trajectory as open
+    from .trajectory import Trajectory
+
+# Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
+_HOME = {
+    "FileError": "errors",
+    "IontideError": "errors",
+    "ScenarioError": "errors",
+    "SolverError": "errors",
+    "UsageError": "errors",
+    "find_ion": "ions",
+    "ion_library": "ions",
+    "Compartment": "model",
+    "Impermeant": "model",
+    "Membrane": "model",
+    "Model": "model",
+    "Parameter": "model",
+    "ParameterStep": "model",
+    "Pathway": "model",
+    "Recording": "model",
+    "Simulation": "model",
+    "Species": "model",
+    "plot": "plots",
+    "Scenario": "scenario.read",
+    "load": "scenario.read",
+    "loads": "scenario.read",
+    "run": "simulate",
+    "open": "storage",
+    "Trajectory": "trajectory",
+}
+
+__all__ = [  # noqa: F822 (found by __getattr__)
+    "Compartment",
+    "FileError",
+    "Impermeant",
+    "IontideError",
+    "Membrane",
+    "Model",
+    "Parameter",
+    "ParameterStep",
+    "Pathway",
+    "Recording",
+    "Scenario",
+    "ScenarioError",
+    "Simulation",
+    "SolverError",
+    "Species",
+    "Trajectory",
+    "UsageError",
+    "find_ion",
+    "ion_library",
+    "load",
+    "loads",
+    "open",
+    "plot",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'iontide' has no attribute {name!r}")
+    attribute = "open_trajectory" if name == "open" else name
+    value = getattr(import_module(f".{_HOME[name]}", __name__), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .equations import build_program
-from .errors import SolverError
+from .errors import SolverError, UsageError
 from .initial import initial_state
 from .kernel import integrator, status
 from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, T, Problem, Progress, Samples
 from .layout import ABSOLUTE_FRACTION
 from .model import Model
 from .schedule import sample_count_limit, scheduled_samples, segments_of
-from .trajectory import Run, Statistics, Trajectory
+from .trajectory import Origin, Run, Statistics, Trajectory
+
+if TYPE_CHECKING:
+    from .scenario.read import Scenario
 
 #: Samples in one block, as they are handed over.
 BLOCK = 65_536
@@ -30,7 +35,11 @@ ProgressCallback = Callable[[float, float], None]
 Block = tuple[NDArray, NDArray, NDArray]
 
 
-def simulate(model: Model, progress: ProgressCallback | None = None) -> Trajectory:
+def simulate(
+    model: Model,
+    progress: ProgressCallback | None = None,
+    origin: Origin = Origin(),  # noqa: B008
+) -> Trajectory:
     """Integrate a model and keep its samples in memory.
 
     Parameters
@@ -38,6 +47,8 @@ def simulate(model: Model, progress: ProgressCallback | None = None) -> Trajecto
     model : Model
     progress : callable, optional
         Called now and then with the time reached and the duration, s.
+    origin : Origin, optional
+        The file that the model was read from, to be kept with the results.
 
     Returns
     -------
@@ -50,21 +61,75 @@ def simulate(model: Model, progress: ProgressCallback | None = None) -> Trajecto
     ScenarioError
         Where there is no initial state.
     """
-    integration = Integration(model)
-    rows = 1024 if model.recording.spacing == "steps" else sample_count_limit(model.recording, len(integration.lengths))
-    store: Block = (np.empty(rows), np.empty(rows, dtype=np.int32), np.empty((rows, integration.layout.size)))
+    integration = Integration(model, origin)
+    trajectory = collect(integration, progress)
+    if integration.status < 0:
+        raise SolverError(integration.failure(), trajectory)
+    return trajectory
+
+
+def collect(integration: Integration, progress: ProgressCallback | None = None) -> Trajectory:
+    """Drive an integration to its end, well or not, and keep its samples in memory."""
+    recording, n = integration.model.recording, integration.layout.size
+    rows = 1024 if recording.spacing == "steps" else sample_count_limit(recording, len(integration.lengths))
+    store: Block = (np.empty(rows), np.empty(rows, dtype=np.int32), np.empty((rows, n)))
     filled = 0
     for block in integration.blocks(progress):
         end = filled + len(block[0])
         if end > len(store[0]):
-            store = tuple(_enlarged(array, filled, max(end, 2 * filled)) for array in store)  # type: ignore[assignment]
+            time, segment, states = (_enlarged(array, filled, max(end, 2 * filled)) for array in store)
+            store = (time, segment, states)
         for array, part in zip(store, block, strict=True):
             array[filled:end] = part
         filled = end
-    trajectory = Trajectory(integration.outcome(), store[0][:filled], store[1][:filled], store[2][:filled])
-    if integration.status < 0:
-        raise SolverError(integration.failure(), trajectory)
-    return trajectory
+    return Trajectory(integration.outcome(), store[0][:filled], store[1][:filled], store[2][:filled])
+
+
+def run(
+    scenario: str | os.PathLike[str] | Scenario | Model,
+    set: Mapping[str, Any] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Trajectory:
+    """Run a scenario file, or a model.
+
+    Parameters
+    ----------
+    scenario : path, Scenario or Model
+    set : mapping of str to value, optional
+        Values to put in place of those in the file, by path and written as in the file:
+        ``{"parameters.pump_rate": "0 mol/m^2/s", "simulation.rtol": 1e-9}``.
+    progress : callable, optional
+        Called now and then with the time reached and the duration, s.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    ScenarioError
+        The file cannot be run; all its faults at once.
+    SolverError
+        The integration could not go on; ``error.trajectory`` is what there is.
+    UsageError
+        ``set`` with something that is not a file: change the model itself (``dataclasses.replace``).
+    """
+    if isinstance(scenario, Model):
+        if set:
+            raise UsageError("set= changes a scenario file; change a Model with dataclasses.replace")
+        return simulate(scenario, progress)
+    from .scenario.read import Scenario, load
+
+    if not isinstance(scenario, Scenario):
+        scenario = load(scenario, set=set)
+    elif set:
+        raise UsageError("set= changes a scenario file; give it to iontide.load")
+    return simulate(scenario.model, progress, origin_of(scenario))
+
+
+def origin_of(scenario: Scenario) -> Origin:
+    """What results keep of the file they come from."""
+    return Origin(name=scenario.source, text=scenario.text, overrides=dict(scenario.overrides))
 
 
 def _enlarged(array: NDArray, filled: int, rows: int) -> NDArray:
@@ -84,8 +149,8 @@ class Integration:
         How far it has come, s.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, origin: Origin = Origin()) -> None:  # noqa: B008
+        self.model, self.origin = model, origin
         self.layout, self.program = build_program(model)
         self.segments = segments_of(model)
         self.values = [model.values(segment.settings) for segment in self.segments]
@@ -200,6 +265,7 @@ class Integration:
             message=self.failure() if self.status < 0 else "",
             end_time=self.time,
             end_state=self.state.copy(),
+            origin=self.origin,
             statistics=Statistics(
                 steps=int(count[STEPS]),
                 rejected=int(count[REJECTED]),

@@ -35,6 +35,18 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The scenario file behind a run: its name and text as they were, and what ``--set`` changed.
+
+    All empty for a model built in Python.
+    """
+
+    name: str = ""
+    text: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Run:
     """A run without its samples: what was run, how it ended, and the state it ended in.
 
@@ -54,10 +66,7 @@ class Run:
     end_state : array, shape (n,)
         mol and V, unrounded: a run can go on from it.
     statistics : Statistics
-    scenario_text, scenario_name : str
-        The file as written, where there was one.
-    overrides : mapping of str to str
-        What ``--set`` changed.
+    origin : Origin
     """
 
     model: Model
@@ -70,9 +79,7 @@ class Run:
     end_time: float
     end_state: NDArray
     statistics: Statistics
-    scenario_text: str = ""
-    scenario_name: str = ""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin
 
 
 @dataclass(frozen=True)

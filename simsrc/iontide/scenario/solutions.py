@@ -47,11 +47,9 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
         path = ("compartments", compartment, "concentrations", name)
         if not draft.faults.is_faulty(*path):
             near = nearest_ions(name, 1)
-            meant = f"; did you mean {near[0]}?" if near else ";"
-            told = (
-                f"no such ion in the library{meant} a species of your own is declared with [species.{name}]"
-            )
-            draft.faults.add(path, told.replace("? a", "? A"))
+            meant = f"; did you mean {near[0]}?" if near else ""
+            other = f"(declare another species with [species.{name}] and its valence)"
+            draft.faults.add(path, f"no such ion in the library{meant} {other}")
             draft.faults.mark(("species", name))
         return
     own = ("species", name)

@@ -1,0 +1,243 @@
+"""What each command does. Imports stand in the functions: a command loads what it needs and no more."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import IontideError, ScenarioError, SolverError, UsageError
+
+if TYPE_CHECKING:
+    from ..scenario.read import Scenario
+    from ..trajectory import Run
+
+#: Numbers (samples × states) above which a recording goes to its file block by block.
+STREAM_ABOVE = 4_000_000
+
+
+def run(arguments: Namespace) -> int:
+    """``iontide run``."""
+    scenario = _load(arguments)
+    output = Path(arguments.output) if arguments.output else Path("outputs") / (Path(scenario.source).stem + ".h5")
+    if arguments.dry_run:
+        return _describe(scenario, output, arguments)
+
+    from ..kernel import integrator
+    from ..simulate import Integration, origin_of
+    from ..storage import save, stream
+    from .progress import ProgressDisplay
+
+    if integrator.must_compile() and not arguments.quiet:
+        print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
+    began = time.perf_counter()
+    integration = Integration(scenario.model, origin_of(scenario))
+    numbers = _sample_count(scenario) * max(1, integration.layout.size)
+    with ProgressDisplay(Path(scenario.source).stem, arguments.quiet) as display:
+        if numbers > STREAM_ABOVE:
+            outcome = stream(integration, output, display)
+        else:
+            from ..simulate import collect
+
+            trajectory = collect(integration, display)
+            save(trajectory, output)
+            outcome = trajectory.run
+    elapsed = time.perf_counter() - began
+    written = [output]
+    if arguments.plot:
+        from ..plots import plot as draw
+
+        written += draw(output, output.with_suffix(".pdf")) + draw(output, output.with_suffix(".png"))
+    _tell(outcome, scenario, written, elapsed, arguments)
+    if outcome.status == "failed":
+        raise SolverError(f"{scenario.source}: {outcome.message}. The run up to there is in {output}.")
+    return 0
+
+
+def _load(arguments: Namespace) -> Scenario:
+    from ..scenario.read import load
+
+    settings: dict[str, Any] = dict(arguments.set)
+    if getattr(arguments, "rtol", None) is not None:
+        settings["simulation.rtol"] = arguments.rtol
+    return load(arguments.scenario, set=settings)
+
+
+def _sample_count(scenario: Scenario) -> int:
+    from ..schedule import sample_count_limit, segments_of
+
+    recording = scenario.model.recording
+    return 0 if recording.spacing == "steps" else sample_count_limit(recording, len(segments_of(scenario.model)))
+
+
+def _describe(scenario: Scenario, output: Path, arguments: Namespace) -> int:
+    from ..layout import lay_out
+
+    layout = lay_out(scenario.model)
+    samples = _sample_count(scenario)
+    plan = {
+        "scenario": scenario.source,
+        "output": str(output),
+        "states": list(layout.names),
+        "duration_s": scenario.model.simulation.duration,
+        "samples": samples or None,
+        "state_bytes": 8 * samples * layout.size,
+    }
+    if arguments.json:
+        print(json.dumps(plan))
+        return 0
+    many = f"{samples} samples" if samples else "a sample after every step of the solver"
+    print(
+        f"would run {scenario.source}: {layout.size} states ({', '.join(layout.names)}), "
+        f"{scenario.model.simulation.duration:g} s, {many}, into {output}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float, arguments: Namespace) -> None:
+    """The outcome: files on standard output, the story on standard error."""
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "scenario": scenario.source,
+                    "status": outcome.status,
+                    "message": outcome.message,
+                    "files": [str(path) for path in written],
+                    "end_time_s": outcome.end_time,
+                    "end_state": dict(zip(outcome.layout.names, outcome.end_state.tolist(), strict=True)),
+                    "statistics": asdict(outcome.statistics),
+                    "seconds": elapsed,
+                }
+            )
+        )
+    else:
+        for path in written:
+            print(path)
+    if arguments.quiet:
+        return
+    ended = {"done": "ran to", "steady": "reached a steady state at", "failed": "stopped at"}[outcome.status]
+    potentials = ", ".join(
+        f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in outcome.model.membranes
+    )
+    print(
+        f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s; {potentials} "
+        f"({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
+        file=sys.stderr,
+    )
+    if arguments.verbose:
+        print(
+            f"rejected steps: {outcome.statistics.rejected}; Jacobians: {outcome.statistics.jacobians}; "
+            f"states: {', '.join(outcome.layout.names)}",
+            file=sys.stderr,
+        )
+
+
+def _end_potential(outcome: Run, membrane: str) -> float:
+    place = outcome.layout.potential_index
+    m = outcome.model.membranes[membrane]
+    inside, outside = (outcome.end_state[place[c]] if c in place else 0.0 for c in (m.inside, m.outside))
+    return float(inside - outside)
+
+
+def plot(arguments: Namespace) -> int:
+    """``iontide plot``."""
+    from ..plots import plot as draw
+
+    if arguments.output and len(arguments.file) > 1:
+        raise UsageError("-o names one figure, but there are several result files; leave it out, or plot one by one")
+    for file in arguments.file:
+        paths = draw(
+            file,
+            arguments.output,
+            kind=arguments.kind,
+            time_axis=arguments.time,
+            membrane=arguments.membrane,
+            width_mm=arguments.width,
+        )
+        for path in paths:
+            print(path)
+    return 0
+
+
+def info(arguments: Namespace) -> int:
+    """``iontide info``."""
+    from ..report import info as read_info
+    from ..report import info_text
+
+    content = read_info(arguments.file)
+    print(json.dumps(content) if arguments.json else info_text(content))
+    return 0
+
+
+def validate(arguments: Namespace) -> int:
+    """``iontide validate``: every file is looked at, whatever is wrong with the others."""
+    from ..scenario.read import load
+
+    worst = 0
+    report = []
+    for source in arguments.scenario:
+        faults: list[dict[str, Any]] = []
+        try:
+            load(source, set=dict(arguments.set))
+        except ScenarioError as error:
+            worst = max(worst, error.exit_code)
+            faults = [asdict(fault) for fault in error.faults]
+            print(error, file=sys.stderr)
+        except IontideError as error:
+            worst = max(worst, error.exit_code)
+            faults = [{"line": 0, "path": "", "message": str(error)}]
+            print(error, file=sys.stderr)
+        else:
+            print(f"{source}: no faults", file=sys.stderr)
+        report.append({"scenario": source, "valid": not faults, "faults": faults})
+    if arguments.json:
+        print(json.dumps(report))
+    return worst
+
+
+def schema(arguments: Namespace) -> int:
+    """``iontide schema``."""
+    from ..scenario.jsonschema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def warmup(arguments: Namespace) -> int:
+    """``iontide warmup``: run the smallest of all models, which compiles what every model needs."""
+    from ..kernel import integrator
+    from ..kernel.cache import usable_cache_folder
+    from ..model import Compartment, Membrane, Model, Pathway, Simulation, Species
+    from ..simulate import simulate
+
+    compiles = integrator.must_compile()
+    if compiles and not arguments.quiet:
+        print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
+    began = time.perf_counter()
+    simulate(
+        Model(
+            species={"K": Species("K", 1)},
+            compartments={
+                "cell": Compartment("cell", volume=1e-15, concentrations={"K": 100.0}),
+                "bath": Compartment("bath", kind="bath", concentrations={"K": 5.0}),
+            },
+            membranes={
+                "plasma": Membrane(
+                    "plasma", "cell", "bath", 1e-9, 0.01, 0.0, (Pathway("permeability.K", "ghk", {"K": 1}, {"": 1e-8}),)
+                )
+            },
+            simulation=Simulation(1.0),
+        )
+    )
+    if not arguments.quiet:
+        folder = usable_cache_folder()
+        kept = f"kept in {folder}" if folder else "kept nowhere: no cache folder can be written (set IONTIDE_CACHE_DIR)"
+        done = "compiled" if compiles else "already compiled"
+        print(f"{done}, {kept} ({time.perf_counter() - began:.1f} s)", file=sys.stderr)
+    return 0

@@ -1,0 +1,86 @@
+"""The words of the command line; what they do is in ``commands``, imported only when a command runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+from .. import __version__
+
+_SET_HELP = "use another value in place of the file's, as parameters.P_K='5e-8 m/s'; may be given again"
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """A command by name, imported when it is called."""
+    return lambda arguments: getattr(import_module(f"{__package__}.commands"), name)(arguments)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip() or not value.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATH=VALUE, as parameters.P_K='5e-8 m/s'")
+    return path.strip(), value.strip()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``iontide``."""
+    parser = argparse.ArgumentParser(
+        prog="iontide",
+        description="What ions, volumes and potentials do in time, from a scenario file.",
+        epilog="A first run: iontide run scenarios/pump_leak_cell.toml --plot",
+    )
+    parser.add_argument("--version", action="version", version=f"iontide {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="run a scenario and write its result file")
+    run.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    run.add_argument("-o", "--output", metavar="FILE", help="result file (default: outputs/NAME.h5)")
+    run.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    run.add_argument("--rtol", metavar="NUMBER", help="relative tolerance in place of the file's")
+    run.add_argument("--plot", action="store_true", help="draw the overview figure beside the result file (PDF and PNG)")
+    run.add_argument("--dry-run", action="store_true", help="say what would be run and how large the file would be")
+    run.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    _add_volume(run)
+    run.set_defaults(command=_command("run"))
+
+    plot = commands.add_parser("plot", help="draw figures of a result file")
+    plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
+    plot.add_argument(
+        "-o", "--output", metavar="FIGURE", help="figure file, .pdf, .svg or .png (default: beside the result file)"
+    )
+    plot.add_argument(
+        "--kind",
+        choices=("overview", "potential", "concentrations", "currents"),
+        default="overview",
+        help="what to draw (default: %(default)s)",
+    )
+    plot.add_argument("--time", choices=("linear", "log", "symlog"), default="linear", help="time axis of one panel")
+    plot.add_argument("--membrane", metavar="NAME", help="only this membrane")
+    plot.add_argument("--width", metavar="MM", type=float, default=183.0, help="89 or 183 mm (default: %(default)g)")
+    plot.set_defaults(command=_command("plot"))
+
+    info = commands.add_parser("info", help="tell what a result file holds")
+    info.add_argument("file", metavar="FILE", help="result file (HDF5)")
+    info.add_argument("--json", action="store_true", help="print it as JSON")
+    info.set_defaults(command=_command("info"))
+
+    validate = commands.add_parser("validate", help="check scenario files without running them")
+    validate.add_argument("scenario", metavar="SCENARIO", nargs="+", help="scenario file (TOML)")
+    validate.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    validate.add_argument("--json", action="store_true", help="print the faults as JSON")
+    validate.set_defaults(command=_command("validate"))
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
+    schema.set_defaults(command=_command("schema"))
+
+    warmup = commands.add_parser("warmup", help="compile the integrator now, so that no later run waits for it")
+    _add_volume(warmup)
+    warmup.set_defaults(command=_command("warmup"))
+    return parser
+
+
+def _add_volume(parser: argparse.ArgumentParser) -> None:
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="say more")

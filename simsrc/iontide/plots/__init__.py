@@ -1,0 +1,33 @@
+"""Figures of a run, ready for a paper.
+
+Nothing here imports matplotlib until one of the names below is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .figures import concentration_figure, current_figure, overview_figure, potential_figure
+    from .files import plot, write_figure
+
+__all__ = [
+    "concentration_figure",
+    "current_figure",
+    "overview_figure",
+    "plot",
+    "potential_figure",
+    "write_figure",
+]
+
+_HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
+    "plot": "files",
+    "write_figure": "files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,49 @@
+"""Fewer points for the same picture: of a long recording, what can be seen at the width of the page."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Recordings up to this many samples are drawn whole.
+WHOLE = 20_000
+
+#: Columns of points across a panel: finer than a printed line is wide (75 mm at 400 to the inch).
+COLUMNS = 1200
+
+
+def visible_samples(position: NDArray, values: NDArray, columns: int = COLUMNS) -> NDArray:
+    """Indices of the samples that make the line look as it would with all of them.
+
+    Per column of the page: the first, the last, the least and the greatest sample, so that no spike is lost, and
+    one undefined sample, so that a gap stays a gap.
+
+    Parameters
+    ----------
+    position : array, shape (samples,)
+        Place of each sample along the axis *as drawn* (so its logarithm on a logarithmic axis), not decreasing.
+    values : array, shape (samples,)
+        NaN where undefined.
+    columns : int
+        Into how many columns the axis is cut.
+
+    Returns
+    -------
+    array of int
+        Ascending; all indices where there are no more than four a column.
+    """
+    n = len(position)
+    span = position[-1] - position[0] if n else 0.0
+    if n <= 4 * columns or not span > 0:
+        return np.arange(n)
+    column = np.minimum(((position - position[0]) * (columns / span)).astype(np.int64), columns - 1)
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    ends = np.append(starts[1:], n) - 1
+    undefined = np.flatnonzero(np.isnan(values))
+    first_undefined = undefined[np.diff(column[undefined], prepend=-1) > 0]
+    # Sorted by column and, within it, by value, NaN last: the extremes stand where the columns begin and end.
+    order = np.lexsort((values, column))
+    defined = np.add.reduceat(~np.isnan(values), starts)
+    has = defined > 0
+    least, greatest = order[starts[has]], order[(starts + defined - 1)[has]]
+    return np.unique(np.concatenate([starts, ends, least, greatest, first_undefined]))

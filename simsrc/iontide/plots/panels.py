@@ -1,0 +1,180 @@
+"""What is drawn in a panel: lines, their names and their unit, read from a trajectory. No matplotlib here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .names import species_label, symbol_label
+from .style import CURRENT_CONVENTION, ION_WIDTH, SOLID, TOTAL_WIDTH, species_styles
+
+if TYPE_CHECKING:
+    from ..trajectory import Trajectory
+
+#: Concentrations further apart than this are drawn on a logarithmic axis.
+LINEAR_RANGE = 100.0
+
+#: A logarithmic axis of concentrations reaches this far below its top; what is lower is used up.
+LOG_FLOOR = 1e-9
+
+#: Name on the axis, name in the data, and the SI value of the unit; the largest first.
+_CURRENT_UNITS = (
+    ("mA cm⁻²", "mA/cm^2", 1e1),
+    ("µA cm⁻²", "uA/cm^2", 1e-2),
+    ("nA cm⁻²", "nA/cm^2", 1e-5),
+    ("pA cm⁻²", "pA/cm^2", 1e-8),
+)
+_CONCENTRATION_UNITS = (("mM", "mM", 1.0), ("µM", "uM", 1e-3), ("nM", "nM", 1e-6))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel.
+
+    Attributes
+    ----------
+    label : str
+        For the figure, as mathtext.
+    column : str
+        For the data beside it, with the unit.
+    values : array, shape (samples,)
+        In the unit of the panel; NaN where undefined.
+    colour, dash, width
+        As matplotlib takes them; the width in points.
+    """
+
+    label: str
+    column: str
+    values: NDArray
+    colour: str = "black"
+    dash: Any = SOLID
+    width: float = ION_WIDTH
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines that share a vertical axis.
+
+    Attributes
+    ----------
+    kind : str
+        What is drawn; part of the panel's identity.
+    place : str
+        Of which membrane or compartment.
+    axis_label : str
+        With the unit.
+    curves : tuple of Curve
+        The first is drawn first, under the others.
+    logarithmic : bool
+    limits : tuple of float
+        Ends of the vertical axis.
+    """
+
+    kind: str
+    place: str
+    axis_label: str
+    curves: tuple[Curve, ...]
+    logarithmic: bool
+    limits: tuple[float, float]
+
+
+def potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
+    """V of a membrane and the reversal potential of every ion that it moves, mV."""
+    styles = species_styles(trajectory.model.species)
+    curves = [
+        Curve(
+            symbol_label("V"),
+            f"V {membrane} (mV)",
+            trajectory.membrane_potential(membrane) * 1e3,
+            width=TOTAL_WIDTH,
+        )
+    ]
+    for name in _charged(trajectory, membrane):
+        reversal = trajectory.reversal_potential(membrane, name) * 1e3
+        curves.append(Curve(symbol_label("E", name), f"E_{name} {membrane} (mV)", reversal, *styles[name]))
+    limits = linear_limits(curves, least=1e-3)
+    return Panel("potential", membrane, "Potential (mV)", tuple(curves), False, limits)
+
+
+def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
+    """Concentration of every species of a compartment; logarithmic where they are more than two decades apart."""
+    species = trajectory.model.species
+    styles = species_styles(species)
+    names = [name for name in species if name in trajectory.model.compartments[compartment].concentrations]
+    values = {name: trajectory.concentration(compartment, name) for name in names}
+    shown = np.concatenate([c[np.isfinite(c) & (c > 0)] for c in values.values()] or [np.zeros(0)])
+    top = shown.max(initial=0.0)
+    bottom = max(shown.min(initial=top), top * LOG_FLOOR)
+    logarithmic = bool(top > LINEAR_RANGE * bottom)
+    unit, plain, size = _CONCENTRATION_UNITS[0] if logarithmic else _unit_for(top, _CONCENTRATION_UNITS)
+    curves = [
+        Curve(
+            species_label(name, species[name].valence),
+            f"{name} {compartment} ({plain})",
+            values[name] / size,
+            *styles[name],
+        )
+        for name in names
+    ]
+    if logarithmic:
+        margin = (top / bottom) ** 0.05
+        limits = (bottom / size / margin, top / size * margin)
+    else:
+        limits = linear_limits(curves, least=1e-9 / size, zero=True)
+        limits = (0.0, limits[1])
+    return Panel("concentrations", compartment, f"Concentration ({unit})", tuple(curves), logarithmic, limits)
+
+
+def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
+    """Current density of every ion that a membrane moves, by all its pathways, and their sum; inward is negative."""
+    styles = species_styles(trajectory.model.species)
+    parts = {name: trajectory.current_density(membrane, name) for name in _charged(trajectory, membrane)}
+    total = trajectory.current_density(membrane)
+    largest = max((float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in (total, *parts.values())))
+    unit, plain, size = _unit_for(largest, _CURRENT_UNITS)
+    curves = [Curve("sum", f"I {membrane} ({plain})", total / size, width=TOTAL_WIDTH)]
+    for name, current in parts.items():
+        curves.append(
+            Curve(symbol_label("I", name), f"I_{name} {membrane} ({plain})", current / size, *styles[name])
+        )
+    limits = linear_limits(curves, least=1e-9 / size, zero=True)
+    label = f"I ({unit}),\n{CURRENT_CONVENTION}"
+    return Panel("currents", membrane, label, tuple(curves), False, limits)
+
+
+def linear_limits(curves: list[Curve], least: float, zero: bool = False) -> tuple[float, float]:
+    """Ends of a linear axis that holds all curves, with a margin.
+
+    Parameters
+    ----------
+    curves : list of Curve
+    least : float
+        Least length of the axis, in its unit; below it, what is seen would be rounding.
+    zero : bool
+        Whether 0 must be on the axis.
+    """
+    finite = [c.values[np.isfinite(c.values)] for c in curves]
+    values = np.concatenate([*finite, np.zeros(1 if zero or not any(len(v) for v in finite) else 0)])
+    low, high = float(values.min()), float(values.max())
+    # A thousandth of the value: what is flatter is drawn flat, and tick labels stay short.
+    least = max(least, 1e-3 * max(abs(low), abs(high)))
+    if high - low < least:
+        middle = (low + high) / 2
+        low, high = middle - least / 2, middle + least / 2
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def _charged(trajectory: Trajectory, membrane: str) -> list[str]:
+    species = trajectory.model.species
+    return [name for name in trajectory.ions(membrane) if species[name].valence]
+
+
+def _unit_for(largest: float, units: tuple[tuple[str, str, float], ...]) -> tuple[str, str, float]:
+    """The largest unit in which the number is at least 0.1; the second of the currents where all is 0."""
+    if not largest > 0:
+        return units[1] if units is _CURRENT_UNITS else units[0]
+    return next((unit for unit in units if largest >= 0.1 * unit[2]), units[-1])

@@ -1,0 +1,225 @@
+"""Every file of tests/malformed is told its faults, each at its line and path, and no others; no text crashes the reader.
+
+Each file opens with its faults: ``# expect: LINE: PATH: PART OF THE MESSAGE``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from iontide.errors import FileError, ScenarioError
+from iontide.scenario.read import MAX_SIZE, load, loads
+
+MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.toml"))
+
+
+def expected_faults(text: str) -> list[tuple[int, str, str]]:
+    """The faults that the first lines of a file announce."""
+    found = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"# expect: (\d+): ([^:]*): ?(.*)", line)
+        if match is None:
+            break
+        found.append((int(match[1]), match[2], match[3]))
+    return found
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_faults_of_a_file(path):
+    expected = expected_faults(path.read_text(encoding="utf-8"))
+    assert expected
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    faults = list(caught.value.faults)
+    for line, place, part in expected:
+        match = next((f for f in faults if (f.line, f.path) == (line, place) and part in f.message), None)
+        assert match is not None, f"{line}: {place}: {part} is not among\n{caught.value}"
+        faults.remove(match)
+    assert not faults, f"not expected: {faults}"
+
+
+def test_there_are_enough_of_them():
+    assert len(MALFORMED) >= 65
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_no_jargon(path):
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    text = str(caught.value)
+    for word in ("pydantic", "http", "validation error", "Input should", "NoneType", "dict", "tomllib"):
+        assert word not in text
+
+
+def test_each_message_opens_with_file_and_line():
+    path = MALFORMED[0]
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    fault = caught.value.faults[0]
+    assert str(caught.value).splitlines()[0] == f"{path}:{fault.line}: {fault.path}: {fault.message}"
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(FileError, match="there is no such file"):
+        load(tmp_path / "absent.toml")
+    with pytest.raises(FileError, match="is a directory"):
+        load(tmp_path)
+    with pytest.raises(FileError, match="cannot be read"):
+        load("a\0b")
+    large = tmp_path / "large.toml"
+    large.write_bytes(b"#" * (MAX_SIZE + 1))
+    with pytest.raises(ScenarioError, match="larger than 1 MB"):
+        load(large)
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b'title = "a"\n# \xe9\n')
+    with pytest.raises(ScenarioError, match=r"latin\.toml:2: the file is not UTF-8 text: byte 0xe9"):
+        load(latin)
+
+
+def test_caps():
+    text = VALID + "".join(f'\n[compartments.c{i}]\nvolume = "1 pL"' for i in range(201))
+    with pytest.raises(ScenarioError, match="compartments: at most 200 of these in one scenario, got 203"):
+        loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + 2000 * "[",
+        "x = " + 400 * "[" + 400 * "]",
+        ".".join(300 * ["a"]) + " = 1",
+        "x = " + 5000 * "9",
+        "[parameters]\nx = " + 400 * "9",
+        '[simulation]\nduration = "' + 5000 * "(" + '"',
+        '[simulation]\nduration = "9**9**9 mV"',
+        "[simulation]\nrtol = " + 400 * "9",
+        "title = 1979-05-27T07:32:00Z",
+        '[recording.times]\ntable = 1\nlist = 2\nspacing = "log"',
+        '[membranes.m.pathways.p]\nlaw = "na_k_atpase_cubic"\nrate = [[1]]\nhalf_saturation = {}',
+        '[[compartments]]\nvolume = "1 pL"',
+        "compartments = 1\nmembranes = 2\nspecies = 3\nparameters = 4\nprotocol = 5\nrecording = 6",
+        '"" = 1\n[compartments.""]\n[membranes.""]\n[species.""]\n[parameters]\n"" = 1',
+        "\0",
+        "\ufeff\ufeff",
+        "",
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_nasty_text_is_refused(text):
+    with pytest.raises(ScenarioError):
+        loads(text)
+
+
+VALID = """\
+title = "A pump-leak cell"
+source = ["doi:10.1000/example"]
+
+[parameters]
+pump_rate = "1.4e-6 mol/m^2/s"
+P_K = "4e-8 m/s"
+ratio = 0.04
+P_Na = "ratio * P_K"
+
+[simulation]
+duration = "1 h"
+temperature = "37 degC"
+rtol = 1e-6
+
+[species.glc]
+valence = 0
+diffusion_coefficient = "6.7e-10 m^2/s"
+
+[compartments.cell]
+volume = "4 pL"
+concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM", glc = "0 mM" }
+impermeants = { A = { concentration = "balance", valence = -1.2 } }
+activity_coefficients = { K = 0.75 }
+
+[compartments.bath]
+bath = true
+concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM", glc = "5 mM" }
+
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "1256 um^2"
+capacitance = "1 uF/cm^2"
+potential = "ghk"
+permeability = { K = "P_K", Na = "P_Na", glc = "1e-9 m/s" }
+conductance = { Cl = "0.1 mS/cm^2" }
+
+[membranes.plasma.pathways.pump]
+law = "na_k_atpase_cubic"
+rate = "pump_rate"
+half_saturation = { Na_inside = "10 mM", K_outside = "1.5 mM" }
+
+[[protocol]]
+from = "100 s"
+to = "200 s"
+set = { "parameters.pump_rate" = "0 mol/m^2/s" }
+
+[recording]
+times = { spacing = "log", first = "1 ms", points = 400 }
+quantities = ["potentials", "currents"]
+"""
+
+LINES = VALID.splitlines()
+VALUES = [
+    *('"balance"', '"ghk"', '"0 mM"', '"-1 m/s"', '"P_K"', '"pump_rate * 2"', '"37 degC"', '"1e400 m"', '""', '"\\u0000"'),
+    *("0", "-1", "1.5", "nan", "-inf", "true", "[]", "{}", "[1, 2]", '{ a = "1 s" }', "2024-01-01", "07:00:00"),
+    *("9" * 400, '"9**9**9 mV"', '"exp(1 s)"', '"where(1 < 2, 1, 2)"', '"P_K.inside"', '"steps"', "'''a\nb'''"),
+]
+WORDS = sorted({word for line in LINES for word in re.findall(r"[A-Za-z_]+", line)})
+
+
+@st.composite
+def mangled(draw):
+    """The valid file with a few lines dropped, doubled, moved or given another value, key or word."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 4))):
+        i = draw(st.integers(0, len(lines) - 1))
+        line = lines[i]
+        what = draw(st.sampled_from(["drop", "double", "swap", "value", "inner", "word", "cut", "letter"]))
+        if what == "drop":
+            del lines[i]
+        elif what == "double":
+            lines.insert(draw(st.integers(0, len(lines))), line)
+        elif what == "swap":
+            j = draw(st.integers(0, len(lines) - 1))
+            lines[i], lines[j] = lines[j], lines[i]
+        elif what == "value" and "=" in line:
+            lines[i] = line.split("=")[0] + "= " + draw(st.sampled_from(VALUES))
+        elif what == "inner" and '"' in line:
+            parts = re.split(r'("[^"]*")', line)
+            j = draw(st.sampled_from(range(1, len(parts), 2)))
+            parts[j] = draw(st.sampled_from(VALUES))
+            lines[i] = "".join(parts)
+        elif what == "word" and (words := re.findall(r"[A-Za-z_]+", line)):
+            lines[i] = line.replace(draw(st.sampled_from(words)), draw(st.sampled_from(WORDS)), 1)
+        elif what == "cut":
+            lines[i] = line[: draw(st.integers(0, len(line)))]
+        elif what == "letter":
+            at = draw(st.integers(0, len(line)))
+            lines[i] = line[:at] + draw(st.characters(codec="utf-8")) + line[at:]
+    return "\n".join(lines)
+
+
+def test_the_valid_file_is_valid():
+    assert loads(VALID).model.title == "A pump-leak cell"
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mangled())
+def test_only_scenario_errors(text):
+    try:
+        loads(text, "fuzz.toml")
+    except ScenarioError as error:
+        count = len(text.splitlines()) + 1
+        assert error.faults
+        assert all(0 <= fault.line <= count and fault.message for fault in error.faults)
+        assert len(set(error.faults)) == len(error.faults)
