@@ -15,11 +15,42 @@ from .model import Membrane, Model, Pathway, argument_path
 from .tape import Program, assemble
 
 
+#: Programs by the structure of their model; a sweep or an interactive session runs few structures many times.
+_programs: dict[tuple, Program] = {}
+_MOST_PROGRAMS = 64
+
+
 def build_program(model: Model) -> tuple[Layout, Program]:
     """State layout and tape of a model. The tape depends on the model's structure, not on its numbers."""
     layout = lay_out(model)
-    equations = _Equations(model, layout)
-    return layout, assemble(equations.rates, equations.mass)
+    key = structure_of(model)
+    program = _programs.get(key)
+    if program is None:
+        equations = _Equations(model, layout)
+        while len(_programs) >= _MOST_PROGRAMS:
+            _programs.pop(next(iter(_programs)))
+        program = _programs[key] = assemble(equations.rates, equations.mass)
+    return layout, program
+
+
+def structure_of(model: Model) -> tuple:
+    """Everything about a model but its numbers: two models of equal structure have the same tape."""
+    return (
+        tuple((s.name, s.valence) for s in model.species.values()),
+        tuple(
+            (c.name, c.kind, tuple(c.concentrations), tuple(c.activity_coefficients))
+            for c in model.compartments.values()
+        ),
+        tuple(
+            (
+                m.name,
+                m.inside,
+                m.outside,
+                tuple((p.name, p.law, tuple(p.moves.items()), tuple(p.arguments)) for p in m.pathways),
+            )
+            for m in model.membranes.values()
+        ),
+    )
 
 
 class _Equations:

@@ -21,6 +21,10 @@ from . import tableau
 from .llvm_text import CHUNK, Printer
 
 
+#: Up to this many states a step is printed number by number, above it vector by vector.
+REGISTER_LIMIT = 12
+
+
 class Elimination:
     """LU of a static pattern: which entries exist (with fill), where they lie, and in which order they change."""
 
@@ -60,6 +64,10 @@ class StepPrinter:
         self.elimination = elimination_of(program)
         self.lines: list[str] = []
         self.count = 0
+        few = program.size <= REGISTER_LIMIT
+        self.kind = "double" if few else f"<{program.size} x double>"
+        self.parts = program.size if few else 1
+        self.total = ""
 
     def print_all(self, tape_work: int) -> int:
         """Print the three functions; return the doubles of ``work`` that ``step`` needs."""
@@ -95,8 +103,9 @@ class StepPrinter:
     def _close(self, name: str, arguments: str, internal: bool = False) -> None:
         body = "\n".join(self.lines)
         linkage = "internal " if internal else ""
+        hint = "alwaysinline " if self.parts == self.program.size and not internal and name == "solve" else ""
         self.printer.parts.append(
-            f"define {linkage}void @{name}({arguments}) nounwind {{\nentry:\n{body}\n  ret void\n}}"
+            f"define {linkage}void @{name}({arguments}) {hint}nounwind {{\nentry:\n{body}\n  ret void\n}}"
         )
         self.lines = []
 
@@ -127,8 +136,8 @@ class StepPrinter:
         mass_of: dict[tuple[int, int], list[int]] = {}
         for e, entry in enumerate(zip(self.program.mass_rows, self.program.mass_columns, strict=True)):
             mass_of.setdefault(entry, []).append(e)
-        gamma = self.printer_literal(tableau.GAMMA)
-        one = self.printer_literal(1.0)
+        gamma = self.printer.literal(tableau.GAMMA)
+        one = self.printer.literal(1.0)
         statements: list[str] = []
         for (i, j), at in place.items():
             value = None
@@ -145,7 +154,7 @@ class StepPrinter:
                     if value is None
                     else self._emit(f"fsub double {value}, {slope}")
                 )
-            self._store(value or self.printer_literal(0.0), "%lu", at)
+            self._store(value or self.printer.literal(0.0), "%lu", at)
             self._statement(statements)
         for p in range(n):
             self._store(self._emit(f"fdiv double {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
@@ -186,70 +195,95 @@ class StepPrinter:
 
     def _print_step(self, tape_work: int) -> None:
         n = self.program.size
-        vector = f"<{n} x double>"
         lu_size = len(self.elimination.entries)
-        lu, f, total = "%work", self._address("%work", lu_size), self._address("%work", lu_size + n)
+        lu, f, self.total = "%work", self._address("%work", lu_size), self._address("%work", lu_size + n)
         clock = self._address("%work", lu_size + 2 * n)
         tape = self._address("%work", lu_size + 2 * n + 1)
         self.lines.append(f"  call void @factor(ptr %time, ptr %mass, ptr %linear, ptr {lu})")
         t, h = self._load("%time", 0), self._load("%time", 1)
-        y = self._load("%y", 0, vector)
-        per_h = self._splat(self._emit(f"fdiv double {self.printer_literal(1.0)}, {h}"))
-        slope = None if self.program.autonomous else self._load("%linear", n + n * n, vector)
-        u: list[str] = []
+        per_h = self._emit(f"fdiv double {self.printer.literal(1.0)}, {h}")
+        y = self._load_all("%y", 0)
+        slope = None if self.program.autonomous else self._load_all("%linear", n + n * n)
+        u: list[list[str]] = []
         stage = y
         for r in range(tableau.STAGES):
             if r == 0:
-                b = self._load("%linear", 0, vector)
+                b = self._load_all("%linear", 0)
             else:
                 if r < 6:
-                    stage = y
-                    for q in range(r):
-                        stage = self._add_multiple(stage, tableau.A[r, q], u[q])
+                    stage = self._combine(y, tableau.A[r, :r], u)
                 else:
-                    stage = self._emit(f"fadd {vector} {stage}, {u[r - 1]}")
-                self._store(stage, "%stage", 0, vector)
-                later = self._emit(f"fmul double {h}, {self.printer_literal(tableau.NODES[r])}")
+                    stage = self._add(stage, u[r - 1])
+                self._store_all(stage, "%stage", 0)
+                later = self._emit(f"fmul double {h}, {self.printer.literal(tableau.NODES[r])}")
                 self._store(self._emit(f"fadd double {t}, {later}"), clock, 0)
                 self.lines.append(f"  call void @rates(ptr {clock}, ptr %stage, ptr %k, ptr {tape}, ptr {f})")
-                sum_c = None
-                for q in range(r):
-                    sum_c = self._add_multiple(sum_c, tableau.C[r, q], u[q])
-                assert sum_c is not None
-                self._store(self._emit(f"fmul {vector} {sum_c}, {per_h}"), total, 0, vector)
-                for e, (row, column) in enumerate(
-                    zip(self.program.mass_rows, self.program.mass_columns, strict=True)
-                ):
-                    product = self._emit(
-                        f"fmul contract double {self._load('%mass', e)}, {self._load(total, column)}"
-                    )
-                    self._store(self._emit(f"fadd contract double {self._load(f, row)}, {product}"), f, row)
-                b = self._load(f, 0, vector)
+                b = self._mass_product(f, self._combine(None, tableau.C[r, :r], u), per_h)
             if slope is not None and tableau.TIME_WEIGHTS[r]:
-                weight = self._emit(f"fmul double {h}, {self.printer_literal(tableau.TIME_WEIGHTS[r])}")
-                b = self._emit(f"fadd {vector} {b}, {self._emit(f'fmul {vector} {self._splat(weight)}, {slope}')}")
-            self._store(b, "%u", r * n, vector)
+                weight = self._emit(f"fmul double {h}, {self.printer.literal(tableau.TIME_WEIGHTS[r])}")
+                b = self._add_scaled(b, weight, slope)
+            self._store_all(b, "%u", r * n)
             self.lines.append(f"  call void @solve(ptr {lu}, ptr {self._address('%u', r * n)})")
-            u.append(self._load("%u", r * n, vector))
-        self._store(self._emit(f"fadd {vector} {stage}, {u[-1]}"), "%stage", 0, vector)
+            u.append(self._load_all("%u", r * n))
+        self._store_all(self._add(stage, u[-1]), "%stage", 0)
         names = ("time", "y", "k", "mass", "linear", "u", "stage", "work")
         self._close("step", ", ".join(f"ptr noalias %{name}" for name in names))
 
-    def _add_multiple(self, value: str | None, factor: float, x: str) -> str | None:
-        """value + factor x, whole vectors."""
-        if factor == 0.0:
-            return value
-        vector = f"<{self.program.size} x double>"
-        constant = "<" + ", ".join([f"double {self.printer_literal(factor)}"] * self.program.size) + ">"
-        product = self._emit(f"fmul contract {vector} {constant}, {x}")
-        return product if value is None else self._emit(f"fadd contract {vector} {value}, {product}")
+    # -- vectors of n numbers: as single numbers where they are few (and all stays in registers), else as one value ----
+
+    def _load_all(self, base: str, place: int) -> list[str]:
+        return [self._load(base, place + i, self.kind) for i in range(self.parts)]
+
+    def _store_all(self, values: list[str], base: str, place: int) -> None:
+        for i, value in enumerate(values):
+            self._store(value, base, place + i, self.kind)
+
+    def _combine(self, start: list[str] | None, factors: Iterable[float], vectors: list[list[str]]) -> list[str]:
+        """start + Σ factor · vector."""
+        result = start
+        for factor, vector in zip(factors, vectors, strict=True):
+            if factor:
+                products = [self._emit(f"fmul contract {self.kind} {self._constant(factor)}, {x}") for x in vector]
+                result = products if result is None else self._add(result, products)
+        assert result is not None
+        return result
+
+    def _add(self, a: list[str], b: list[str]) -> list[str]:
+        return [self._emit(f"fadd contract {self.kind} {x}, {y}") for x, y in zip(a, b, strict=True)]
+
+    def _add_scaled(self, a: list[str], factor: str, b: list[str]) -> list[str]:
+        """a + factor b, the factor being one number known at run time."""
+        wide = self._splat(factor)
+        return self._add(a, [self._emit(f"fmul contract {self.kind} {wide}, {x}") for x in b])
+
+    def _mass_product(self, f: str, vector: list[str], scale: str) -> list[str]:
+        """f + scale M vector; ``f`` is an address, and is changed."""
+        entries = list(zip(self.program.mass_rows, self.program.mass_columns, strict=True))
+        wide = self._splat(scale)
+        scaled = [self._emit(f"fmul {self.kind} {x}, {wide}") for x in vector]
+        if self.parts == 1 and self.program.size > 1:
+            self._store_all(scaled, self.total, 0)
+            for e, (row, column) in enumerate(entries):
+                product = self._emit(f"fmul contract double {self._load('%mass', e)}, {self._load(self.total, column)}")
+                self._store(self._emit(f"fadd contract double {self._load(f, row)}, {product}"), f, row)
+            return self._load_all(f, 0)
+        result = self._load_all(f, 0)
+        for e, (row, column) in enumerate(entries):
+            product = self._emit(f"fmul contract double {self._load('%mass', e)}, {scaled[column]}")
+            result[row] = self._emit(f"fadd contract double {result[row]}, {product}")
+        return result
+
+    def _constant(self, value: float) -> str:
+        literal = self.printer.literal(value)
+        if self.kind == "double":
+            return literal
+        return "<" + ", ".join([f"double {literal}"] * self.program.size) + ">"
 
     def _splat(self, scalar: str) -> str:
-        vector = f"<{self.program.size} x double>"
-        one = self._emit(f"insertelement {vector} undef, double {scalar}, i32 0")
+        if self.kind == "double":
+            return scalar
+        one = self._emit(f"insertelement {self.kind} undef, double {scalar}, i32 0")
         mask = "<" + ", ".join(["i32 0"] * self.program.size) + ">"
-        return self._emit(f"shufflevector {vector} {one}, {vector} undef, <{self.program.size} x i32> {mask}")
-
-    def printer_literal(self, value: float) -> str:
-        """A number as LLVM writes it."""
-        return self.printer.literal(value)
+        return self._emit(
+            f"shufflevector {self.kind} {one}, {self.kind} undef, <{self.program.size} x i32> {mask}"
+        )

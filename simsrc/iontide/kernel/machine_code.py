@@ -14,7 +14,9 @@ from .llvm_text import Printer
 
 _lock = threading.Lock()
 _ready = False
-_compiled: dict[Program, MachineCode] = {}
+#: Code by the identity of its program (which is kept, so that the identity stays its own).
+_compiled: dict[int, tuple[Program, MachineCode]] = {}
+_MOST_COMPILED = 64
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ FUNCTIONS = ("rates", "linearised", "factor", "solve", "step")
 
 
 def compile_program(program: Program) -> MachineCode:
-    """Machine code for a program; equal programs share it, for the life of the process."""
+    """Machine code for a program, made once."""
     with _lock:
-        code = _compiled.get(program)
-        if code is None:
+        found = _compiled.get(id(program))
+        if found is None:
             n = program.size
             printer = Printer()
             tape_work = max(
@@ -54,8 +56,11 @@ def compile_program(program: Program) -> MachineCode:
             )
             step = StepPrinter(printer, program)
             work = step.print_all(tape_work)
-            code = _compiled[program] = _compile(printer.module(), work, len(step.elimination.entries))
-    return code
+            code = _compile(printer.module(), work, len(step.elimination.entries))
+            while len(_compiled) >= _MOST_COMPILED:
+                _compiled.pop(next(iter(_compiled)))
+            found = _compiled[id(program)] = program, code
+        return found[1]
 
 
 def _compile(text: str, work: int, factors: int) -> MachineCode:
@@ -71,8 +76,7 @@ def _compile(text: str, work: int, factors: int) -> MachineCode:
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
     )
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = False
-    options.slp_vectorization = True
+    options.loop_vectorization = options.slp_vectorization = False  # vector stores next to scalar loads stall
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)

@@ -70,6 +70,13 @@ def is_required(table: type[Table], key: str) -> bool:
     return any(info.is_required() for name, info in table.model_fields.items() if (info.alias or name) == key)
 
 
+def description(path: Sequence[str | int]) -> str:
+    """What the schema says of the meaning of a key."""
+    table = table_at(path[:-1])
+    infos = table.model_fields.items() if table else ()
+    return next((info.description or "" for name, info in infos if (info.alias or name) == path[-1]), "")
+
+
 def placeholder(annotation: Any) -> Any:
     """Some value that a place accepts, to stand there for one that was missing or faulty."""
     choice = alternatives(annotation)[0]

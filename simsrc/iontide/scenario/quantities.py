@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ..formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
 from ..model import Parameter, Quantity, dependency_order
-from ..units import DIMENSIONLESS, Dimension, UnitError, format_quantity
+from ..units import DIMENSIONLESS, NUMBER_PATTERN, Dimension, UnitError, format_quantity, parse_quantity
 from .faults import Faults, did_you_mean, listed
 from .kinds import BALANCED_CONCENTRATION, POTENTIAL, Kind, show
 from .lines import KeyPath
 
 #: Words that may stand in the place of a quantity, so that no parameter may bear them.
 _RESERVED = frozenset(FLOAT_FUNCTIONS) | set(POTENTIAL.words) | set(BALANCED_CONCENTRATION.words)
+
+#: A number and what must be its unit.
+_PLAIN = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*[^\s()*+,-]+\s*")
+
+_NOT_FINITE = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\b", re.IGNORECASE)
 
 
 class Quantities:
@@ -86,7 +92,7 @@ class Quantities:
         """
         if raw is None or self._faults.is_faulty(*path):
             return None
-        quantity = self._parse(path, raw, constant)
+        quantity = self._parse(path, raw, constant, kind.words)
         if quantity is None:
             return None
         expected = kind.dimension or dimension
@@ -106,14 +112,16 @@ class Quantities:
         self.kinds[path] = kind
         return value
 
-    def _parse(self, path: KeyPath, raw: str | float, constant: bool = False) -> Quantity | None:
+    def _parse(
+        self, path: KeyPath, raw: str | float, constant: bool = False, words: tuple[str, ...] = ()
+    ) -> Quantity | None:
         """A bare number as it is, text as a formula whose names are all known; None where that fails."""
         if not isinstance(raw, str):
             return float(raw)
         try:
             formula = parse_formula(raw)
         except (FormulaError, UnitError) as error:
-            self._faults.add(path, str(error))
+            self._faults.add(path, _unit_message(raw) or str(error))
             return None
         if constant and formula.names:
             told = f"must be a number with its unit, not a formula over parameters, got {show(raw)}"
@@ -122,7 +130,7 @@ class Quantities:
         unknown = sorted(formula.names - set(self._written))
         unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
         if unknown:
-            near = did_you_mean(unknown[0], self._written)
+            near = did_you_mean(unknown[0], [*words, *self._written])
             every = listed(self._written)
             self._faults.add(path, f"no such parameter as {unknown[0]}{near} (parameters are {every})")
             return None
@@ -186,6 +194,19 @@ class Quantities:
                 for name in set(names):
                     self._faults.mark(("parameters", name))
                     del parsed[name]
+
+
+def _unit_message(raw: str) -> str | None:
+    """What is wrong with a number and its unit; None where the text is more than that."""
+    if _NOT_FINITE.match(raw):
+        return f"must be a finite number, got {show(raw)}"
+    if not _PLAIN.fullmatch(raw):
+        return None
+    try:
+        parse_quantity(raw)
+    except UnitError as error:
+        return str(error)
+    return None
 
 
 def _settled(quantity: Quantity, value: float) -> Quantity:

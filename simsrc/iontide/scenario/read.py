@@ -33,6 +33,7 @@ _TOML_WORDS = (
     (r"Expected '=' after a key in a key/value pair", "an = is missing after the key"),
     (r"Invalid value", "there is no value here that TOML knows; a quantity or a name stands in quotes"),
     (r"Invalid statement", "neither a key nor a table starts like this"),
+    (r"Illegal character '\\n'", "a quotation mark is missing before the end of the line"),
     (r"Illegal character (.*)", r"the character \1 has no place here; a quotation mark may be missing"),
     (r"Unclosed array", "a ] is missing"),
     (r"Unclosed inline table", "a } is missing; a table in braces stays on one line"),

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from ..formula import Formula, FormulaError, evaluate_float
 from ..model import Quantity, dependency_order
+from ..units import format_quantity
 from . import kinds, places
 from .draft import Draft
 from .faults import did_you_mean, listed
-from .kinds import show
+from .kinds import Kind, show
 from .lines import KeyPath
 from .schema import ProtocolTable, TimesTable
 
@@ -45,7 +46,7 @@ def _read_times(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
         _check_before_end(draft, (*path, key), raw, value)
     named = {key for key, raw in given.items() if raw is not None or draft.faults.is_faulty(*path, key)}
     if named not in ({"at"}, {"from", "to"}):
-        written = " and ".join(key for key in given if key in named) or "neither"
+        written = " and ".join(key for key in given if key in named) or "none of them"
         told = f"an entry says at (a change for good), or from and to (for a while); this one says {written}"
         draft.faults.add(path, told, spoils=False)
     start, end = draft.value(*path, "from"), draft.value(*path, "to")
@@ -132,13 +133,17 @@ def _check_step(draft: Draft, path: KeyPath, active: Mapping[str, Quantity]) -> 
                 value = evaluate_float(quantity, values)
                 rule = quantities.kinds[place].range_fault(value)
                 if rule is not None:
-                    told = f"makes {'.'.join(map(str, place))} {value:.6g} (SI): it {rule}"
-                    draft.faults.add(path, told)
+                    came_to = _shown(value, quantities.kinds[place])
+                    draft.faults.add(path, f"makes {'.'.join(map(str, place))} {came_to}: it {rule}")
                     return
     except FormulaError as error:
         draft.faults.add(path, f"with it {'.'.join(map(str, place))} has no value: {error}")
     except ValueError as error:
         draft.faults.add(path, f"with it {error}")
+
+
+def _shown(value: float, kind: Kind) -> str:
+    return format_quantity(value, kind.dimension) if kind.dimension else f"{value:.6g}"
 
 
 def read_recording(draft: Draft) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from . import kinds
 
@@ -46,6 +47,13 @@ Group = Literal[
 def _listed(value: Any) -> Any:
     """One source may stand alone."""
     return [value] if isinstance(value, str) else value
+
+
+def _no_number(value: Any) -> Any:
+    """To Python 1 is True; to the file it is not."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "a number")
+    return value
 
 
 #: Where sample times stand, and the three ways of giving them.
@@ -118,6 +126,7 @@ class CompartmentTable(Table):
     volume: Volume | None = None
     bath: Annotated[
         Literal[True, False, "floating"],
+        BeforeValidator(_no_number),
         Field(
             description='true: composition kept, potential 0; "floating": composition kept, potential free'
         ),

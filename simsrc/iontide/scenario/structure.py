@@ -102,9 +102,10 @@ def _sentence(item: Any, path: KeyPath) -> str:
         "finite_number": "must be finite",
         "greater_than_equal": f"must be ≥ {context.get('ge', 0):g}",
         "less_than_equal": f"must be ≤ {context.get('le', 0):g}",
-        "list_type": "must be a list of tables, each opened by [[protocol]]"
-        if path == ("protocol",)
-        else "must be a list",
+        "list_type": {
+            ("protocol",): "must be a list of tables, each opened by [[protocol]]",
+            ("source",): "must be text in quotes, or a list of texts",
+        }.get(path[:1], "must be a list"),
         "dict_type": "must be a table",
         "model_type": "must be a table",
         "union_tag_not_found": 'must be a table (as { spacing = "log", first = "1 ms", points = 400 }), '
@@ -119,7 +120,8 @@ def _missing(path: KeyPath) -> str:
     choice = places.alternatives(places.at(path))[0]
     if isinstance(choice, Kind):
         return f'missing; {noun} needs {choice.noun} (as "{choice.example}")'
-    return f"missing; {noun} needs it"
+    meaning = places.description(path)
+    return f"missing; {noun} needs it" + (f" ({meaning[0].lower()}{meaning[1:]})" if meaning else "")
 
 
 def unknown_key(path: KeyPath) -> str:

@@ -1,0 +1,205 @@
+"""The figures of a run: which panels there are, and what is said of the run below them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UsageError
+from .layout import Page, compose
+from .panels import Panel, concentration_panel, current_panel, potential_panel
+from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
+from .time_axis import TimeScale, time_text
+
+if TYPE_CHECKING:
+    from ..trajectory import Trajectory
+
+#: At most so many rows are legible on a page; membranes of an overview, where there is more than one.
+MOST_ROWS, MOST_MEMBRANES = 6, 2
+
+#: Height of the axes where there are up to three rows and where there are more, mm.
+TALL, LOW = 36.0, 27.0
+
+
+def potential_figure(
+    trajectory: Trajectory,
+    membrane: str | None = None,
+    time_axis: TimeScale = "linear",
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Membrane potential over time with the reversal potential of every ion, mV; one row a membrane.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    membrane : str, optional
+        Only this one.
+    time_axis : {"linear", "log", "symlog"}
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        There is no such membrane or time axis, or nothing to draw.
+    """
+    names, note = _selection("membrane", trajectory.model.membranes, membrane)
+    return _figure(trajectory, [potential_panel(trajectory, m) for m in names], time_axis, width_mm, note)
+
+
+def concentration_figure(
+    trajectory: Trajectory,
+    compartment: str | None = None,
+    time_axis: TimeScale = "linear",
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Concentrations over time; one row a compartment, baths only where theirs change.
+
+    Parameters, result and errors as of `potential_figure`.
+    """
+    names, note = _selection("compartment", _changing(trajectory), compartment, trajectory.model.compartments)
+    panels = [concentration_panel(trajectory, c) for c in names]
+    return _figure(trajectory, panels, time_axis, width_mm, note)
+
+
+def current_figure(
+    trajectory: Trajectory,
+    membrane: str | None = None,
+    time_axis: TimeScale = "linear",
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Current density of every ion over time and their sum, outward positive; one row a membrane.
+
+    Parameters, result and errors as of `potential_figure`.
+    """
+    names, note = _selection("membrane", trajectory.model.membranes, membrane)
+    return _figure(trajectory, [current_panel(trajectory, m) for m in names], time_axis, width_mm, note)
+
+
+def overview_figure(
+    trajectory: Trajectory, membrane: str | None = None, width_mm: float = DOUBLE_COLUMN
+) -> PaperFigure:
+    """Potentials, concentrations and currents, each on a linear and on a symlog time axis.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    membrane : str, optional
+        Only this one and the compartments at its sides.
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        There is no such membrane, or nothing to draw.
+    """
+    _require_samples(trajectory)
+    model = trajectory.model
+    membranes, _ = _selection("membrane", model.membranes, membrane)
+    compartments = _changing(trajectory)
+    if membrane is not None:
+        sides = (model.membranes[membrane].inside, model.membranes[membrane].outside)
+        compartments = [c for c in compartments if c in sides] or list(sides)
+    shown_membranes = membranes if len(membranes) == 1 else membranes[:MOST_MEMBRANES]
+    shown_compartments = compartments[: MOST_ROWS - 2 * len(shown_membranes)]
+    panels = [
+        *(potential_panel(trajectory, m) for m in shown_membranes),
+        *(concentration_panel(trajectory, c) for c in shown_compartments),
+        *(current_panel(trajectory, m) for m in shown_membranes),
+    ]
+    all_membranes = list(model.membranes) if membrane is None else membranes
+    caption = [
+        run_sentence(trajectory),
+        _left_out("membrane", shown_membranes, all_membranes),
+        _left_out("compartment", shown_compartments, compartments),
+    ]
+    page = Page(
+        panels,
+        ("linear", "symlog"),
+        width_mm,
+        TALL if len(panels) <= 3 else LOW,
+        title=model.title or trajectory.run.scenario_name,
+        caption=[sentence for sentence in caption if sentence],
+    )
+    return compose(trajectory, page)
+
+
+def run_sentence(trajectory: Trajectory) -> str:
+    """How the run ended, in a sentence for a caption."""
+    run = trajectory.run
+    at = time_text(run.end_time)
+    if run.status == "failed":
+        return f"Run failed: {run.message}."
+    ended = "Stopped at a steady state, at" if run.status == "steady" else "Run complete, to"
+    return f"{ended} t = {at} ({run.statistics.steps} steps)."
+
+
+def _figure(
+    trajectory: Trajectory, panels: Sequence[Panel], time_axis: TimeScale, width: float, note: str
+) -> PaperFigure:
+    _require_samples(trajectory)
+    if not panels:
+        raise UsageError("the model has nothing of this kind to draw")
+    # A figure of its own carries no run status, unless what it shows is cut short.
+    failed = run_sentence(trajectory) if trajectory.status == "failed" else ""
+    page = Page(
+        panels,
+        (time_axis,),
+        width,
+        TALL + 6 if len(panels) == 1 else TALL if len(panels) <= 3 else LOW,
+        caption=[sentence for sentence in (failed, note) if sentence],
+    )
+    return compose(trajectory, page)
+
+
+def _require_samples(trajectory: Trajectory) -> None:
+    if not len(trajectory):
+        raise UsageError("the trajectory has no samples to draw")
+
+
+def _selection(
+    kind: str, names: Sequence[str] | dict, wanted: str | None, known: Sequence[str] | dict | None = None
+) -> tuple[list[str], str]:
+    """The names to draw: the one wanted, or the first ones, and a sentence on what was left out."""
+    if wanted is not None:
+        if wanted not in (known or names):
+            raise UsageError(f"there is no {kind} `{wanted}`; there are {', '.join(known or names) or 'none'}")
+        return [wanted], ""
+    shown = list(names)[:MOST_ROWS]
+    return shown, _left_out(kind, shown, list(names))
+
+
+def _left_out(kind: str, shown: list[str], names: list[str]) -> str:
+    if len(shown) == len(names):
+        return ""
+    return f"Shown: {kind}s {', '.join(shown)} of {len(names)}."
+
+
+def _changing(trajectory: Trajectory) -> list[str]:
+    """Compartments whose concentrations can change; all, where none can."""
+    model, run = trajectory.model, trajectory.run
+
+    def changes(compartment: str) -> bool:
+        prefix = f"compartments.{compartment}.concentrations."
+        first = run.values[0]
+        return any(
+            not math.isclose(values[path], first[path], rel_tol=0.0, abs_tol=0.0)
+            for values in run.values[1:]
+            for path in first
+            if path.startswith(prefix)
+        )
+
+    chosen = [c.name for c in model.compartments.values() if c.is_finite or changes(c.name)]
+    return chosen or list(model.compartments)

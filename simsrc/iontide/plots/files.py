@@ -1,0 +1,205 @@
+"""Figures into files: whole or not at all, the same bytes every time, and the numbers beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import FileError, UsageError
+from .figures import concentration_figure, current_figure, overview_figure, potential_figure
+from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
+from .time_axis import TimeScale
+
+if TYPE_CHECKING:
+    from ..trajectory import Trajectory
+
+Kind = Literal["overview", "potential", "concentrations", "currents"]
+KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "currents")
+
+#: Dots per inch of a PNG.
+RESOLUTION = 300
+
+# What each format calls the date that must not be in it, so that equal figures are equal files.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".pdf": {"CreationDate": None, "Creator": f"iontide {__version__}"},
+    ".svg": {"Date": None, "Creator": f"iontide {__version__}"},
+    ".png": {"Software": f"iontide {__version__}"},
+}
+
+
+def write_figure(
+    figure: Figure, path: str | os.PathLike[str], data: Mapping[str, NDArray] | None = None
+) -> list[Path]:
+    """Write a figure, and its numbers as ``NAME.csv`` next to it.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : path
+        Ends in ``.pdf``, ``.svg`` or ``.png`` (300 dpi).
+    data : mapping of str to array, optional
+        Columns by name with unit; those of a figure of ours if not given. Without any, no CSV is written.
+
+    Returns
+    -------
+    list of Path
+        The files written, the figure first.
+
+    Raises
+    ------
+    UsageError
+        For another suffix.
+    FileError
+        Where the files cannot be written; what was there before is then still there.
+    """
+    path = Path(path)
+    suffix = checked_suffix(path)
+    if data is None and isinstance(figure, PaperFigure):
+        data = figure.data
+    picture = io.BytesIO()
+    with paper_style():
+        figure.savefig(picture, format=suffix[1:], dpi=RESOLUTION, metadata=_METADATA[suffix])
+    written = [_replace(path, picture.getvalue())]
+    if data:
+        written.append(_replace(path.with_suffix(".csv"), _csv(data)))
+    return written
+
+
+def plot(
+    source: Trajectory | str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    kind: Kind = "overview",
+    *,
+    time_axis: TimeScale = "linear",
+    membrane: str | None = None,
+    width_mm: float | None = None,
+) -> list[Path]:
+    """Draw a run, or the result file of one, into a file.
+
+    Parameters
+    ----------
+    source : Trajectory or path
+    output : path, optional
+        Ends in ``.pdf``, ``.svg`` or ``.png``. Without it a PDF: next to the result file and named after it, or
+        ``outputs/NAME.pdf`` for a trajectory that has no file; a kind other than the overview adds its name.
+    kind : {"overview", "potential", "concentrations", "currents"}
+    time_axis : {"linear", "log", "symlog"}
+        The overview has both linear and symlog, whatever is asked here.
+    membrane : str, optional
+        Only this one; for concentrations, the compartments at its sides. All by default.
+    width_mm : float, optional
+        183 for the overview and 89 for the others.
+
+    Returns
+    -------
+    list of Path
+        The figure and the numbers beside it.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind, suffix, membrane or time axis, or a width that leaves no room.
+    FileError
+        Where a file cannot be read or written.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no figure `{kind}`; there are {', '.join(KINDS)}")
+    if width_mm is None:
+        width_mm = DOUBLE_COLUMN if kind == "overview" else SINGLE_COLUMN
+    if not 50.0 <= width_mm <= 1000.0:
+        raise UsageError(f"the width of a figure must be 50 to 1000 mm, got {width_mm:g}")
+    if output is not None:
+        checked_suffix(Path(output))  # before the work
+    if isinstance(source, str | os.PathLike):
+        from ..storage import open_trajectory
+
+        trajectory = open_trajectory(source)
+    else:
+        trajectory = source
+    target = Path(output) if output is not None else _default_output(source, trajectory, kind)
+    return write_figure(_drawn(trajectory, kind, time_axis, membrane, width_mm), target)
+
+
+def checked_suffix(path: Path) -> str:
+    """The suffix of a figure file, in small letters.
+
+    Raises
+    ------
+    UsageError
+        Where it is not one that can be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        found = f"`{path.suffix}`" if path.suffix else "no suffix"
+        raise UsageError(f"{path}: a figure ends in {', '.join(_METADATA)}; got {found}")
+    return suffix
+
+
+def _drawn(
+    trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: str | None, width: float
+) -> PaperFigure:
+    if kind == "overview":
+        return overview_figure(trajectory, membrane, width)
+    if kind == "potential":
+        return potential_figure(trajectory, membrane, time_axis, width)
+    if kind == "currents":
+        return current_figure(trajectory, membrane, time_axis, width)
+    return concentration_figure(trajectory, None, time_axis, width, membrane=membrane)
+
+
+def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
+    addition = "" if kind == "overview" else f".{kind}"
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        return path.with_name(f"{path.stem}{addition}.pdf")
+    name = Path(trajectory.run.scenario_name).stem or "figure"
+    folder = Path("outputs")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made: {error.strerror}") from error
+    return folder / f"{name}{addition}.pdf"
+
+
+def _csv(data: Mapping[str, NDArray]) -> bytes:
+    """Columns with a header; twelve digits, and nothing where a value is undefined."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(data)
+    for row in zip(*(column.tolist() for column in data.values()), strict=True):
+        writer.writerow(["" if np.isnan(value) else f"{value:.12g}" for value in row])
+    return text.getvalue().encode()
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    """Write a file under another name and rename it, so that no reader ever sees half of it."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # a temporary file is private, a figure is not
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise FileError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
