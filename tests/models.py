@@ -175,7 +175,7 @@ def closed_pair() -> Model:
                     "a", "finite", VOLUME, {"K": 130.0, "Na": 15.0, "Cl": 20.0}, (Impermeant("A", -1.0),)
                 ),
                 Compartment(
-                    "b", "finite", 2 * VOLUME, {"K": 5.0, "Na": 140.0, "Cl": 145.0 - 1.0}, (Impermeant("B", -1.0),)
+                    "b", "finite", 2 * VOLUME, {"K": 5.0, "Na": 140.0, "Cl": 144.0}, (Impermeant("B", -1.0),)
                 ),
             ]
         ),

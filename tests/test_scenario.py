@@ -254,12 +254,16 @@ def test_tied_potentials():
 
 
 def test_charge_that_a_membrane_can_hold_is_no_fault():
-    # At -70 mV this cell holds 0.7 pC, an excess of 7 µM; ten times that at a tenth of the volume is no slip either.
-    text = TWO.replace(
-        'volume = "1 pL"\nconcentrations = { K = "140 mM"',
-        'volume = "1 pL"\nconcentrations = { K = "140.02 mM"',
+    # 5 um^2 at 200 mV hold 1e-19 mol: 0.1 mM in 1 fL, far beyond the rounding of figures of 1 mM.
+    text = TWO.replace('area = "100 um^2"', 'area = "5 um^2"').replace(
+        'volume = "0.1 pL"\nconcentrations = { K = "140 mM", Cl = "140 mM" }',
+        'volume = "1e-3 pL"\nconcentrations = { K = "1.09 mM", Cl = "1 mM" }',
     )
-    assert loads(text).model.compartments["cell"].concentrations["K"] == 140.02
+    assert loads(text).model.compartments["store"].concentrations["K"] == 1.09
+    with pytest.raises(ScenarioError, match=r"compartments\.store: the charges do not balance"):
+        loads(text.replace('"1.09 mM"', '"1.15 mM"'))
+    with pytest.raises(ScenarioError, match=r"compartments\.store: the charges do not balance"):
+        loads(text.replace('area = "5 um^2"', 'area = "2 um^2"'))
 
 
 # --- overrides ---
@@ -350,7 +354,7 @@ def test_faults_of_overrides_have_no_line():
         (0, "simulation.duration"),
         (38, "membranes.plasma.permeability.K"),
         (38, "membranes.plasma.permeability.Na"),
-        (55, "protocol.1.set.parameters.P_K"),
+        (53, "protocol.1.set.parameters.P_K"),
     ]
     assert str(caught.value).splitlines()[0] == (
         "x.toml: simulation.duration: must be greater than 0, got -1 s (given with --set)"
@@ -466,7 +470,7 @@ def test_schema_accepts_the_samples():
         ("points = 400", "points = 1"),
         ("bath                  = true", 'bath                  = "no"'),
         ("[membranes.plasma]", '[membranes."a b"]\n[membranes.plasma]'),
-        ('K_outside = "1.5 mM"', ""),
+        ('K_outside = "1.5 mM"', 'X = "1 mM"'),
     ],
 )
 def test_schema_refuses(old, new):

@@ -1,4 +1,4 @@
-"""Every file of tests/malformed is told its faults, each at its line and path, and no others; none crashes it.
+"""Every file of tests/malformed is told its faults, each at its line and path, and no others.
 
 Each file opens with its faults: ``# expect: LINE: PATH: PART OF THE MESSAGE``.
 """

@@ -264,7 +264,7 @@ class Model:
             yield f"{path}.area", membrane.area
             yield f"{path}.capacitance", membrane.specific_capacitance
             if membrane.potential is not None and membrane.potential != "ghk":
-                yield f"{path}.potential", membrane.potential  # type: ignore[misc]
+                yield f"{path}.potential", membrane.potential
             for pathway in membrane.pathways:
                 for argument, value in pathway.arguments.items():
                     yield argument_path(membrane, pathway, argument), value

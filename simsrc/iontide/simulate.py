@@ -182,7 +182,7 @@ class Integration:
         self._progress = Progress(
             y=self.initial.y.copy(),
             real=np.zeros(5),
-            count=np.zeros(7, dtype=np.int64),
+            counters=np.zeros(7, dtype=np.int64),
             dense=np.zeros((5, n)),
         )
 
@@ -190,7 +190,7 @@ class Integration:
     def time(self) -> float:
         if not self.layout.size:
             return self.segments[-1].end
-        segment = int(self._progress.count[SEGMENT])
+        segment = int(self._progress.counters[SEGMENT])
         return self.segments[segment].start + float(self._progress.real[T])
 
     @property
@@ -211,7 +211,7 @@ class Integration:
         if last != self.time and self.layout.size:
             yield (
                 np.array([self.time]),
-                np.array([self._progress.count[SEGMENT]], dtype=np.int32),
+                np.array([self._progress.counters[SEGMENT]], dtype=np.int32),
                 self.state[np.newaxis].copy(),
             )
 
@@ -244,17 +244,17 @@ class Integration:
         """Go on until the arrays are full or the run ends; return how many samples there are."""
         samples = Samples(within, segment, states, np.array(mode, dtype=np.int64))
         kernel = integrator.load(self._problem, self._progress, samples)
-        self._progress.count[SAMPLE] = 0
+        self._progress.counters[SAMPLE] = 0
         while True:
             self.status = kernel.integrate(self._problem, self._progress, samples, BUDGET)
             if progress is not None:
                 progress(self.time, self.segments[-1].end)
             if self.status != status.PAUSED:
-                return int(self._progress.count[SAMPLE])
+                return int(self._progress.counters[SAMPLE])
 
     def outcome(self) -> Run:
         """What a trajectory keeps of the run besides its samples."""
-        count = self._progress.count if self.layout.size else np.zeros(7, dtype=np.int64)
+        count = self._progress.counters if self.layout.size else np.zeros(7, dtype=np.int64)
         return Run(
             model=self.model,
             layout=self.layout,
@@ -275,7 +275,7 @@ class Integration:
 
     def failure(self) -> str:
         """Why the run ended before its time: what, where, when, and what to try."""
-        worst = self.layout.names[int(self._progress.count[WORST])]
+        worst = self.layout.names[int(self._progress.counters[WORST])]
         at = f"at t = {self.time:.9g} s"
         if self.status == status.NEGATIVE_AMOUNT:
             return (

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 
 
 @intrinsic
-def call(typingctx, address, arrays):  # type: ignore[no-untyped-def]
+def call(typingctx, address, arrays):
     """``address(double*, …)`` on the data of a tuple of contiguous float64 arrays; returns nothing."""
     if not isinstance(address, types.Integer) or not all(
         isinstance(a, types.Array) and a.dtype == types.float64 and a.layout == "C" for a in arrays
@@ -19,7 +19,7 @@ def call(typingctx, address, arrays):  # type: ignore[no-untyped-def]
         return None
     signature = types.void(address, arrays)
 
-    def generate(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def generate(context, builder, sig, args):
         pointer = ir.IntType(8).as_pointer()
         data = []
         for i, kind in enumerate(sig.args[1]):

@@ -124,13 +124,9 @@ class Printer:
             f"  %s = fmul {t} %x, %x",
         ]
         numerator, denominator = lambert_polynomials()
+        out += [f"  %s2 = fmul {t} %s, %s", f"  %s4 = fmul {t} %s2, %s2"]
         for letter, coefficients in (("n", numerator), ("d", denominator)):
-            value = lit(coefficients[-1])
-            for i, coefficient in enumerate(reversed(coefficients[:-1])):
-                out.append(f"  %{letter}m{i} = fmul contract {t} {value}, %s")
-                out.append(f"  %{letter}{i} = fadd contract {t} %{letter}m{i}, {lit(coefficient)}")
-                value = f"%{letter}{i}"
-            out.append(f"  %{letter} = fadd {t} {value}, {lit(-0.0)}")
+            out += self._polynomial(letter, coefficients)
         out += [
             f"  %h = fdiv {t} %n, %d",
             f"  %sh = fmul contract {t} %s, %h",
@@ -186,6 +182,28 @@ class Printer:
         out += [f"  ret {four} {previous}", "}"]
         self.parts.append("\n".join(out))
         return name
+
+
+    def _polynomial(self, name: str, coefficients: list[float]) -> list[str]:
+        """Lines that set ``%name`` to a polynomial of degree ≤ 7 in ``%s``, by Estrin's scheme.
+
+        It needs half as many operations one after another as Horner's, and the integrator waits for their latency.
+        """
+        lines: list[str] = []
+
+        def scheme(values: list[float], label: str) -> str:
+            """Value of the polynomial with these coefficients: low half + s^(half) · high half."""
+            if len(values) == 1:
+                return self.literal(values[0])
+            half = 4 if len(values) > 4 else 2 if len(values) > 2 else 1
+            low, high = scheme(values[:half], label + "l"), scheme(values[half:], label + "h")
+            power = {1: "%s", 2: "%s2", 4: "%s4"}[half]
+            lines.append(f"  {label}m = fmul contract {self.type} {power}, {high}")
+            lines.append(f"  {label} = fadd contract {self.type} {label}m, {low}")
+            return label
+
+        scheme(coefficients, f"%{name}")
+        return lines
 
 
 def _registers(instruction: Instruction) -> list[int]:

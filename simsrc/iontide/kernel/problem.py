@@ -1,4 +1,4 @@
-"""What goes into the integrator and comes out: tuples of C-contiguous arrays, so that it is compiled for one type only."""
+"""What goes into the integrator and comes out: tuples of C-contiguous arrays, so that it is compiled for one type."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Progress(NamedTuple):
         State at ``real[T]``.
     real : float64 (5,)
         See the names of its places below.
-    count : int64 (7,)
+    counters : int64 (7,)
         See the names of its places below.
     dense : float64 (5, n)
         y before and after the last step, and the three vectors of its interpolant.
@@ -54,7 +54,7 @@ class Progress(NamedTuple):
 
     y: np.ndarray
     real: np.ndarray
-    count: np.ndarray
+    counters: np.ndarray
     dense: np.ndarray
 
 
@@ -62,7 +62,8 @@ class Progress(NamedTuple):
 #: step (0: none yet in this segment); whether the state waits to be recorded, when every step is.
 T, NEXT_STEP, LAST_STEP, LAST_ERROR, UNRECORDED = range(5)
 
-#: Places in Progress.count. JACOBIANS is also the number of LU-free evaluations of the rates with their slopes.
+#: Places in Progress.counters: segment, phase, steps accepted and rejected, Jacobians, the state that limited the last
+#: step, and samples written to the present block.
 SEGMENT, PHASE, STEPS, REJECTED, JACOBIANS, WORST, SAMPLE = range(7)
 
 #: Values of PHASE: at the start of a segment, or within it.

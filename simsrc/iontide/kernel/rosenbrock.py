@@ -88,7 +88,7 @@ def first_step(problem, mass, linear, clock, y, lu, length):
     if second <= first / length:
         return min(length, max(tiny, 0.1 / first))
     period = first / second
-    # A transient of size A = first · period (in tolerances) and time constant `period` errs by some A (h/period)^5 / 50.
+    # A transient of size A = first · period (in tolerances) and time constant `period` errs by A (h/period)^5 / 50.
     return min(length, period * min(1.0, (50.0 / max(1.0, first * period)) ** EXPONENT))
 
 
@@ -101,10 +101,10 @@ def stays_put(problem, mass, linear, clock, y, lu, t):
     move = linear[:n].copy()
     call(problem.code[3], (lu, move))
     relative = problem.options[0]
+    still = True
     for i in range(n):
-        if not abs(move[i]) <= problem.absolute[i] + relative * abs(y[i]):
-            return False
-    return True
+        still = still and abs(move[i]) <= problem.absolute[i] + relative * abs(y[i])
+    return still
 
 
 @njit(cache=CACHE, error_model="numpy")
@@ -135,7 +135,7 @@ def interpolate(dense, theta, nonnegative, out):
 @njit(cache=CACHE, error_model="numpy")
 def integrate(problem, progress, samples, budget):
     """Integrate until done, steady, stuck, out of room for samples, or ``budget`` steps are made; returns a status."""
-    y, real, count, dense = progress.y, progress.real, progress.count, progress.dense
+    y, real, count, dense = progress.y, progress.real, progress.counters, progress.dense
     absolute = problem.absolute
     relative, stop_when_steady, most_steps = problem.options[0], problem.options[1] > 0.0, problem.options[2]
     nonnegative = problem.counts[0]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..errors import UsageError
 from .layout import Page, compose
@@ -59,12 +56,32 @@ def concentration_figure(
     compartment: str | None = None,
     time_axis: TimeScale = "linear",
     width_mm: float = SINGLE_COLUMN,
+    membrane: str | None = None,
 ) -> PaperFigure:
     """Concentrations over time; one row a compartment, baths only where theirs change.
 
-    Parameters, result and errors as of `potential_figure`.
+    Parameters
+    ----------
+    trajectory : Trajectory
+    compartment : str, optional
+        Only this one.
+    time_axis : {"linear", "log", "symlog"}
+    width_mm : float
+    membrane : str, optional
+        Only the compartments at its sides.
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        There is no such compartment, membrane or time axis, or nothing to draw.
     """
-    names, note = _selection("compartment", _changing(trajectory), compartment, trajectory.model.compartments)
+    known = trajectory.model.compartments
+    names, note = _selection("compartment", _compartments(trajectory, membrane), compartment, known)
     panels = [concentration_panel(trajectory, c) for c in names]
     return _figure(trajectory, panels, time_axis, width_mm, note)
 
@@ -108,11 +125,8 @@ def overview_figure(
     _require_samples(trajectory)
     model = trajectory.model
     membranes, _ = _selection("membrane", model.membranes, membrane)
-    compartments = _changing(trajectory)
-    if membrane is not None:
-        sides = (model.membranes[membrane].inside, model.membranes[membrane].outside)
-        compartments = [c for c in compartments if c in sides] or list(sides)
-    shown_membranes = membranes if len(membranes) == 1 else membranes[:MOST_MEMBRANES]
+    compartments = _compartments(trajectory, membrane)
+    shown_membranes = membranes[:MOST_MEMBRANES]
     shown_compartments = compartments[: MOST_ROWS - 2 * len(shown_membranes)]
     panels = [
         *(potential_panel(trajectory, m) for m in shown_membranes),
@@ -130,7 +144,7 @@ def overview_figure(
         ("linear", "symlog"),
         width_mm,
         TALL if len(panels) <= 3 else LOW,
-        title=model.title or trajectory.run.scenario_name,
+        title=model.title or trajectory.run.origin.name,
         caption=[sentence for sentence in caption if sentence],
     )
     return compose(trajectory, page)
@@ -187,19 +201,16 @@ def _left_out(kind: str, shown: list[str], names: list[str]) -> str:
     return f"Shown: {kind}s {', '.join(shown)} of {len(names)}."
 
 
-def _changing(trajectory: Trajectory) -> list[str]:
-    """Compartments whose concentrations can change; all, where none can."""
+def _compartments(trajectory: Trajectory, membrane: str | None) -> list[str]:
+    """Compartments whose concentrations can change, all where none can; of one membrane, or of the model."""
     model, run = trajectory.model, trajectory.run
+    names = list(model.compartments)
+    if membrane is not None:
+        ((name,), _) = _selection("membrane", model.membranes, membrane)
+        names = [model.membranes[name].inside, model.membranes[name].outside]
 
     def changes(compartment: str) -> bool:
-        prefix = f"compartments.{compartment}.concentrations."
-        first = run.values[0]
-        return any(
-            not math.isclose(values[path], first[path], rel_tol=0.0, abs_tol=0.0)
-            for values in run.values[1:]
-            for path in first
-            if path.startswith(prefix)
-        )
+        paths = [path for path in run.values[0] if path.startswith(f"compartments.{compartment}.concentrations.")]
+        return any(values[path] != run.values[0][path] for values in run.values[1:] for path in paths)
 
-    chosen = [c.name for c in model.compartments.values() if c.is_finite or changes(c.name)]
-    return chosen or list(model.compartments)
+    return [c for c in names if model.compartments[c].is_finite or changes(c)] or names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -154,7 +154,7 @@ def _drawn(
         return potential_figure(trajectory, membrane, time_axis, width)
     if kind == "currents":
         return current_figure(trajectory, membrane, time_axis, width)
-    return concentration_figure(trajectory, None, time_axis, width, membrane=membrane)
+    return concentration_figure(trajectory, None, time_axis, width, membrane)
 
 
 def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
@@ -162,7 +162,7 @@ def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         return path.with_name(f"{path.stem}{addition}.pdf")
-    name = Path(trajectory.run.scenario_name).stem or "figure"
+    name = Path(trajectory.run.origin.name).stem or "figure"
     folder = Path("outputs")
     try:
         folder.mkdir(exist_ok=True)
@@ -183,23 +183,14 @@ def _csv(data: Mapping[str, NDArray]) -> bytes:
 
 def _replace(path: Path, content: bytes) -> Path:
     """Write a file under another name and rename it, so that no reader ever sees half of it."""
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a temporary file is private, a figure is not
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

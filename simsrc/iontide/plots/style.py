@@ -75,6 +75,9 @@ _RC: dict[str, Any] = {
     "mathtext.rm": "sans",
     "mathtext.it": "sans:italic",
     "mathtext.bf": "sans:bold",
+    "mathtext.bfit": "sans:italic:bold",
+    "mathtext.sf": "sans",
+    "mathtext.cal": "sans:italic",  # not used, but looked up: the default is found on few machines
     "mathtext.default": "regular",
     "axes.linewidth": 0.6,
     "axes.spines.top": False,

@@ -17,6 +17,11 @@ from .kinds import Kind, show
 from .lines import KeyPath
 from .schema import TIMES_FORMS, TIMES_PATH, Document
 
+_LISTS = {
+    "protocol": "must be a list of tables, each opened by [[protocol]]",
+    "source": "must be text in quotes, or a list of texts",
+}
+
 
 def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
     """The document as typed tables, pruned of what is faulty.
@@ -102,10 +107,7 @@ def _sentence(item: Any, path: KeyPath) -> str:
         "finite_number": "must be finite",
         "greater_than_equal": f"must be ≥ {context.get('ge', 0):g}",
         "less_than_equal": f"must be ≤ {context.get('le', 0):g}",
-        "list_type": {
-            ("protocol",): "must be a list of tables, each opened by [[protocol]]",
-            ("source",): "must be text in quotes, or a list of texts",
-        }.get(path[:1], "must be a list"),
+        "list_type": _LISTS.get(str(path[-1]), "must be a list"),
         "dict_type": "must be a table",
         "model_type": "must be a table",
         "union_tag_not_found": 'must be a table (as { spacing = "log", first = "1 ms", points = 400 }), '

@@ -1,0 +1,422 @@
+"""Expression graph: plain evaluation of the same tree is the oracle, mpmath that of derivatives and of Bernoulli."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from iontide import expression
+from iontide.expression import (
+    Expression,
+    Graph,
+    bernoulli,
+    bernoulli_slope_value,
+    bernoulli_value,
+    exp,
+    is_constant,
+    jacobian,
+    log,
+    reachable,
+    sqrt,
+)
+from iontide.tape import Program, assemble
+
+EPS = np.finfo(float).eps
+DIGITS = 60
+
+# A tree is a number, a leaf (kind, place), or (operator, tree, …). Leaves are states, inputs and the time.
+Tree = Any
+VARIABLES = [("state", 0), ("state", 1), ("state", 2), ("input", 0), ("input", 1), ("time", 0)]
+BINARY = ("add", "sub", "mul", "div")
+UNARY = ("neg", "exp", "log", "sqrt", "bernoulli")
+EXPONENTS = (-3, -1, 0, 1, 2, 3, 7, 0.5, 1.7, -0.3, 20)
+
+numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, 0.5]) | st.floats(-8.0, 8.0).map(lambda x: round(x, 3))
+trees = st.recursive(
+    numbers | st.sampled_from(VARIABLES),
+    lambda children: (
+        st.tuples(st.sampled_from(BINARY), children, children)
+        | st.tuples(st.sampled_from(UNARY), children)
+        | st.tuples(st.just("pow"), children, st.sampled_from(EXPONENTS))
+    ),
+    max_leaves=14,
+)
+points = st.fixed_dictionaries(
+    {leaf: st.floats(-3.0, 3.0).filter(lambda x: x == 0.0 or abs(x) > 1e-3) for leaf in VARIABLES}
+)
+
+
+def walk(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
+    """Evaluate a tree with one's own leaves and operators."""
+    if not isinstance(tree, tuple) or tree[0] in ("state", "input", "time"):
+        return leaf(tree)
+    if tree[0] == "pow":
+        return apply("pow", walk(tree[1], leaf, apply), tree[2])
+    return apply(tree[0], *(walk(child, leaf, apply) for child in tree[1:]))
+
+
+def operate(op: str, a: Any, b: Any = None) -> Any:
+    """An operator by Python's own syntax, or by the functions of the module: for expressions and for floats."""
+    functions = {"exp": exp, "log": log, "sqrt": sqrt, "bernoulli": bernoulli}
+    if op in functions:
+        return functions[op](a)
+    return {
+        "add": lambda: a + b,
+        "sub": lambda: a - b,
+        "mul": lambda: a * b,
+        "div": lambda: a / b,
+        "neg": lambda: -a,
+        "pow": lambda: a**b,
+    }[op]()
+
+
+def mp_bernoulli(x: Any) -> Any:
+    return mpmath.mpf(1) if x == 0 else x / mpmath.expm1(x)
+
+
+def mp_bernoulli_slope(x: Any) -> Any:
+    if x == 0:
+        return mpmath.mpf(-1) / 2
+    b = mp_bernoulli(x)
+    return b * (1 - x - b) / x
+
+
+def mp_operate(op: str, a: Any, b: Any = None) -> Any:
+    if op in BINARY or op == "neg":
+        return operate(op, a, b)
+    if op == "pow":
+        return mpmath.power(a, b)
+    return {"exp": mpmath.exp, "log": mpmath.log, "sqrt": mpmath.sqrt, "bernoulli": mp_bernoulli}[op](a)
+
+
+@dataclass
+class Bounded:
+    """A value in many digits and, to first order, how far floating-point arithmetic may be from it."""
+
+    value: Any
+    error: Any
+
+
+def bounded_operate(op: str, a: Bounded, b: Any = None) -> Bounded:
+    """Running error analysis. ``assume`` drops what is not a number at the point, or too large to tell."""
+    x, e = a.value, a.error
+    if op in BINARY:
+        y, d = b.value, b.error
+        if op == "div":
+            assume(abs(y) > 1e-6)
+            z, grown = x / y, e / abs(y) + abs(x / y**2) * d
+        elif op == "mul":
+            z, grown = x * y, abs(y) * e + abs(x) * d
+        else:
+            z, grown = (x + y if op == "add" else x - y), e + d
+    elif op == "pow":
+        if isinstance(b, float) or b < 0 or b > 16:
+            assume(x > 1e-3)
+        z = mpmath.power(x, b)
+        grown = e * abs(b * mpmath.power(x, b - 1)) if b and x else mpmath.mpf(0)
+        grown += 8 * EPS * abs(z) * (1 + abs(b))
+    else:
+        if op in ("log", "sqrt"):
+            assume(x > 1e-3)
+        if op in ("exp", "bernoulli"):
+            assume(abs(x) < 80)
+        z = mp_operate(op, x)
+        slope = {
+            "neg": lambda: 1,
+            "exp": lambda: z,
+            "log": lambda: 1 / x,
+            "sqrt": lambda: 1 / (2 * z),
+            "bernoulli": lambda: mp_bernoulli_slope(x),
+        }[op]()
+        grown = abs(slope) * e
+    assume(abs(z) < 1e30 and (abs(z) > 1e-30 or z == 0))
+    return Bounded(z, grown + 4 * EPS * abs(z))
+
+
+def reference(tree: Tree, at: dict) -> Bounded:
+    """Value of the tree in many digits with its error bound."""
+
+    def leaf(node: Any) -> Bounded:
+        return Bounded(mpmath.mpf(at[node] if isinstance(node, tuple) else node), mpmath.mpf(0))
+
+    with mpmath.workdps(DIGITS):
+        return walk(tree, leaf, bounded_operate)
+
+
+def draw_tree(tree: Tree, graph: Graph) -> Expression:
+    """The tree as an expression; numbers stay plain floats for as long as they can."""
+
+    def leaf(node: Any) -> Any:
+        if not isinstance(node, tuple):
+            return node
+        kind, place = node
+        if kind == "state":
+            return graph.state(place)
+        return graph.input(f"input {place}") if kind == "input" else graph.time()
+
+    def apply(op: str, a: Any, b: Any = None) -> Any:
+        a = a if isinstance(a, Expression) else graph.constant(a)
+        return operate(op, a, b)
+
+    drawn = walk(tree, leaf, apply)
+    return drawn if isinstance(drawn, Expression) else graph.constant(drawn)
+
+
+def program_of(tree: Tree) -> Program:
+    """Three equations y' = (tree, tree · y_0, 0): the tree is an output and an argument of another."""
+    graph = Graph()
+    for place in range(3):
+        graph.state(place)
+    e = draw_tree(tree, graph)
+    return assemble([e, e * graph.state(0), graph.constant(0.0)], {(0, 0): graph.constant(1.0)})
+
+
+def evaluated(tree: Tree, at: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """f, J and f_t of ``program_of(tree)`` by the interpreter."""
+    program = program_of(tree)
+    y = np.array([at["state", i] for i in range(3)])
+    k, _ = program.prepare({f"input {i}": at["input", i] for i in range(2)})
+    arrays = program.linearised.run(at["time", 0], y, k, {"f": 3, "J": 9, "f_t": 3})
+    assert program.evaluate_rates(at["time", 0], y, k)[0] == arrays["f"][0]
+    return arrays["f"], arrays["J"].reshape(3, 3), arrays["f_t"]
+
+
+# -- the graph --------------------------------------------------------------------------------------------------------
+
+
+def test_equal_subexpressions_are_one_node():
+    g = Graph()
+    x, y, p = g.state(0), g.state(1), g.input("p")
+    assert g.state(0) is x
+    assert g.input("p") is p
+    assert g.constant(2.0) is g.constant(2)
+    assert x + y is y + x
+    assert x * y is y * x
+    assert x - y is x + (-y)
+    assert exp(x * y + 1.0) is exp(1 + y * x)
+    assert bernoulli(-(x - y)) is bernoulli(y - x)
+    assert g.constant(-0.0) is g.constant(0.0)
+    count = len(g.nodes)
+    _ = log(sqrt(x) / (p + y)), log(sqrt(x) / (y + p))
+    grown = len(g.nodes)
+    _ = log(sqrt(x) / (p + y))
+    assert grown > count
+    assert len(g.nodes) == grown
+
+
+def test_different_expressions_are_different_nodes():
+    g = Graph()
+    x, y = g.state(0), g.state(1)
+    different = [x, y, g.time(), g.input("0"), x + y, x - y, y - x, x * y, x / y, y / x, -x, exp(x), log(x), x**0.5, x**0.6]
+    assert len({e.index for e in different}) == len(different)
+
+
+def test_simplifications():
+    g = Graph()
+    x, y, p = g.state(0), g.state(1), g.input("p")
+    assert x + 0 is x
+    assert 0 + x is x
+    assert x - 0 is x
+    assert x * 1 is x
+    assert 1.0 * x is x
+    assert x / 1 is x
+    assert -(-x) is x
+    assert x * -1 is -x
+    assert -(x - y) is y - x
+    assert is_constant(x - x, 0.0)
+    assert is_constant(x * 0, 0.0)
+    assert is_constant(0 / x, 0.0)
+    assert is_constant(x**0, 1.0)
+    assert x**1 is x
+    assert 2.0 * (3.0 * x) is 6.0 * x
+    assert -(2.0 * x) is -2.0 * x
+    assert (-x) * y is -(x * y)
+    assert (p * x) * y is p * (x * y)
+    assert x * (p * y) is p * (x * y)
+    assert x**4 is (x * x) * (x * x)
+    assert x**-2 is 1.0 / (x * x)
+
+
+def test_arguments_come_before_their_users():
+    g = Graph()
+    e = exp(g.state(0) * g.input("p")) / (1.0 + bernoulli(g.state(1)))
+    for node in reachable([e]):
+        assert all(a.index < node.index for a in node.args)
+
+
+def test_varies_names_exactly_what_an_expression_depends_on():
+    g = Graph()
+    x, y, t, p = g.state(0), g.state(5), g.time(), g.input("p")
+    assert (x * p).varies == 0b10
+    assert (x * y + t).varies == 0b1000011
+    assert (p / (p + 1)).varies == 0
+
+
+@given(trees, points)
+def test_tape_evaluates_to_what_the_tree_does(tree, at):
+    want = reference(tree, at)
+    got = evaluated(tree, at)[0][0]
+    assert abs(got - want.value) <= 8 * want.error + 1e-290
+
+
+@given(trees, points)
+def test_derivatives_are_those_of_the_tree(tree, at):
+    want = reference(tree, at)
+    assume(want.error < 1e-10 * max(1, abs(want.value)))
+    _, slopes, by_time = evaluated(tree, at)
+    with mpmath.workdps(DIGITS):
+        for leaf, got in [(("state", i), slopes[0, i]) for i in range(3)] + [(("time", 0), by_time[0])]:
+            step = mpmath.mpf(10) ** -20
+            values = []
+            for shift in (step, -step):
+                moved = {name: mpmath.mpf(value) for name, value in at.items()}
+                moved[leaf] += shift
+                values.append(
+                    walk(
+                        tree,
+                        lambda node, m=moved: m[node] if isinstance(node, tuple) else mpmath.mpf(node),
+                        mp_operate,
+                    )
+                )
+            slope = (values[0] - values[1]) / (2 * step)
+            # The slope's rounding grows with the condition of the tree, which the bound of its value measures.
+            size = 1 + abs(slope) + abs(want.value) + want.error / EPS
+            assert abs(got - slope) <= 1e-10 * size**2
+
+
+def test_derivative_rules_one_by_one():
+    """Each rule at one point, to rounding: a wrong rule cannot hide behind the tolerance of the random test."""
+    for op, value in [
+        ("exp", 0.7),
+        ("log", 0.7),
+        ("sqrt", 0.7),
+        ("bernoulli", 0.7),
+        ("bernoulli", -30.0),
+        ("bernoulli", 0.0),
+        ("neg", 0.7),
+    ]:
+        g = Graph()
+        (slope,) = jacobian([operate(op, g.state(0))], 1).values()
+        program = assemble([slope], {})
+        with mpmath.workdps(40):
+            want = mpmath.diff(lambda x, op=op: mp_operate(op, x), mpmath.mpf(value), h=mpmath.mpf(10) ** -12)
+        assert program.evaluate_rates(0.0, np.array([value]), np.zeros(0))[0] == pytest.approx(float(want), rel=1e-13)
+    for exponent in EXPONENTS:
+        g = Graph()
+        slopes = jacobian([g.state(0) ** exponent], 1)
+        if exponent == 0:
+            assert slopes == {}
+            continue
+        program = assemble([slopes[0, 0]], {})
+        want = exponent * 1.3 ** (exponent - 1)
+        k = program.prepare({})[0]
+        assert program.evaluate_rates(0.0, np.array([1.3]), k)[0] == pytest.approx(want, rel=1e-14)
+
+
+def test_jacobian_leaves_zeros_out():
+    g = Graph()
+    x, y, t = g.state(0), g.state(1), g.time()
+    slopes = jacobian([x * x, y + t, g.input("p")], 3)
+    assert set(slopes) == {(0, 0), (1, 1), (1, 3)}
+
+
+@given(trees)
+def test_what_depends_on_inputs_alone_is_hoisted(tree):
+    """The prologue reads no state and no time, and the tapes compute nothing that does not vary."""
+    program = program_of(tree)
+    loads = [i for i in program.prologue.instructions if i.op in ("state", "time", "constant")]
+    assert all(i.op == "state" and 0 <= i.a < len(program.inputs) for i in loads)
+    for tape in (program.rates, program.linearised):
+        varies: list[bool] = []
+        for op, a, b, _ in tape.instructions:
+            if op in ("state", "time", "constant", "literal"):
+                varies.append(op in ("state", "time"))
+            else:
+                varies.append(varies[a] or (b >= 0 and varies[b]))
+                assert varies[-1], f"{op} could be hoisted"
+
+
+def test_constants_of_a_product_are_gathered_and_hoisted_whole():
+    g = Graph()
+    x, p, q = g.state(0), g.input("p"), g.input("q")
+    program = assemble([exp((x * p) * (3.0 * q) / (p + q))], {})
+    assert program.constants == 1
+    assert [i.op for i in program.rates.instructions] == ["state", "constant", "mul", "exp"]
+    k, _ = program.prepare({"p": 2.0, "q": 5.0})
+    assert k[0] == pytest.approx(30.0 / 7.0, rel=1e-15)
+
+
+def test_mass_must_not_depend_on_the_state():
+    g = Graph()
+    x = g.state(0)
+    with pytest.raises(ValueError, match="mass matrix"):
+        assemble([x], {(0, 0): x})
+
+
+def test_functions_compute_when_called_with_numbers():
+    assert exp(1.0) == pytest.approx(math.e)
+    assert log(2.0) == pytest.approx(math.log(2))
+    assert sqrt(2.0) == pytest.approx(math.sqrt(2))
+    np.testing.assert_array_equal(bernoulli(np.array([0.0, 1.0])), [1.0, 1.0 / math.expm1(1.0)])
+
+
+# -- the Bernoulli function -------------------------------------------------------------------------------------------
+
+MAGNITUDES = np.unique(
+    np.concatenate(
+        [
+            10.0 ** np.linspace(-300, np.log10(700), 1500),
+            10.0 ** np.linspace(-5, np.log10(700), 1500),
+            np.nextafter([1e-4, 0.25, 1e-4, 0.25], [0, 0, 1, 1]),
+            [1e-4, 0.25, 700.0],
+        ]
+    )
+)
+ARGUMENTS = np.concatenate([-MAGNITUDES[::-1], [0.0], MAGNITUDES])
+
+
+def relative_errors(got: np.ndarray, exact: Callable[[Any], Any]) -> np.ndarray:
+    with mpmath.workdps(50):
+        want = [exact(mpmath.mpf(float(u))) for u in ARGUMENTS]
+        return np.array([float(abs(g / w - 1)) for g, w in zip(map(mpmath.mpf, got.tolist()), want, strict=True)])
+
+
+def test_bernoulli_value_is_good_to_a_few_ulp():
+    errors = relative_errors(bernoulli_value(ARGUMENTS), mp_bernoulli)
+    assert errors.max() <= 4 * EPS
+
+
+def test_bernoulli_slope_value_is_good_to_a_few_ulp():
+    """Relative to the slope itself; worst just above 0.25, where 1 − x − B loses three bits."""
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        slopes = bernoulli_slope_value(ARGUMENTS)
+    errors = relative_errors(slopes, mp_bernoulli_slope)
+    assert errors.max() <= 16 * EPS
+
+
+def test_bernoulli_beyond_the_range_of_exp():
+    far = np.array([745.0, 1e4, 1e300])
+    np.testing.assert_array_equal(bernoulli_value(far[1:]), 0.0)
+    np.testing.assert_array_equal(bernoulli_value(-far), far)
+    np.testing.assert_array_equal(bernoulli_slope_value(far[1:]), 0.0)
+    np.testing.assert_array_equal(bernoulli_slope_value(-far), -1.0)
+
+
+def test_bernoulli_of_a_scalar_is_a_scalar():
+    assert np.ndim(bernoulli_value(0.3)) == 0
+    assert np.ndim(bernoulli_slope_value(0.3)) == 0
+
+
+def test_a_node_without_a_rule_is_refused(monkeypatch):
+    g = Graph()
+    monkeypatch.setattr(expression, "_local_derivatives", expression._local_derivatives)
+    with pytest.raises(NotImplementedError, match="bernoulli_slope"):
+        jacobian([g.node("bernoulli_slope", (g.state(0),))], 1)
