@@ -125,10 +125,10 @@ class Printer:
         ]
         numerator, denominator = lambert_polynomials()
         out += [f"  %s2 = fmul {t} %s, %s", f"  %s4 = fmul {t} %s2, %s2"]
-        for letter, coefficients in (("n", numerator), ("d", denominator)):
+        for letter, coefficients in (("num", numerator), ("den", denominator)):
             out += self._polynomial(letter, coefficients)
         out += [
-            f"  %h = fdiv {t} %n, %d",
+            f"  %h = fdiv {t} %num, %den",
             f"  %sh = fmul contract {t} %s, %h",
             f"  %g = fadd contract {t} %sh, {lit(1.0)}",
             f"  %near.p = fsub {t} %g, %x",
