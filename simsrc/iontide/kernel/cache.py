@@ -19,6 +19,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 
+#: Modules of this package that numba compiles, or whose constants it freezes in.
+COMPILED_SOURCES = ("call", "compiled", "problem", "rosenbrock", "status", "tableau")
+
+
 def cache_root() -> Path:
     """Folder that holds the caches of all versions."""
     chosen = os.environ.get("IONTIDE_CACHE_DIR")
@@ -31,8 +35,8 @@ def cache_root() -> Path:
 def cache_folder() -> Path:
     """Folder for exactly this code on exactly this kind of machine."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for name in COMPILED_SOURCES:
+        digest.update(name.encode() + b"\0" + (Path(__file__).parent / f"{name}.py").read_bytes())
     digest.update(f"{version('numba')} {version('llvmlite')} {sys.version} {platform.machine()}".encode())
     digest.update(_processor().encode())
     return cache_root() / digest.hexdigest()[:24]
