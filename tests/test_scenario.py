@@ -433,9 +433,7 @@ def misfit(value, schema, root):
         allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         if not any(isinstance(value, types[name]) for name in allowed):
             return f"{value!r} is no {allowed}"
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get(
-        "maximum", value
-    ):
+    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         return f"{value} is out of range"
     if isinstance(value, dict):
         missing = set(schema.get("required", [])) - set(value)

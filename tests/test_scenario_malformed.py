@@ -85,6 +85,9 @@ def test_caps():
     text = VALID + "".join(f'\n[compartments.c{i}]\nvolume = "1 pL"' for i in range(201))
     with pytest.raises(ScenarioError, match="compartments: at most 200 of these in one scenario, got 203"):
         loads(text)
+    text = VALID.replace("[compartments.bath]", "[compartments.bath]" + "".join(f"\nx{i} = 1" for i in range(201)))
+    with pytest.raises(ScenarioError, match=r"compartments\.bath: at most 200 of these in one scenario, got 203"):
+        loads(text)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +229,7 @@ def mangled(draw):
             lines[i], lines[j] = lines[j], lines[i]
         elif what == "value" and "=" in line:
             lines[i] = line.split("=")[0] + "= " + draw(st.sampled_from(VALUES))
-        elif what == "inner" and '"' in line:
-            parts = re.split(r'("[^"]*")', line)
+        elif what == "inner" and len(parts := re.split(r'("[^"]*")', line)) > 1:
             j = draw(st.sampled_from(range(1, len(parts), 2)))
             parts[j] = draw(st.sampled_from(VALUES))
             lines[i] = "".join(parts)

@@ -101,6 +101,9 @@ class Expression:
     def __pow__(self, exponent: Any) -> Expression:
         return _power(self, exponent)
 
+    def __rpow__(self, base: Any) -> Expression:
+        return _power(self._lift(base), self)
+
 
 def is_constant(x: Expression, value: float | None = None) -> bool:
     """Whether the node is a number (that number, if one is given)."""
@@ -220,6 +223,68 @@ def sqrt(x: Any) -> Any:
     return _function("sqrt", x, np.sqrt)
 
 
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+    return _function("tanh", x, np.tanh)
+
+
+def absolute(x: Any) -> Any:
+    """|x|."""
+    return _function("abs", x, np.abs)
+
+
+def linexp(x: Any) -> Any:
+    """x / (1 − exp(−x)), exactly 1 at 0: the form of the classical gate rates; it is B(−x)."""
+    return bernoulli(-x)
+
+
+def _pair(op: str, a: Any, b: Any, numeric: Any) -> Any:
+    """A node of two arguments, or its value where both are numbers."""
+    graph = a.graph if isinstance(a, Expression) else b.graph if isinstance(b, Expression) else None
+    if graph is None:
+        return numeric(a, b)
+    left, right = (x if isinstance(x, Expression) else graph.constant(x) for x in (a, b))
+    if is_constant(left) and is_constant(right):
+        return graph.constant(float(numeric(left.value, right.value)))
+    return graph.node(op, (left, right))
+
+
+def less(a: Any, b: Any) -> Any:
+    """1 where a < b, else 0 (a truth value, for ``where``)."""
+    return _pair("less", a, b, np.less)
+
+
+def less_equal(a: Any, b: Any) -> Any:
+    """1 where a ≤ b, else 0."""
+    return _pair("less_equal", a, b, np.less_equal)
+
+
+def equal(a: Any, b: Any) -> Any:
+    """1 where a = b, else 0."""
+    return _pair("equal", a, b, np.equal)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b; what is not chosen may be anything, even NaN."""
+    graph = next((x.graph for x in (condition, a, b) if isinstance(x, Expression)), None)
+    if graph is None:
+        return np.where(condition, a, b)[()]
+    nodes = tuple(x if isinstance(x, Expression) else graph.constant(x) for x in (condition, a, b))
+    if is_constant(nodes[0]):
+        return nodes[1] if nodes[0].value else nodes[2]
+    return nodes[1] if nodes[1] is nodes[2] else graph.node("where", nodes)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of two."""
+    return where(less(b, a), b, a)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two."""
+    return where(less(a, b), b, a)
+
+
 def bernoulli(x: Any) -> Any:
     """Bernoulli function B(x) = x / (exp(x) − 1), with B(0) = 1; never 0/0, never overflowing."""
     return _function("bernoulli", x, bernoulli_value)
@@ -281,6 +346,10 @@ def _local_derivatives(e: Expression) -> Iterable[Any]:
         return (e.value * _power(args[0], e.value - 1.0),)
     if op == "bernoulli":
         return (e.graph.node("bernoulli_slope", args),)
+    if op == "tanh":
+        return (1.0 - e * e,)
+    if op == "abs":
+        return (where(less(args[0], 0.0), -1.0, 1.0),)
     raise NotImplementedError(f"no derivative of {op}")
 
 
@@ -309,7 +378,13 @@ def jacobian(functions: Sequence[Expression], variables: int) -> dict[tuple[int,
             if e.op in ("state", "time"):
                 slope[e.index] = e.graph.constant(1.0)
                 continue
-            total = e.graph.constant(0.0)
+            total = zero = e.graph.constant(0.0)
+            if e.op in ("less", "less_equal", "equal"):  # steps: flat wherever they have a slope
+                continue
+            if e.op == "where":  # chosen, not multiplied by 0: what is not chosen may be infinite
+                condition, a, b = e.args
+                slope[e.index] = where(condition, slope.get(a.index, zero), slope.get(b.index, zero))
+                continue
             for argument, partial in zip(e.args, _local_derivatives(e), strict=True):
                 if argument.index in slope:
                     total = total + slope[argument.index] * partial

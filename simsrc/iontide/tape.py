@@ -25,12 +25,13 @@ from .expression import (
 
 
 class Instruction(NamedTuple):
-    """``register[n] = op(registers a, b; value)``; ``n`` is the instruction's place on the tape."""
+    """``register[n] = op(registers a, b, c; value)``; ``n`` is the instruction's place on the tape."""
 
     op: str
     a: int = -1
     b: int = -1
     value: float = 0.0
+    c: int = -1
 
 
 class Output(NamedTuple):
@@ -51,6 +52,11 @@ _NUMPY = {
     "log": lambda a, b, v: np.log(a),
     "sqrt": lambda a, b, v: np.sqrt(a),
     "pow": lambda a, b, v: np.power(a, v),
+    "tanh": lambda a, b, v: np.tanh(a),
+    "abs": lambda a, b, v: np.abs(a),
+    "less": lambda a, b, v: np.less(a, b) * 1.0,
+    "less_equal": lambda a, b, v: np.less_equal(a, b) * 1.0,
+    "equal": lambda a, b, v: np.equal(a, b) * 1.0,
     "bernoulli": lambda a, b, v: bernoulli_value(a),
     "bernoulli_slope": lambda a, b, v: bernoulli_slope_value(a),
 }
@@ -89,7 +95,7 @@ class Tape:
         dict of str to array, shape (size, ...)
         """
         registers: list = []
-        for op, a, b, value in self.instructions:
+        for op, a, b, value, c in self.instructions:
             if op == "state":
                 registers.append(y[a])
             elif op == "constant":
@@ -98,6 +104,8 @@ class Tape:
                 registers.append(time)
             elif op == "literal":
                 registers.append(value)
+            elif op == "where":
+                registers.append(np.where(registers[a], registers[b], registers[c]))
             else:
                 left = registers[a]
                 registers.append(_NUMPY[op](left, registers[b] if b >= 0 else None, value))
@@ -243,5 +251,6 @@ def _tape(
         else:
             args = [register[a.index] for a in e.args]
             value = e.value if e.op == "pow" else 0.0
-            instructions.append(Instruction(e.op, args[0], args[1] if len(args) > 1 else -1, value))
+            a, b, c = (args + [-1, -1])[:3]
+            instructions.append(Instruction(e.op, a, b, value, c))
     return Tape(tuple(instructions), tuple(Output(o.array, o.slot, register[o.register]) for o in outputs))

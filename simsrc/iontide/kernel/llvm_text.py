@@ -23,7 +23,8 @@ NEAR_LIMIT = 6.0
 LAMBERT_DEPTH = 12
 
 _BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_INTRINSIC = {"exp": "llvm.exp", "log": "llvm.log", "sqrt": "llvm.sqrt", "pow": "llvm.pow"}
+_COMPARISON = {"less": "olt", "less_equal": "ole", "equal": "oeq"}
+_INTRINSIC = {"abs": "llvm.fabs", "exp": "llvm.exp", "log": "llvm.log", "sqrt": "llvm.sqrt", "pow": "llvm.pow"}
 
 
 def lambert_polynomials(depth: int = LAMBERT_DEPTH) -> tuple[list[float], list[float]]:
@@ -50,6 +51,7 @@ class Printer:
         self.lanes = lanes
         self.type = "double" if lanes == 1 else f"<{lanes} x double>"
         self.suffix = "f64" if lanes == 1 else f"v{lanes}f64"
+        self.flag = "i1" if lanes == 1 else f"<{lanes} x i1>"
         self.parts: list[str] = []
         self.declared: set[str] = set()
 
@@ -116,7 +118,7 @@ class Printer:
             return name
         fabs = self.declare(f"llvm.fabs.{self.suffix}", t, t)
         exp = self.declare(f"llvm.exp.{self.suffix}", t, t)
-        flag = "i1" if self.lanes == 1 else f"<{self.lanes} x i1>"
+        flag = self.flag
         out = [
             f"define internal {four} {name}({t} %u) alwaysinline nounwind {{",
             "entry:",
@@ -209,7 +211,7 @@ class Printer:
 def _registers(instruction: Instruction) -> list[int]:
     if _is_load(instruction):
         return []
-    return [r for r in (instruction.a, instruction.b) if r >= 0]
+    return [r for r in (instruction.a, instruction.b, instruction.c) if r >= 0]
 
 
 def _is_load(instruction: Instruction) -> bool:
@@ -249,7 +251,7 @@ class _Body:
         if i in self.known:
             return self.known[i]
         instruction = self.instructions[i]
-        op, a, b, number = instruction
+        op, a, b, number, c = instruction
         t = self.printer.type
         if op == "literal":
             r = self.printer.literal(number)
@@ -264,6 +266,18 @@ class _Body:
                 y = self.operand(b, shared)
                 r = self.fresh()
                 self.lines.append(f"  {r} = {_BINARY[op]} contract {t} {x}, {y}")
+            elif op in _COMPARISON:  # a truth value is kept as 1 or 0, so that it can pass through work
+                y = self.operand(b, shared)
+                truth, r = self.fresh(), self.fresh()
+                self.lines.append(f"  {truth} = fcmp {_COMPARISON[op]} {t} {x}, {y}")
+                self.lines.append(f"  {r} = uitofp {self.printer.flag} {truth} to {t}")
+            elif op == "where":
+                chosen, otherwise = self.operand(b, shared), self.operand(c, shared)
+                truth, r = self.fresh(), self.fresh()
+                self.lines.append(f"  {truth} = fcmp une {t} {x}, {self.printer.literal(0.0)}")
+                self.lines.append(f"  {r} = select {self.printer.flag} {truth}, {t} {chosen}, {t} {otherwise}")
+            elif op == "tanh":
+                r = self.each_lane(self.printer.declare("tanh", "double", "double"), x)
             elif op == "neg":
                 r = self.fresh()
                 self.lines.append(f"  {r} = fneg {t} {x}")
@@ -283,6 +297,21 @@ class _Body:
         if i not in self.known and i in shared:
             self.known[i] = self.load("%work", shared[i])
         return self.value(i, shared)
+
+    def each_lane(self, function: str, x: str) -> str:
+        """A scalar function of the C library on every lane (LLVM has no such intrinsic in all versions we admit)."""
+        if self.printer.lanes == 1:
+            r = self.fresh()
+            self.lines.append(f"  {r} = call double {function}(double {x})")
+            return r
+        result = "undef"
+        for lane in range(self.printer.lanes):
+            one, value, r = self.fresh(), self.fresh(), self.fresh()
+            self.lines.append(f"  {one} = extractelement {self.printer.type} {x}, i32 {lane}")
+            self.lines.append(f"  {value} = call double {function}(double {one})")
+            self.lines.append(f"  {r} = insertelement {self.printer.type} {result}, double {value}, i32 {lane}")
+            result = r
+        return result
 
     def bernoulli(self, op: str, a: int, shared: Mapping[int, int]) -> str:
         """B or B' of a register; B(u), B(−u) and their slopes share one evaluation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -184,7 +184,7 @@ def _require_samples(trajectory: Trajectory) -> None:
 
 
 def _selection(
-    kind: str, names: Sequence[str] | dict, wanted: str | None, known: Sequence[str] | dict | None = None
+    kind: str, names: Collection[str], wanted: str | None, known: Collection[str] | None = None
 ) -> tuple[list[str], str]:
     """The names to draw: the one wanted, or the first ones, and a sentence on what was left out."""
     if wanted is not None:

@@ -37,9 +37,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def write_figure(
-    figure: Figure, path: str | os.PathLike[str], data: Mapping[str, NDArray] | None = None
-) -> list[Path]:
+def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str, NDArray] | None = None) -> list[Path]:
     """Write a figure, and its numbers as ``NAME.csv`` next to it.
 
     Parameters
@@ -145,9 +143,7 @@ def checked_suffix(path: Path) -> str:
     return suffix
 
 
-def _drawn(
-    trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: str | None, width: float
-) -> PaperFigure:
+def _drawn(trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: str | None, width: float) -> PaperFigure:
     if kind == "overview":
         return overview_figure(trajectory, membrane, width)
     if kind == "potential":

@@ -5,39 +5,38 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from ..errors import UsageError
 from . import line_labels
-from .decimation import WHOLE, visible_samples
-from .panels import Panel
-from .protocol_marks import LANE, LANES, Mark, protocol_marks, shade, write_labels
-from .style import (
-    FAINT,
-    INCH,
-    LABEL_SIZE,
-    SMALL_SIZE,
-    TEXT_GREY,
-    TITLE_SIZE,
-    PaperFigure,
-    paper_style,
-)
-from .time_axis import TimeAxis, TimeScale, time_axis_for
+from .decimation import WHOLE
+from .drawing import draw_lines, leaves_out_start
+from .line_labels import text_width
+from .panels import HAIRLINE, Panel
+from .protocol_marks import LANE, Mark, arrange, protocol_marks, write
+from .style import INCH, LABEL_SIZE, SMALL_SIZE, TEXT_GREY, TITLE_SIZE, PaperFigure, paper_style
+from .time_axis import TimeAxis, TimeScale, time_axis_for, time_text
 
 if TYPE_CHECKING:
     from ..trajectory import Trajectory
 
 #: Between columns; from the axes to the edge of the page; between rows; mm.
-_COLUMN_GAP, _EDGE, _ROW_GAP = 5.0, 1.0, 7.5
+_COLUMN_GAP, _EDGE, _ROW_GAP = 5.5, 1.0, 7.5
+
+#: From the axes to their tick labels, mm.
+_TICK = 2.2
+
+#: Axes narrower than this show nothing, mm.
+_LEAST_WIDTH = 15.0
 
 #: Room for tick labels and label of the time axis; for the label of a vertical axis (one line of it); mm.
 _TIME_LABELS, _AXIS_LABEL = 8.5, 3.2
 
 #: Line of the title and of the caption, mm.
-_TITLE_LINE, _CAPTION_LINE = 4.2, 2.7
+_TITLE_LINE, _CAPTION_LINE = 5.2, 2.7
 
 #: Mean width of a letter, in parts of its size; captions are broken by it.
 _LETTER = 0.5
@@ -76,53 +75,27 @@ def compose(trajectory: Trajectory, page: Page) -> PaperFigure:
         figure = PaperFigure(page.width, 100.0)
         columns = [time_axis_for(scale, trajectory.time) for scale in page.scales]
         marks = protocol_marks(trajectory.model, float(trajectory.time[-1]))
-        grid = _draw_lines(figure, trajectory, page, columns, marks)
-        caption = list(page.caption)
+        grid = draw_lines(figure, trajectory, page.panels, columns, marks, page.row_height)
+        caption = [*page.caption, *_cut_off(page, columns)]
         if len(trajectory) > WHOLE:
-            caption.append(f"Drawn from {len(trajectory)} samples: the extremes of every hairline are kept.")
+            caption.append(f"Drawn from {len(trajectory)} samples, of which the extremes are kept.")
         _place(figure, page, columns, marks, grid, caption)
         return figure
 
 
-def _draw_lines(
-    figure: PaperFigure, trajectory: Trajectory, page: Page, columns: list[TimeAxis], marks: list[Mark]
-) -> list[list[Axes]]:
-    """Axes for every panel and time axis, with their lines; not yet in their places."""
-    time = trajectory.time
-    drawn = np.zeros(len(time), dtype=bool)
-    grid = []
-    for r, panel in enumerate(page.panels):
-        row: list[Axes] = []
-        for c, axis in enumerate(columns):
-            # A place of its own each: axes in one place would be taken for one.
-            axes = figure.add_axes((0.1 + 0.01 * c, 0.1 + 0.01 * r, 0.5, 0.5))
-            axis.apply(axes)
-            if panel.logarithmic:
-                axes.set_yscale("log")
-            axes.set_ylim(*panel.limits)
-            shade(axes, marks, axis)
-            if panel.limits[0] < 0 < panel.limits[1] and not panel.logarithmic:
-                axes.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
-            x = axis.positions(time)
-            for curve in panel.curves:
-                kept = visible_samples(axis.drawn(time), curve.values) if len(time) > WHOLE else slice(None)
-                drawn[kept] = True
-                axes.plot(
-                    x[kept],
-                    curve.values[kept],
-                    color=curve.colour,
-                    linestyle=curve.dash,
-                    linewidth=curve.width,
-                    label=curve.label,
-                    marker="o" if len(time) == 1 else None,
-                    markersize=3.0,
-                )
-            row.append(axes)
-        grid.append(row)
-    figure.data = {"time (s)": time[drawn]} | {
-        curve.column: curve.values[drawn] for panel in page.panels for curve in panel.curves
-    }
-    return grid
+def _cut_off(page: Page, columns: Sequence[TimeAxis]) -> list[str]:
+    """What the caption says of panels that leave out the first moments."""
+    n = len(columns)
+    cut = [r for r, panel in enumerate(page.panels) if leaves_out_start(panel, columns, 0)]
+    if not cut:
+        return []
+    there, full = (", ".join(_letter(r * n + c) for r in cut) for c in (0, n - 1))
+    moment = time_text(HAIRLINE * columns[0].end)
+    return [f"Currents before {moment} lie outside {there}: see {full}."]
+
+
+def _letter(index: int) -> str:
+    return chr(ord("a") + index)
 
 
 def _place(
@@ -134,84 +107,69 @@ def _place(
     caption: list[str],
 ) -> None:
     """Give the axes their places, with margins as wide as the labels need, then write the labels."""
-    height = page.row_height
-    for row, panel in zip(grid, page.panels, strict=True):
-        _vertical_axis(row, panel, height)
+    height, n = page.row_height, len(columns)
     labels = [line_labels.end_labels([(c.label, c.values, c.colour) for c in p.curves]) for p in page.panels]
-    direct = [line_labels.fits(len(p.curves), height) for p in page.panels]
+    direct = [line_labels.fits(len(own), height) for own in labels]
+    own_scale = [leaves_out_start(panel, columns, 0) for panel in page.panels]
 
-    # Heights are needed to know how many ticks there are, so the axes first get theirs.
-    head = _TITLE_LINE * bool(page.title) + LANE * LANES * bool(marks) + 4.0
+    # Across: the margins first, the axes share what is left.
+    ticks = max(_tick_label_width(figure, row[0]) for row in grid)
+    label_lines = max(panel.axis_label.count("\n") + 1 for panel in page.panels)
+    left = _EDGE + _AXIS_LABEL * label_lines + ticks + _TICK
+    right = _EDGE + max(
+        _labels_width(figure, own) if ok else _legend_width(figure, row[-1], height)
+        for row, ok, own in zip(grid, direct, labels, strict=True)
+    )
+    inner = [_tick_label_width(figure, row[-1]) for row, own in zip(grid, own_scale, strict=True) if own]
+    gap = _COLUMN_GAP + max(inner, default=0.0)
+    width = (page.width - left - right - gap * (n - 1)) / n
+    if width < _LEAST_WIDTH:
+        raise UsageError(f"a figure {page.width:g} mm wide leaves no room between its labels; make it wider")
+
+    # Down: what stands above the first row and below the last decides the height of the page.
+    arranged = [
+        arrange(marks, axis, width, partial(text_width, figure, size=SMALL_SIZE, math=False)) for axis in columns
+    ]
+    unlabelled = max(missing for _, missing in arranged)
+    if unlabelled:
+        caption = [*caption, f"Protocol steps not labelled for want of room: {unlabelled}."]
+    lanes = max((label.lane + 1 for placed, _ in arranged for label in placed), default=0) * LANE
     lines = _caption_lines(caption, page.width)
+    head = _TITLE_LINE * bool(page.title) + lanes + 4.2
     foot = _TIME_LABELS + _CAPTION_LINE * len(lines) + 1.5 * bool(lines)
     total = head + len(grid) * height + (len(grid) - 1) * _ROW_GAP + foot
     figure.set_height(total)
-    rows = [total - head - r * (height + _ROW_GAP) - height for r in range(len(grid))]
-    for row, y in zip(grid, rows, strict=True):
-        for axes in row:
-            axes.set_position((0.2, y / total, 0.5, height / total))
 
-    ticks = max(_tick_label_width(figure, row[0]) for row in grid)
-    label_lines = max(panel.axis_label.count("\n") + 1 for panel in page.panels)
-    left = _EDGE + _AXIS_LABEL * label_lines + ticks + 2.2
-    right = _EDGE + max(
-        _legend_width(figure, row[-1], height) if not ok else _labels_width(figure, own)
-        for row, ok, own in zip(grid, direct, labels, strict=True)
-    )
-    width = (page.width - left - right - _COLUMN_GAP * (len(columns) - 1)) / len(columns)
-
-    def tick_width(text: str) -> float:
-        return line_labels.text_width(figure, text, LABEL_SIZE)
-
-    for r, (row, y) in enumerate(zip(grid, rows, strict=True)):
+    for r, row in enumerate(grid):
+        bottom = total - head - r * (height + _ROW_GAP) - height
         for c, (axes, axis) in enumerate(zip(row, columns, strict=True)):
-            x = left + c * (width + _COLUMN_GAP)
-            axes.set_position((x / page.width, y / total, width / page.width, height / total))
-            axis.set_ticks(axes, width, tick_width)
+            x = left + c * (width + gap)
+            axes.set_position((x / page.width, bottom / total, width / page.width, height / total))
+            axis.set_ticks(axes, width, partial(text_width, figure, size=LABEL_SIZE))
             if r < len(grid) - 1:
                 axes.tick_params(axis="x", labelbottom=False)
             else:
                 axes.set_xlabel(axis.label)
-            if c:
+            if c and not own_scale[r]:
                 axes.tick_params(axis="y", labelleft=False)
-            _letter(axes, r * len(columns) + c, page, r if c == 0 else None, width, height, bool(marks) and r == 0)
+            up = 1 + (1.4 + (lanes if r == 0 else 0.0)) / height
+            several = n * len(grid) > 1
+            if several:
+                letter = _letter(r * n + c)
+                axes.text(0.0, up, letter, transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold")
+            if c == 0:
+                place = page.panels[r].place
+                indent = 4.0 * several / width
+                axes.text(indent, up, place, transform=axes.transAxes, fontsize=LABEL_SIZE, parse_math=False)
         row[0].set_ylabel(page.panels[r].axis_label)
-        row[0].yaxis.set_label_coords(-(ticks + 2.6) / width, 0.5)
+        row[0].yaxis.set_label_coords(-(ticks + _TICK + 0.4) / width, 0.5)
         if direct[r]:
             line_labels.draw_end_labels(row[-1], labels[r], height)
         else:
             line_labels.draw_legend(row[-1], height)
-
-    unlabelled = 0
-    for axes, axis in zip(grid[0], columns, strict=True):
-        missing = write_labels(
-            axes,
-            marks,
-            axis,
-            width,
-            height,
-            lambda text: line_labels.text_width(figure, text, SMALL_SIZE, math=False),
-        )
-        unlabelled = max(unlabelled, missing)
-    _head_and_foot(figure, page, lines, left, total)
-
-
-def _vertical_axis(row: list[Axes], panel: Panel, height: float) -> None:
-    for axes in row:
-        if panel.logarithmic:
-            axes.yaxis.set_major_locator(LogLocator(numticks=max(3, int(height / 5))))
-            axes.yaxis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=int(height / 2)))
-            axes.yaxis.set_major_formatter(FuncFormatter(_decade_text))
-            axes.yaxis.set_minor_formatter(NullFormatter())
-        else:
-            axes.yaxis.set_major_locator(MaxNLocator(nbins=max(3, int(height / 7)), steps=[1, 2, 2.5, 5, 10]))
-            axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-
-
-def _decade_text(value: float, _: object = None) -> str:
-    if 1e-2 <= value <= 1e3:
-        return f"{value:g}"
-    return f"$10^{{{round(np.log10(value))}}}$"
+    for axes, (placed, _) in zip(grid[0], arranged, strict=True):
+        write(axes, placed, width, height)
+    _head_and_foot(figure, page, lines, total)
 
 
 def _tick_label_width(figure: PaperFigure, axes: Axes) -> float:
@@ -222,7 +180,7 @@ def _tick_label_width(figure: PaperFigure, axes: Axes) -> float:
 
 
 def _labels_width(figure: PaperFigure, labels: list[line_labels.EndLabel]) -> float:
-    widths = [line_labels.text_width(figure, label.text, line_labels.LABEL_TEXT_SIZE) for label in labels]
+    widths = [text_width(figure, label.text, line_labels.LABEL_TEXT_SIZE) for label in labels]
     return line_labels.GAP + max(widths, default=0.0)
 
 
@@ -235,33 +193,12 @@ def _legend_width(figure: PaperFigure, axes: Axes, height: float) -> float:
     return float(box.width) / figure.dpi * INCH + 1.5
 
 
-def _letter(
-    axes: Axes, index: int, page: Page, row: int | None, width: float, height: float, raised: bool
-) -> None:
-    """The letter of a panel above its upper left corner and, in the first column, of what it is."""
-    several = len(page.panels) * len(page.scales) > 1
-    up = 1 + (1.2 + (LANE * LANES if raised else 0.0)) / height
-    if several:
-        axes.text(
-            0.0, up, chr(ord("a") + index), transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold"
-        )
-    if row is not None:
-        axes.text(
-            (4.0 if several else 0.0) / width,
-            up,
-            page.panels[row].place,
-            transform=axes.transAxes,
-            fontsize=LABEL_SIZE,
-            parse_math=False,
-        )
-
-
 def _caption_lines(caption: list[str], width: float) -> list[str]:
     letter = SMALL_SIZE * _LETTER / 72 * INCH
     return textwrap.wrap(" ".join(caption), max(20, int((width - 2 * _EDGE) / letter)))
 
 
-def _head_and_foot(figure: PaperFigure, page: Page, caption: list[str], left: float, total: float) -> None:
+def _head_and_foot(figure: PaperFigure, page: Page, caption: list[str], total: float) -> None:
     if page.title:
         letters = int((page.width - 2 * _EDGE) / (TITLE_SIZE * 0.58 / 72 * INCH))
         figure.text(
@@ -282,6 +219,3 @@ def _head_and_foot(figure: PaperFigure, page: Page, caption: list[str], left: fl
             color=TEXT_GREY,
             parse_math=False,
         )
-
-
-

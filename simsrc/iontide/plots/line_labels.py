@@ -92,7 +92,8 @@ def draw_end_labels(axes: Axes, labels: list[EndLabel], height: float) -> None:
     places = spread(ends, PITCH, -OVERHANG, height + OVERHANG)
 
     # Across in mm from the right edge of the axes, up in parts of their height.
-    across = Affine2D().scale(1 / INCH) + figure.dpi_scale_trans + ScaledTranslation(1.0, 0.0, axes.transAxes)
+    right_edge = ScaledTranslation(1.0, 0.0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
+    across = Affine2D().scale(1 / INCH) + figure.dpi_scale_trans + right_edge
     beside = blended_transform_factory(across, axes.transAxes)
     for label, end, place in zip(labels, ends, places, strict=True):
         axes.text(
@@ -117,7 +118,7 @@ def draw_end_labels(axes: Axes, labels: list[EndLabel], height: float) -> None:
 
 def draw_legend(axes: Axes, height: float) -> None:
     """A legend right of the axes, in as many columns as its entries need."""
-    handles = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+    handles = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
     rows = max(1, int(height / PITCH))
     axes.legend(
         handles=handles,

@@ -1,10 +1,12 @@
-"""How species are written in a figure: ``HCO3`` with valence −1 as HCO₃⁻, its reversal potential as E with a subscript."""
+"""How species, numbers and units are written in a figure: ``HCO3`` with valence −1 as HCO₃⁻, ``mol/m^2`` as mol m⁻²."""
 
 from __future__ import annotations
 
 import re
 
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MICRO = ("uA", "uF", "um", "us", "uM", "uV", "uS")
 _SPECIAL = re.compile(r"([_$%#&{} ])")
 
 
@@ -13,7 +15,8 @@ def species_label(name: str, valence: int) -> str:
     if not _FORMULA.fullmatch(name):
         return f"${_body(name)}$"
     size = "" if abs(valence) == 1 else str(abs(valence))
-    charge = f"^{{{size}{'+' if valence > 0 else '-'}}}" if valence else ""
+    # Braces of its own around the sign: otherwise it is set as an operator, with space around it.
+    charge = f"^{{{size}{{{'+' if valence > 0 else '-'}}}}}" if valence else ""
     return f"${_body(name)}{charge}$"
 
 
@@ -21,6 +24,28 @@ def symbol_label(symbol: str, name: str = "") -> str:
     """A symbol in italics with a species as its subscript, as mathtext: ``symbol_label("E", "K")``."""
     subscript = f"_{{{_body(name)}}}" if name else ""
     return rf"$\mathit{{{symbol}}}{subscript}$"
+
+
+def number_text(value: float) -> str:
+    """A number to three digits, with a power of ten where it is very large or small: ``4×10⁻⁶``."""
+    text = f"{value:.3g}"
+    if "e" not in text:
+        return text.replace("-", "−")
+    mantissa, exponent = text.split("e")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
+    return power if mantissa == "1" else f"{mantissa}×{power}".replace("-", "−")
+
+
+def unit_label(unit: str) -> str:
+    """A unit as journals print it: ``mol/m^2/s`` as ``mol m⁻² s⁻¹``."""
+    above, *below = unit.split("/")
+    factors = above.replace("·", " ").split() + [f"{f if '^' in f else f + '^1'}".replace("^", "^-") for f in below]
+    words = []
+    for factor in factors:
+        symbol, _, power = factor.partition("^")
+        symbol = "MΩ" if symbol == "Mohm" else "µ" + symbol[1:] if symbol in _MICRO else symbol
+        words.append(symbol + power.translate(_SUPERSCRIPT))
+    return " ".join(word for word in words if word != "1")
 
 
 def _body(name: str) -> str:

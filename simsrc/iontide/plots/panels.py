@@ -1,8 +1,8 @@
-"""What is drawn in a panel: lines, their names and their unit, read from a trajectory. No matplotlib here."""
+"""What is drawn in a panel: lines, their names and their unit, read from a trajectory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,12 @@ LINEAR_RANGE = 100.0
 
 #: A logarithmic axis of concentrations reaches this far below its top; what is lower is used up.
 LOG_FLOOR = 1e-9
+
+#: Part of a linear time axis that is no wider than a line on it: what happens in it cannot be read there.
+HAIRLINE = 0.003
+
+#: So many times what comes after it must the first moment reach for the linear axis to leave it out.
+_OUTSHINES = 2.5
 
 #: Name on the axis, name in the data, and the SI value of the unit; the largest first.
 _CURRENT_UNITS = (
@@ -71,6 +77,8 @@ class Panel:
     logarithmic : bool
     limits : tuple of float
         Ends of the vertical axis.
+    settled : tuple of float or None
+        The same without the first moments, where these alone would take up most of a linear time axis's panel.
     """
 
     kind: str
@@ -79,6 +87,7 @@ class Panel:
     curves: tuple[Curve, ...]
     logarithmic: bool
     limits: tuple[float, float]
+    settled: tuple[float, float] | None = None
 
 
 def potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
@@ -124,7 +133,7 @@ def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
         limits = (bottom / size / margin, top / size * margin)
     else:
         limits = linear_limits(curves, least=1e-9 / size, zero=True)
-        limits = (0.0, limits[1])
+        limits = (-0.03 * limits[1], limits[1])  # so that a line at 0 can be seen
     return Panel("concentrations", compartment, f"Concentration ({unit})", tuple(curves), logarithmic, limits)
 
 
@@ -133,16 +142,18 @@ def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
     styles = species_styles(trajectory.model.species)
     parts = {name: trajectory.current_density(membrane, name) for name in _charged(trajectory, membrane)}
     total = trajectory.current_density(membrane)
-    largest = max((float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in (total, *parts.values())))
+    largest = max(float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in (total, *parts.values()))
     unit, plain, size = _unit_for(largest, _CURRENT_UNITS)
     curves = [Curve("sum", f"I {membrane} ({plain})", total / size, width=TOTAL_WIDTH)]
     for name, current in parts.items():
-        curves.append(
-            Curve(symbol_label("I", name), f"I_{name} {membrane} ({plain})", current / size, *styles[name])
-        )
+        curves.append(Curve(symbol_label("I", name), f"I_{name} {membrane} ({plain})", current / size, *styles[name]))
     limits = linear_limits(curves, least=1e-9 / size, zero=True)
     label = f"I ({unit}),\n{CURRENT_CONVENTION}"
-    return Panel("currents", membrane, label, tuple(curves), False, limits)
+    later = trajectory.time >= HAIRLINE * trajectory.time[-1]
+    settled = linear_limits([replace(c, values=c.values[later]) for c in curves], least=1e-9 / size, zero=True)
+    if limits[1] - limits[0] < _OUTSHINES * (settled[1] - settled[0]):
+        return Panel("currents", membrane, label, tuple(curves), False, limits)
+    return Panel("currents", membrane, label, tuple(curves), False, limits, settled)
 
 
 def linear_limits(curves: list[Curve], least: float, zero: bool = False) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from ..formula import Formula
 from ..units import DIMENSIONLESS, lab_unit, parse_unit
+from .names import number_text, unit_label
 from .style import FAINT, SHADE, SMALL_SIZE, TEXT_GREY
 from .time_axis import TimeAxis
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Rows of labels above a panel, and the height of one, mm.
 LANES, LANE = 2, 2.7
+
+#: Least space between two labels, mm.
+_CLEARANCE = 1.5
 
 #: From this many steps of one kind on, only the first is labelled, with their number.
 _TRAIN = 3
@@ -32,6 +36,16 @@ class Mark:
     start: float
     end: float
     text: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A label above a panel: its centre from the left of the axes and half its width, mm; its row from below."""
+
+    text: str
+    centre: float
+    half: float
+    lane: int
 
 
 def protocol_marks(model: Model, end: float) -> list[Mark]:
@@ -54,57 +68,56 @@ def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:
                 axes.axvline(at, color=FAINT, linewidth=0.4, zorder=0.1)
 
 
-def write_labels(
-    axes: Axes,
-    marks: list[Mark],
-    axis: TimeAxis,
-    width: float,
-    height: float,
-    text_width: Callable[[str], float],
-) -> int:
-    """Write above the axes what the steps set, in up to `LANES` rows.
+def arrange(
+    marks: list[Mark], axis: TimeAxis, width: float, text_width: Callable[[str], float]
+) -> tuple[list[Placed], int]:
+    """Find room above a panel for what the steps set.
 
     Parameters
     ----------
-    axes : Axes
     marks : list of Mark
     axis : TimeAxis
-    width, height : float
+    width : float
         Of the axes, mm.
     text_width : callable
         Width of a label, mm.
 
     Returns
     -------
+    list of Placed
+        The labels that find room.
     int
-        How many labels found no room.
+        How many do not.
     """
-    taken: list[list[tuple[float, float]]] = [[] for _ in range(LANES)]
+    placed: list[Placed] = []
     left_out = 0
     for mark in _labelled(marks):
         start, stop = axis.drawn(np.array([mark.start, mark.end])) * width
         half = text_width(mark.text) / 2
-        if 2 * half > width:
-            left_out += 1
-            continue
         centre = min(max((start + stop) / 2, half), width - half)
-        for lane, spans in enumerate(taken):
-            if all(centre + half + 1.5 < low or centre - half - 1.5 > high for low, high in spans):
-                spans.append((centre - half, centre + half))
-                axes.text(
-                    centre / width,
-                    1 + (0.8 + lane * LANE) / height,
-                    mark.text,
-                    transform=axes.transAxes,
-                    fontsize=SMALL_SIZE,
-                    color=TEXT_GREY,
-                    horizontalalignment="center",
-                    parse_math=False,  # names are the user's: a dollar sign is no formula
-                )
+        for lane in range(LANES if 2 * half <= width else 0):
+            others = [p for p in placed if p.lane == lane]
+            if all(abs(centre - p.centre) >= half + p.half + _CLEARANCE for p in others):
+                placed.append(Placed(mark.text, centre, half, lane))
                 break
         else:
             left_out += 1
-    return left_out
+    return placed, left_out
+
+
+def write(axes: Axes, labels: Iterable[Placed], width: float, height: float) -> None:
+    """Write labels above axes of this size, mm."""
+    for label in labels:
+        axes.text(
+            label.centre / width,
+            1 + (0.8 + label.lane * LANE) / height,
+            label.text,
+            transform=axes.transAxes,
+            fontsize=SMALL_SIZE,
+            color=TEXT_GREY,
+            horizontalalignment="center",
+            parse_math=False,  # names are the user's: a dollar sign is no formula
+        )
 
 
 def _labelled(marks: list[Mark]) -> list[Mark]:
@@ -136,6 +149,6 @@ def _quantity(model: Model, name: str, value: float) -> str:
     """A value to three digits in its lab unit; 0 needs none."""
     dimension = model.parameters[name].dimension if name in model.parameters else DIMENSIONLESS
     if value == 0 or dimension.is_dimensionless:
-        return f"{value:.3g}"
+        return number_text(value)
     unit = lab_unit(dimension)
-    return f"{value / parse_unit(unit)[0]:.3g} {unit.replace('^2', '²').replace('^3', '³').replace('uA', 'µA')}"
+    return f"{number_text(value / parse_unit(unit)[0])} {unit_label(unit)}"

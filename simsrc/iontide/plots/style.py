@@ -54,9 +54,7 @@ _MUTED = ("#999933", "#332288", "#882255", "#44AA99", "#CC6677", "#117733", "#AA
 ION_STYLES: dict[str, tuple[str, Any]] = {name: (colour, SOLID) for name, colour in _OKABE_ITO.items()} | {
     "Mg": (_MUTED[0], SOLID)
 }
-_OTHERS = [(colour, SOLID) for colour in _MUTED[1:]] + [
-    (colour, DASHED) for colour in (*_OKABE_ITO.values(), *_MUTED)
-]
+_OTHERS = [(colour, SOLID) for colour in _MUTED[1:]] + [(colour, DASHED) for colour in (*_OKABE_ITO.values(), *_MUTED)]
 
 # Helvetica and its metric twins where the machine has them, then the font that comes with matplotlib, which also lends
 # single glyphs that the others lack. A family that is not installed must not be named: matplotlib would log it.

@@ -5,8 +5,9 @@ Seven decades of time have no one unit, so the ticks of a logarithmic axis carry
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,9 @@ _MOST_DECADES = 12.0
 
 #: Part of a symlog axis that is linear.
 _LINEAR_PART = 0.08
+
+#: Where a decade is shorter than this, mm, it has minor ticks at 2 and 5 only.
+_FULL_MINOR = 9.0
 
 #: Least space between two tick labels, mm.
 _CLEARANCE = 1.6
@@ -111,19 +115,20 @@ class TimeAxis:
             axes.xaxis.set_major_locator(MaxNLocator(nbins=max(2, min(6, int(width / 9))), steps=steps))
             axes.xaxis.set_minor_locator(NullLocator())
             return
-        first = 0.0 if self.scale == "symlog" else self.threshold
         decades = [t for t in _decade_starts() if self.threshold * (1 - 1e-9) <= t <= self.end * (1 + 1e-9)]
         major = [0.0, *decades] if self.scale == "symlog" else decades
         labels = self._labels(major, width, text_width)
         axes.xaxis.set_major_locator(FixedLocator(major))
         axes.xaxis.set_major_formatter(FixedFormatter(labels))
-        minor = [t for t in _between_decades() if max(first, self.threshold) < t < self.end]
+        room = width / max(1.0, float(np.log10(self.end / self.threshold)))
+        multiples = range(2, 10) if room >= _FULL_MINOR else (2, 5)
+        minor = [t for t in _between_decades(multiples) if self.threshold < t < self.end]
         axes.xaxis.set_minor_locator(FixedLocator(minor))
         axes.xaxis.set_minor_formatter(FixedFormatter([""] * len(minor)))
 
     def _whole_sixes(self) -> bool:
         """Whether the axis is long enough in minutes or hours for 6, 12, 18 … to read better than 5, 10, 15 …"""
-        return self.unit != "s" and 12 <= self.end / UNITS[self.unit]
+        return self.unit != "s" and self.end / UNITS[self.unit] >= 12
 
     def _labels(self, ticks: list[float], width: float, text_width: Callable[[str], float]) -> list[str]:
         """A label for as many ticks as have room: 0 and whole units first, then tens, then hundreds."""
@@ -132,14 +137,9 @@ class TimeAxis:
         centres = self.drawn(np.array(ticks)) * width
         halves = [text_width(text) / 2 for text in texts]
         chosen: list[int] = []
-        for digits in (0, 1, 2, 3, 4):
-            group = [i for i, n in enumerate(leading) if n == digits]
-            if digits > 1:
-                # Tens where every one between whole units finds room, or before the first whole unit: a label here
-                # and none there would look like a slip.
-                group = [i for i in group if self._fits(i, chosen, centres, halves)]
-            for i in group:
-                if self._fits(i, chosen, centres, halves):
+        for digits in range(max(leading) + 1):
+            for i, n in enumerate(leading):
+                if n == digits and self._fits(i, chosen, centres, halves):
                     chosen.append(i)
         return [text if i in chosen else "" for i, text in enumerate(texts)]
 
@@ -182,17 +182,16 @@ def time_text(seconds: float) -> str:
 def _decade_starts() -> Iterator[float]:
     """1 ns, 10 ns, 100 ns, 1 µs … 10 s, 1 min, 10 min, 1 h, 10 h, 1 d, 10 d …"""
     sizes = [*UNITS.values(), 86400e8]
-    for size, following in zip(sizes, sizes[1:], strict=False):
+    for size, following in pairwise(sizes):
         value = size
         while value < following * (1 - 1e-9):
             yield value
             value *= 10
 
 
-def _between_decades() -> Iterator[float]:
-    """The whole multiples between the starts: 20 ms, 30 ms …"""
-    starts = list(_decade_starts())
-    for start, following in zip(starts, starts[1:], strict=False):
-        for k in range(2, 10):
+def _between_decades(multiples: Iterable[int]) -> Iterator[float]:
+    """Whole multiples between the starts: 20 ms, 30 ms …"""
+    for start, following in pairwise(_decade_starts()):
+        for k in multiples:
             if k * start < following * (1 - 1e-9):
                 yield k * start

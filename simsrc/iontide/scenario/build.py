@@ -111,9 +111,7 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
 def _step(draft: Draft, index: int) -> ParameterStep:
     entry, path = draft.document.protocol[index], ("protocol", index)
     start = _value(draft, *path, start_key(entry))
-    settings = {
-        target.removeprefix("parameters."): _quantity(draft, *path, "set", target) for target in entry.set
-    }
+    settings = {target.removeprefix("parameters."): _quantity(draft, *path, "set", target) for target in entry.set}
     return ParameterStep(start, draft.value(*path, "to"), settings)
 
 

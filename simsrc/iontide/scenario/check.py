@@ -14,9 +14,6 @@ from .schedule import check_steps, read_protocol, read_recording, read_simulatio
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 
-#: At most so many entries of each table.
-CAPS = {"parameters": 1000, "species": 200, "compartments": 200, "membranes": 200, "protocol": 1000}
-
 #: A name that a formula, a path and a dataset can all bear.
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
@@ -30,7 +27,6 @@ def check(document: Document, faults: Faults) -> Draft:
         From which, where there is no fault, the model is built.
     """
     draft = Draft(document, faults, Quantities(faults))
-    _check_size(document, faults)
     _check_names(document, faults)
     draft.quantities.read_parameters(document.parameters)
     read_simulation(draft)
@@ -44,13 +40,6 @@ def check(document: Document, faults: Faults) -> Draft:
     if not faults.found:
         check_steps(draft)
     return draft
-
-
-def _check_size(document: Document, faults: Faults) -> None:
-    for table, most in CAPS.items():
-        count = len(getattr(document, table))
-        if count > most:
-            faults.add((table,), f"at most {most} of these in one scenario, got {count}")
 
 
 def _check_names(document: Document, faults: Faults) -> None:

@@ -100,9 +100,7 @@ def _check_reversal_potential(draft: Draft, name: str, ion: str) -> None:
     for side in _sides(draft, name):
         if draft.value("compartments", side, "concentrations", ion) == 0:
             told = f"a conductance needs a reversal potential, but {side} has no {ion}"
-            draft.faults.add(
-                place, f"{told}; its concentration must be greater than 0, or give a permeability"
-            )
+            draft.faults.add(place, f"{told}; its concentration must be greater than 0, or give a permeability")
             return
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .check import CAPS, NAME_PATTERN
+from .check import NAME_PATTERN
 from .kinds import Kind
 from .laws import LIBRARY, Law
 from .schema import Document
+from .size import CAPS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,9 +30,7 @@ def json_schema() -> dict[str, Any]:
         "description": source.pop("description"),
         "anyOf": [{"type": "string"}, source],
     }
-    return {"$schema": DIALECT, "title": "iontide scenario"} | {
-        k: v for k, v in schema.items() if k != "title"
-    }
+    return {"$schema": DIALECT, "title": "iontide scenario"} | {k: v for k, v in schema.items() if k != "title"}
 
 
 def _polish(table: dict[str, Any]) -> None:

@@ -61,9 +61,7 @@ class Kind:
         """The rule that a value (SI) breaks, or None."""
         if not math.isfinite(value):
             return "must be finite"
-        if self.lowest is not None and (
-            value < self.lowest or (value == self.lowest and not self.lowest_allowed)
-        ):
+        if self.lowest is not None and (value < self.lowest or (value == self.lowest and not self.lowest_allowed)):
             return f"must be {'≥' if self.lowest_allowed else 'greater than'} {self.lowest:g}"
         if self.highest is not None and value > self.highest:
             return f"must be ≤ {self.highest:g}"
@@ -95,9 +93,7 @@ class Kind:
 
         return core_schema.no_info_plain_validator_function(accept)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return self.schema()
 
     def schema(self) -> dict[str, Any]:
@@ -138,15 +134,11 @@ CAPACITANCE = Kind("a specific capacitance", "F/m^2", "1 uF/cm^2", lowest=0.0, l
 CONCENTRATION = Kind("a concentration", "mol/m^3", "140 mM", lowest=0.0)
 BALANCED_CONCENTRATION = replace(CONCENTRATION, words=("balance",))
 AMOUNT = Kind("an amount", "mol", "5e-13 mol", lowest=0.0)
-ACTIVITY_COEFFICIENT = Kind(
-    "an activity coefficient", "", "0.75", lowest=0.0, lowest_allowed=False, highest=20.0
-)
+ACTIVITY_COEFFICIENT = Kind("an activity coefficient", "", "0.75", lowest=0.0, lowest_allowed=False, highest=20.0)
 POTENTIAL = Kind("a potential", "V", "-70 mV", words=("ghk",))
 PERMEABILITY = Kind("a permeability", "m/s", "4e-8 m/s", lowest=0.0)
 CONDUCTANCE = Kind("a conductance", "S/m^2", "0.3 mS/cm^2", lowest=0.0)
 RATE = Kind("a rate", "mol/m^2/s", "1.4e-6 mol/m^2/s", lowest=0.0)
-DIFFUSION_COEFFICIENT = Kind(
-    "a diffusion coefficient", "m^2/s", "1.96e-9 m^2/s", lowest=0.0, lowest_allowed=False
-)
+DIFFUSION_COEFFICIENT = Kind("a diffusion coefficient", "m^2/s", "1.96e-9 m^2/s", lowest=0.0, lowest_allowed=False)
 ION_SIZE = Kind("an ion size", "m", "3e-10 m", lowest=0.0, lowest_allowed=False)
 PARAMETER = Kind("a parameter", None, "1.4e-6 mol/m^2/s")

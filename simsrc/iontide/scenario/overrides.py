@@ -69,9 +69,7 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
         key: str | int = word
         if isinstance(here, list):
             if not (word.isdecimal() and len(word) < 9 and int(word) < len(here)):
-                raise LookupError(
-                    f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0"
-                )
+                raise LookupError(f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0")
             key = int(word)
         elif not isinstance(here, dict):
             raise LookupError(f"{'.'.join(map(str, path))} has nothing below it")

@@ -18,6 +18,7 @@ from .faults import Faults
 from .lines import key_lines
 from .overrides import apply_overrides
 from .schema import Document
+from .size import check_size
 from .structure import check_structure
 
 #: Largest file that is read, bytes.
@@ -125,6 +126,8 @@ def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = Non
         raise _whole(source, message, int(place.removeprefix("Line "))) from None
     raw, applied = apply_overrides(written, set)
     faults = Faults(lines, applied)
+    if not check_size(raw, faults):
+        raise ScenarioError(source, faults.found)
     document = check_structure(raw, faults)
     draft = check(document, faults)
     if faults.found:

@@ -97,10 +97,7 @@ def check_steps(draft: Draft) -> None:
     """Whatever the protocol sets, every quantity must keep to its range. Only for a draft without faults."""
     entries = draft.document.protocol
     settings = [
-        {
-            target.partition(".")[2]: draft.quantities.quantities["protocol", i, "set", target]
-            for target in entry.set
-        }
+        {target.partition(".")[2]: draft.quantities.quantities["protocol", i, "set", target] for target in entry.set}
         for i, entry in enumerate(entries)
     ]
     starts = [draft.value("protocol", i, start_key(entry)) or 0.0 for i, entry in enumerate(entries)]

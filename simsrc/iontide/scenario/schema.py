@@ -97,9 +97,7 @@ class SpeciesTable(Table):
 
     noun: ClassVar[str] = "a species"
 
-    valence: Annotated[int | None, Field(ge=-8, le=8, description="Signed charge number; 0 is allowed")] = (
-        None
-    )
+    valence: Annotated[int | None, Field(ge=-8, le=8, description="Signed charge number; 0 is allowed")] = None
     diffusion_coefficient: DiffusionCoefficient | None = None
     ion_size: IonSize | None = None
     source: Annotated[str | None, Field(description="Where these numbers come from")] = None
@@ -127,9 +125,7 @@ class CompartmentTable(Table):
     bath: Annotated[
         Literal[True, False, "floating"],
         BeforeValidator(_no_number),
-        Field(
-            description='true: composition kept, potential 0; "floating": composition kept, potential free'
-        ),
+        Field(description='true: composition kept, potential 0; "floating": composition kept, potential free'),
     ] = False
     concentrations: Annotated[
         dict[str, Concentration], Field(description="Initial concentration of each mobile species")
@@ -162,9 +158,7 @@ class MembraneTable(Table):
     area: Area
     capacitance: Capacitance
     potential: Potential | None = None
-    permeability: Annotated[
-        dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")
-    ] = {}
+    permeability: Annotated[dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")] = {}
     conductance: Annotated[dict[str, Conductance], Field(description="Ohmic pathways, by ion")] = {}
     pathways: Annotated[dict[str, PathwayTable], Field(description="Pumps and transporters, by name")] = {}
 
@@ -194,9 +188,7 @@ class TimesTable(Table):
 
 
 Times = Annotated[
-    Annotated[TimesTable, Tag("table")]
-    | Annotated[list[Time], Tag("list")]
-    | Annotated[Literal["steps"], Tag("word")],
+    Annotated[TimesTable, Tag("table")] | Annotated[list[Time], Tag("list")] | Annotated[Literal["steps"], Tag("word")],
     Discriminator(_times_form),
 ]
 
@@ -217,9 +209,7 @@ class Document(Table):
 
     title: Annotated[Title, Field(description="What this scenario is, in one line")]
     description: Annotated[str, Field(description="What it shows")] = ""
-    source: Annotated[
-        list[str], BeforeValidator(_listed), Field(description="Where it comes from: a DOI")
-    ] = []
+    source: Annotated[list[str], BeforeValidator(_listed), Field(description="Where it comes from: a DOI")] = []
     parameters: Annotated[
         dict[str, ParameterValue],
         Field(description="Names for whatever is worth varying: a quantity, a pure number, or a formula"),
@@ -229,8 +219,6 @@ class Document(Table):
         dict[str, SpeciesTable], Field(description="Species that the ion library lacks, or has otherwise")
     ] = {}
     compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
-    membranes: Annotated[
-        dict[str, MembraneTable], Field(description="What parts the solutions, by name")
-    ] = {}
+    membranes: Annotated[dict[str, MembraneTable], Field(description="What parts the solutions, by name")] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

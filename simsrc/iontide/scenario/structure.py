@@ -95,9 +95,7 @@ def _sentence(item: Any, path: KeyPath) -> str:
     if kind == "literal_error":
         allowed = [show(word) for word in get_args(places.alternatives(places.at(path))[-1])]
         choices = " or ".join(allowed) if len(allowed) < 4 else "one of " + ", ".join(allowed)
-        return f"must be {choices}, got {show(value)}" + did_you_mean(
-            value, [word.strip('"') for word in allowed]
-        )
+        return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
     rule = {
         "string_type": "must be text in quotes",
         "string_too_short": "must not be empty",

@@ -1,0 +1,274 @@
+"""Does a run keep what it must keep? Charge and mass balance over time, and what a person ought to be told.
+
+Plain NumPy from the model, the values and the states: nothing of the tape is used, for this is its audit
+(PHYSICS §5, §9). ``Audit`` takes a run in parts, so that a recording too long for the memory is audited as it streams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import FARADAY
+from .layout import membranes_of
+from .model import Model
+from .trajectory import Run, Trajectory
+
+#: Relative drift of charge or mass above which a run is told of: the promise of PHYSICS §9.
+DRIFT_LIMIT = 1e-10
+
+#: Relative tolerance above which a person is told that the run is a rough one.
+LOOSE_TOLERANCE = 1e-4
+
+#: Fixed charge added at the start, relative to all charge of the compartment, below which it is rounding.
+RESIDUAL_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class MassBalance:
+    """What becomes of one species in one group of compartments that exchange it.
+
+    Attributes
+    ----------
+    species : str
+    compartments : tuple of str
+        Those of the group whose amounts change.
+    baths : tuple of str
+        The baths that it exchanges the species with; empty for a closed group.
+    relative_drift : array, shape (samples,), or None
+        Change of the total since the start over the total; 0 to rounding. None for an open group.
+    received : array, shape (samples,)
+        Net amount received since the start, mol: from the baths, or from nowhere where the group is closed.
+    """
+
+    species: str
+    compartments: tuple[str, ...]
+    baths: tuple[str, ...]
+    relative_drift: NDArray | None
+    received: NDArray
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a bath takes part, so that the total may change."""
+        return bool(self.baths)
+
+    @property
+    def label(self) -> str:
+        """``K in cell and bath``."""
+        return f"{self.species} in {' and '.join((*self.compartments, *self.baths))}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The two numbers that say whether a run may be believed, both relative; 0 where there is nothing to balance."""
+
+    max_charge_drift: float
+    max_mass_drift: float
+
+
+def charge_balance(trajectory: Trajectory) -> dict[str, NDArray]:
+    """How far the charge of each finite compartment is off, relative, over time.
+
+    The excess is ``Σ z n + Σ z_X X + residual − Σ ± C A V / F`` (mol of charges), over all charge that is there:
+    the same sum with every term taken positive.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+
+    Returns
+    -------
+    dict of str to array, shape (samples,)
+        By compartment; 0 to rounding in a sound run.
+    """
+    return {c.name: _charge_drift(trajectory, c.name) for c in trajectory.model.compartments.values() if c.is_finite}
+
+
+def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
+    run, model = trajectory.run, trajectory.model
+    excess = np.full(len(trajectory), run.initial.residual_charge[compartment])
+    present = np.abs(excess)
+    for name in model.compartments[compartment].concentrations:
+        charge = model.species[name].valence * _amount(trajectory, compartment, name)
+        excess, present = excess + charge, present + np.abs(charge)
+    for impermeant in model.compartments[compartment].impermeants:
+        fixed = impermeant.valence * run.initial.impermeant_amounts[compartment, impermeant.name]
+        excess, present = excess + fixed, present + abs(fixed)
+    for membrane, sign in membranes_of(model, compartment):
+        path = f"membranes.{membrane.name}"
+        capacity = trajectory.value(f"{path}.capacitance") * trajectory.value(f"{path}.area")
+        potential = _potential(trajectory, membrane.inside) - _potential(trajectory, membrane.outside)
+        charge = sign * capacity * potential / FARADAY
+        excess, present = excess - charge, present + np.abs(charge)
+    return _ratio(excess, present)
+
+
+def mass_balance(trajectory: Trajectory) -> list[MassBalance]:
+    """The balance of each species in each group of compartments that exchange it.
+
+    A species with a bath within reach is open: its total may change, and what it received is information. Where no
+    bath is within reach the total must stay, and ``relative_drift`` tells how well it does.
+    """
+    model, balances = trajectory.model, []
+    for species, group in exchange_groups(model):
+        finite = tuple(c for c in group if model.compartments[c].is_finite)
+        baths = tuple(c for c in group if not model.compartments[c].is_finite)
+        if not finite:
+            continue
+        received = sum(
+            (_amount(trajectory, c, species) - _initial_amount(trajectory.run, c, species) for c in finite),
+            np.zeros(len(trajectory)),
+        )
+        total = sum(abs(_initial_amount(trajectory.run, c, species)) for c in finite)
+        drift = None if baths else _ratio(received, np.full(len(trajectory), total))
+        balances.append(MassBalance(species, finite, baths, drift, received))
+    return balances
+
+
+def exchange_groups(model: Model) -> list[tuple[str, tuple[str, ...]]]:
+    """Each species with each group of compartments joined by pathways that move it, in the order of the model."""
+    groups = []
+    for species in model.species:
+        part: dict[str, set[str]] = {}
+        for membrane in model.membranes.values():
+            if any(species in p.moves for p in membrane.pathways):
+                joined = part.get(membrane.inside, {membrane.inside}) | part.get(membrane.outside, {membrane.outside})
+                part |= dict.fromkeys(joined, joined)
+        unique = {id(group): group for group in part.values()}
+        groups += [(species, tuple(c for c in model.compartments if c in g)) for g in unique.values()]
+    return groups
+
+
+def _potential(trajectory: Trajectory, compartment: str) -> NDArray:
+    i = trajectory.run.layout.potential_index.get(compartment)
+    return np.zeros(len(trajectory)) if i is None else trajectory.states[:, i]
+
+
+def _amount(trajectory: Trajectory, compartment: str, species: str) -> NDArray:
+    """mol; of a species that nothing moves, what was there at the start."""
+    i = trajectory.run.layout.amount_index.get((compartment, species))
+    if i is not None:
+        return trajectory.states[:, i]
+    return np.full(len(trajectory), _initial_amount(trajectory.run, compartment, species))
+
+
+def _initial_amount(run: Run, compartment: str, species: str) -> float:
+    i = run.layout.amount_index.get((compartment, species))
+    if i is not None:
+        return float(run.initial.y[i])
+    path = f"compartments.{compartment}"
+    return run.values[0][f"{path}.concentrations.{species}"] * run.values[0][f"{path}.volume"]
+
+
+def _ratio(change: NDArray, whole: NDArray) -> NDArray:
+    """change / whole; 0 where both are 0 (nothing there, nothing lost), infinite where only the whole is."""
+    empty = whole == 0.0
+    return np.where(empty, np.where(change == 0.0, 0.0, np.inf), change / np.where(empty, 1.0, whole))
+
+
+@dataclass
+class Audit:
+    """What is known of a run from the parts of it that were added so far."""
+
+    charge: dict[str, float] = field(default_factory=dict)
+    mass: dict[str, float] = field(default_factory=dict)
+    undefined: dict[tuple[str, str], str] = field(default_factory=dict)
+    non_finite: dict[str, float] = field(default_factory=dict)
+
+    def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
+        """Take in the next samples; returns their charge and mass balance."""
+        with np.errstate(invalid="ignore", over="ignore"):  # a state that is not finite is told of below
+            charge, mass = charge_balance(part), mass_balance(part)
+        for name, drift in charge.items():
+            self.charge[name] = _worse(self.charge.get(name, 0.0), drift)
+        for balance in mass:
+            if balance.relative_drift is not None:
+                self.mass[balance.label] = _worse(self.mass.get(balance.label, 0.0), balance.relative_drift)
+        self._look_for_non_finite(part)
+        self._look_for_undefined(part)
+        return charge, mass
+
+    def _look_for_non_finite(self, part: Trajectory) -> None:
+        for name, column in zip(part.run.layout.names, part.states.T, strict=True):
+            bad = ~np.isfinite(column)
+            if name not in self.non_finite and bad.any():
+                self.non_finite[name] = float(part.time[np.argmax(bad)])
+
+    def _look_for_undefined(self, part: Trajectory) -> None:
+        for membrane in part.model.membranes.values():
+            for name in part.ions(membrane.name):
+                if part.model.species[name].valence == 0 or (membrane.name, name) in self.undefined:
+                    continue
+                for side in (membrane.inside, membrane.outside):
+                    # A negative one is told of by the solver, NaN above.
+                    if (part.concentration(side, name) == 0.0).any():
+                        self.undefined[membrane.name, name] = side
+                        break
+
+    @property
+    def summary(self) -> Summary:
+        """Largest relative drifts so far."""
+        # Not Python's max, which may lose a NaN.
+        return Summary(float(np.max([0.0, *self.charge.values()])), float(np.max([0.0, *self.mass.values()])))
+
+    def warnings(self, run: Run) -> list[str]:
+        """Sentences for a person, the gravest first; empty where all is well."""
+        found = [f"the {name} is not a finite number from t = {time:g} s on" for name, time in self.non_finite.items()]
+        found += [
+            f"the charge of {name} drifts by {drift:.2g} of all charge in it (at most {DRIFT_LIMIT:g} is expected)"
+            for name, drift in self.charge.items()
+            if not drift <= DRIFT_LIMIT
+        ]
+        found += [
+            f"the total of {label} drifts by {drift:.2g} of itself (at most {DRIFT_LIMIT:g} is expected)"
+            for label, drift in self.mass.items()
+            if not drift <= DRIFT_LIMIT
+        ]
+        tolerance = run.model.simulation.relative_tolerance
+        if tolerance > LOOSE_TOLERANCE:
+            found.append(
+                f"the relative tolerance of {tolerance:g} is loose: compare with a run at 1e-7 before relying on it"
+            )
+        found += [
+            f"the reversal potential of {name} at {membrane} is undefined where its concentration in {side} is 0"
+            for (membrane, name), side in self.undefined.items()
+        ]
+        return found + _residual_charges(run)
+
+
+def _worse(worst: float, drift: NDArray) -> float:
+    """The larger of two sizes, NaN counting as the largest."""
+    return float(np.max(np.abs(drift), initial=worst))
+
+
+def _residual_charges(run: Run) -> list[str]:
+    found = []
+    for name, residual in run.initial.residual_charge.items():
+        compartment = run.model.compartments[name]
+        present = sum(
+            abs(run.model.species[s].valence) * _initial_amount(run, name, s) for s in compartment.concentrations
+        ) + sum(abs(i.valence) * run.initial.impermeant_amounts[name, i.name] for i in compartment.impermeants)
+        if abs(residual) <= RESIDUAL_ROUNDING * present:
+            continue
+        micromolar = residual / run.values[0][f"compartments.{name}.volume"] * 1e3
+        share = f" ({abs(residual) / present:.2g} of all charge in it)" if present else ""
+        found.append(
+            f"a fixed charge of {micromolar:+.3g} uM{share} was added to {name} to make its charge exact at the start"
+        )
+    return found
+
+
+def warnings(trajectory: Trajectory) -> list[str]:
+    """What a person ought to know of a run besides its numbers: sentences, the gravest first."""
+    audit = Audit()
+    audit.add(trajectory)
+    return audit.warnings(trajectory.run)
+
+
+def summary(trajectory: Trajectory) -> Summary:
+    """Largest relative drift of charge and of mass over all samples."""
+    audit = Audit()
+    audit.add(trajectory)
+    return audit.summary

@@ -1,0 +1,104 @@
+"""The lines of a page of panels, on axes that have their scales and limits but not yet their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from .decimation import WHOLE, visible_samples
+from .panels import Panel
+from .protocol_marks import Mark, shade
+from .style import FAINT, PaperFigure
+from .time_axis import TimeAxis
+
+if TYPE_CHECKING:
+    from ..trajectory import Trajectory
+
+#: Least distance of labelled ticks on a vertical axis, mm.
+_TICK_PITCH = 6.0
+
+
+def draw_lines(
+    figure: PaperFigure,
+    trajectory: Trajectory,
+    panels: Sequence[Panel],
+    columns: Sequence[TimeAxis],
+    marks: Sequence[Mark],
+    height: float,
+) -> list[list[Axes]]:
+    """Axes for every panel (rows) and time axis (columns), with lines, shades and vertical ticks.
+
+    Every sample that is drawn in some panel goes into ``figure.data``, with the values of all curves at that time.
+
+    Parameters
+    ----------
+    height : float
+        That the axes will have, mm.
+    """
+    time = trajectory.time
+    drawn = np.zeros(len(time), dtype=bool)
+    grid = []
+    for r, panel in enumerate(panels):
+        row: list[Axes] = []
+        for c, axis in enumerate(columns):
+            axes = figure.add_axes((0.1 + 0.01 * c, 0.1 + 0.01 * r, 0.5, 0.5))
+            axis.apply(axes)
+            low, high = panel.limits
+            if panel.settled is not None and leaves_out_start(panel, columns, c):
+                low, high = panel.settled
+            _vertical_axis(axes, panel.logarithmic, low, high, height)
+            shade(axes, marks, axis)
+            if low < 0 < high and panel.kind != "concentrations":
+                axes.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
+            x = axis.positions(time)
+            for curve in panel.curves:
+                kept = slice(None) if len(time) <= WHOLE else visible_samples(axis.drawn(time), curve.values)
+                drawn[kept] = True
+                axes.plot(
+                    x[kept],
+                    curve.values[kept],
+                    color=curve.colour,
+                    linestyle=curve.dash,
+                    linewidth=curve.width,
+                    label=curve.label,
+                    marker="o" if len(time) == 1 else None,
+                    markersize=3.0,
+                )
+            row.append(axes)
+        grid.append(row)
+    figure.data = {"time (s)": time[drawn]} | {
+        curve.column: curve.values[drawn] for panel in panels for curve in panel.curves
+    }
+    return grid
+
+
+def leaves_out_start(panel: Panel, columns: Sequence[TimeAxis], column: int) -> bool:
+    """Whether the first moments may leave this axis: only a linear one, and only where another shows them."""
+    return panel.settled is not None and columns[column].scale == "linear" and columns[-1].scale != "linear"
+
+
+def _vertical_axis(axes: Axes, logarithmic: bool, low: float, high: float, height: float) -> None:
+    most = max(3, int(height / _TICK_PITCH))
+    if not logarithmic:
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(LogLocator(numticks=most))
+    # Marks at 2 … 9 where every decade has its label; between decades that are skipped they would be misread.
+    each = np.log10(high / low) < most - 1
+    subs = tuple(range(2, 10)) if each else (1,)
+    axes.yaxis.set_minor_locator(LogLocator(subs=subs, numticks=100))
+    plain = low >= 1e-3 and high < 1e4
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if plain else _power_text(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _power_text(value: float) -> str:
+    return f"$10^{{{round(np.log10(value))}}}$"

@@ -1,0 +1,106 @@
+"""A file that is there whole or not at all: written under a temporary name, made durable, then renamed.
+
+A killed writer leaves at most a hidden ``.NAME.XXXXXXXX.part`` beside the file, which no reader takes for a result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import FileError
+
+_SENTENCES = {
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than the system allows",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> FileError:
+    """The error for a person, from that of the system."""
+    reason = _SENTENCES.get(error.errno or 0) or error.strerror or str(error)
+    return FileError(f"cannot write {os.fspath(path)}: {reason}; nothing was written")
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Give a descriptor to write to; on leaving, the file at ``path`` is what was written to it.
+
+    Missing parent folders are made. Where the block raises, whatever it raises, the temporary file is removed and an
+    older file at ``path`` is as it was. A symbolic link is followed: what it points to is replaced.
+
+    Raises
+    ------
+    FileError
+        Where the system refuses any of it, and for every ``OSError`` of the block.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        _refuse_special(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary_name(target)
+        # Mode as open() would give; O_EXCL: never write into what someone else put there.
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _refuse_special(target: Path) -> None:
+    """A rename onto a device or a pipe would replace the device itself."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def _temporary_name(target: Path) -> Path:
+    # Bytes, not characters, count against the limit of 255 for a name.
+    stem = os.fsdecode(os.fsencode(target.name)[:200])
+    return target.with_name(f".{stem}.{secrets.token_hex(4)}.part")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable. Some file systems cannot sync a folder; the file is whole there all the same."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_all(descriptor: int, data: memoryview) -> None:
+    """Write all of ``data`` at the start of the file; one call of the system may write less."""
+    position = 0
+    while position < len(data):
+        position += os.pwrite(descriptor, data[position : position + (1 << 26)], position)
