@@ -1,7 +1,7 @@
 """CVODE driven from machine code: right-hand side, Jacobian and the loop over outputs are compiled by numba.
 
-It calls the SUNDIALS libraries that the wheel of scikit-sundae brings along, without its Python callbacks; this
-is what CVODE takes in a C program that makes its solver once. Tied to SUNDIALS 7 with 32-bit indices, as that wheel has it.
+It calls the SUNDIALS libraries that the wheel of scikit-sundae brings along, without its Python callbacks:
+what CVODE takes in a C program that makes its solver once. Tied to that wheel's SUNDIALS 7, 32-bit indices.
 """
 
 from __future__ import annotations

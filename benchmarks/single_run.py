@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import machine
 import numpy as np
@@ -38,6 +39,10 @@ TOLERANCES = [10.0 ** (-q / 2) for q in range(5, 25)]
 
 #: Seconds of one timed batch, at least.
 BATCH = 2e-3
+
+
+#: Callbacks that numba has compiled, by the solver that they are for.
+_compiled: dict[str, Any] = {}
 
 
 class Missing(Exception):
@@ -76,15 +81,14 @@ def numbalsoda_lsoda(problem: Problem, times: list[NDArray], rtol: float, points
     except ImportError as error:
         raise Missing from error
 
-    key = "numbalsoda"
-    if key not in _compiled:
+    if "numbalsoda" not in _compiled:
 
         @cfunc(lsoda_sig)
         def right_hand_side(t, y, f, p):
             rates(t, carray(y, (4,)), carray(p, (10,)), carray(f, (4,)))
 
-        _compiled[key] = right_hand_side
-    address = _compiled[key].address
+        _compiled["numbalsoda"] = right_hand_side
+    address = _compiled["numbalsoda"].address
 
     def solve(y: NDArray, p: NDArray, within: NDArray) -> NDArray:
         states, success = lsoda(
@@ -98,12 +102,10 @@ def numbalsoda_lsoda(problem: Problem, times: list[NDArray], rtol: float, points
 def cvode_machine_code(problem: Problem, times: list[NDArray], rtol: float, points: int) -> Run:
     from cvode import Cvode
 
-    if "cvode" not in _compiled:
-        try:
-            _compiled["cvode"] = Cvode
-            Cvode.load()
-        except (ImportError, OSError) as error:
-            raise Missing from error
+    try:
+        Cvode.load()
+    except (ImportError, OSError) as error:
+        raise Missing from error
     solver = Cvode(rtol, ABSOLUTE_FRACTION * rtol)
     return lambda: problem.by_segments(solver.solve, times)
 
@@ -114,22 +116,23 @@ def cvode_sundae(problem: Problem, times: list[NDArray], rtol: float, points: in
     except ImportError as error:
         raise Missing from error
 
-    solvers = {}
-    for _, p in problem.segments:
+    def right_hand_side(t: float, y: NDArray, f: NDArray, data: tuple[NDArray]) -> None:
+        rates(t, y, data[0], f)
 
-        def right_hand_side(t, y, f, p=p):
-            rates(t, y, p, f)
+    def slopes(t: float, y: NDArray, f: NDArray, j: NDArray, data: tuple[NDArray]) -> None:
+        jacobian(t, y, data[0], j)
 
-        def slopes(t, y, f, j, p=p):
-            jacobian(t, y, p, j)
-
-        solvers[id(p)] = CVODE(
-            lambda t, y, f, g=right_hand_side: g(t, y, f),
+    solvers = {
+        id(p): CVODE(
+            right_hand_side,
+            userdata=(p,),
+            jacfn=slopes,
             rtol=rtol,
             atol=ABSOLUTE_FRACTION * rtol,
-            jacfn=lambda t, y, f, j, g=slopes: g(t, y, f, j),
             max_num_steps=1_000_000,
         )
+        for _, p in problem.segments
+    }
 
     def solve(y: NDArray, p: NDArray, within: NDArray) -> NDArray:
         return solvers[id(p)].solve(within, y).y
@@ -203,8 +206,6 @@ def scipy_odeint(problem: Problem, times: list[NDArray], rtol: float, points: in
 
     return lambda: problem.by_segments(solve, times)
 
-
-_compiled: dict[str, object] = {}
 
 SOLVERS: dict[str, Callable[..., Run]] = {
     "iontide, model to arrays": iontide_whole,

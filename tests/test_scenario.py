@@ -368,6 +368,14 @@ def test_override_leaves_the_file_as_it_is():
     assert loads(SAMPLE).model.parameters["ratio"].value == 0.04
 
 
+def test_override_by_tables_is_copied():
+    sides = {"Na_inside": "10 mM", "K_outside": "1 mM"}
+    place = "membranes.plasma.pathways.pump.half_saturation"
+    model = loads(SAMPLE, set={place: sides, f"{place}.K_outside": "2 mM"}).model
+    assert model.membranes["plasma"].pathways[3].arguments["half_saturation.K_outside"] == 2.0
+    assert sides["K_outside"] == "1 mM"
+
+
 # --- files ---
 
 

@@ -28,6 +28,8 @@ def run(arguments: Namespace) -> int:
         return _describe(scenario, output, arguments)
 
     from ..kernel import integrator
+
+    integrator.import_numba_alone()
     from ..simulate import Integration, origin_of
     from ..storage import save, stream
     from .progress import ProgressDisplay
@@ -47,12 +49,13 @@ def run(arguments: Namespace) -> int:
             save(trajectory, output)
             outcome = trajectory.run
     elapsed = time.perf_counter() - began
-    written = [output]
+    written = {output: None}  # in order, each once: two figures share their data file
     if arguments.plot:
         from ..plots import plot as draw
 
-        written += draw(output, output.with_suffix(".pdf")) + draw(output, output.with_suffix(".png"))
-    _tell(outcome, scenario, written, elapsed, arguments)
+        for suffix in (".pdf", ".png"):
+            written |= dict.fromkeys(draw(output, output.with_suffix(suffix)))
+    _tell(outcome, scenario, list(written), elapsed, arguments)
     if outcome.status == "failed":
         raise SolverError(f"{scenario.source}: {outcome.message}. The run up to there is in {output}.")
     return 0
@@ -171,7 +174,7 @@ def info(arguments: Namespace) -> int:
     from ..report import info_text
 
     content = read_info(arguments.file)
-    print(json.dumps(content) if arguments.json else info_text(content))
+    print(json.dumps(content) if arguments.json else info_text(arguments.file, content))
     return 0
 
 

@@ -17,6 +17,21 @@ def must_compile() -> bool:
     return _loaded is None and not cache.holds_code(cache.usable_cache_folder())
 
 
+def import_numba_alone() -> None:
+    """Import numba without the half of a second that it spends on scipy.linalg.
+
+    numba looks for BLAS so that compiled code may multiply matrices; ours does not. For the command line only: a
+    program that imports iontide may want numba whole.
+    """
+    if "numba" in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import numba  # noqa: F401
+    finally:
+        del sys.modules["scipy.linalg"]
+
+
 def load(problem: Any, progress: Any, samples: Any) -> ModuleType:
     """The module ``rosenbrock`` with its integrator compiled for arguments of these types.
 

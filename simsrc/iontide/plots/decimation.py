@@ -39,11 +39,16 @@ def visible_samples(position: NDArray, values: NDArray, columns: int = COLUMNS) 
     column = np.minimum(((position - position[0]) * (columns / span)).astype(np.int64), columns - 1)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     ends = np.append(starts[1:], n) - 1
-    undefined = np.flatnonzero(np.isnan(values))
-    first_undefined = undefined[np.diff(column[undefined], prepend=-1) > 0]
-    # Sorted by column and, within it, by value, NaN last: the extremes stand where the columns begin and end.
-    order = np.lexsort((values, column))
-    defined = np.add.reduceat(~np.isnan(values), starts)
-    has = defined > 0
-    least, greatest = order[starts[has]], order[(starts + defined - 1)[has]]
-    return np.unique(np.concatenate([starts, ends, least, greatest, first_undefined]))
+    kept = [starts, ends]
+    lengths = np.diff(starts, append=n)
+    for extreme in (np.fmin, np.fmax):  # these pass over NaN
+        is_extreme = values == np.repeat(extreme.reduceat(values, starts), lengths)
+        kept.append(_first_of_each(column, is_extreme))
+    kept.append(_first_of_each(column, np.isnan(values)))
+    return np.unique(np.concatenate(kept))
+
+
+def _first_of_each(column: NDArray, wanted: NDArray) -> NDArray:
+    """Index of the first wanted sample in every column that has one."""
+    at = np.flatnonzero(wanted)
+    return at[np.diff(column[at], prepend=-1) > 0]

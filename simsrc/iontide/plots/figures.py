@@ -155,7 +155,7 @@ def run_sentence(trajectory: Trajectory) -> str:
     run = trajectory.run
     at = time_text(run.end_time)
     if run.status == "failed":
-        return f"Run failed: {run.message}."
+        return f"Failed: {run.message}."
     ended = "Stopped at a steady state, at" if run.status == "steady" else "Run complete, to"
     return f"{ended} t = {at} ({run.statistics.steps} steps)."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import FileError, UsageError
+from ..errors import UsageError
+from ..storage.replacing import replacing, write_all
 from .figures import concentration_figure, current_figure, overview_figure, potential_figure
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
 from .time_axis import TimeScale
@@ -44,7 +44,7 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str
     ----------
     figure : Figure
     path : path
-        Ends in ``.pdf``, ``.svg`` or ``.png`` (300 dpi).
+        Ends in ``.pdf``, ``.svg`` or ``.png`` (300 dpi); missing folders are made.
     data : mapping of str to array, optional
         Columns by name with unit; those of a figure of ours if not given. Without any, no CSV is written.
 
@@ -159,12 +159,7 @@ def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
         path = Path(source)
         return path.with_name(f"{path.stem}{addition}.pdf")
     name = Path(trajectory.run.origin.name).stem or "figure"
-    folder = Path("outputs")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be made: {error.strerror}") from error
-    return folder / f"{name}{addition}.pdf"
+    return Path("outputs") / f"{name}{addition}.pdf"
 
 
 def _csv(data: Mapping[str, NDArray]) -> bytes:
@@ -178,15 +173,6 @@ def _csv(data: Mapping[str, NDArray]) -> bytes:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    """Write a file under another name and rename it, so that no reader ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FileError(f"{path}: cannot be written: {error.strerror}") from error
+    with replacing(path) as descriptor:
+        write_all(descriptor, memoryview(content))
     return path

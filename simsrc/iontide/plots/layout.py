@@ -38,8 +38,8 @@ _TIME_LABELS, _AXIS_LABEL = 8.5, 3.2
 #: Line of the title and of the caption, mm.
 _TITLE_LINE, _CAPTION_LINE = 5.2, 2.7
 
-#: Mean width of a letter, in parts of its size; captions are broken by it.
-_LETTER = 0.5
+#: Width of a letter in a wide font, in parts of its size; captions are broken by it.
+_LETTER = 0.57
 
 
 @dataclass(frozen=True)

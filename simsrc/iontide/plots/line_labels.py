@@ -15,6 +15,9 @@ from .style import INCH, SMALL_SIZE, PaperFigure
 #: Distance from one label to the next, from the axes to the labels, and how far labels may go beyond the axes, mm.
 PITCH, GAP, OVERHANG = 2.75, 2.6, 1.5
 
+#: More labels than this become a legend: where all lines end together, more strokes than this are a thicket.
+MOST_LABELS = 9
+
 #: Size of their type, points.
 LABEL_TEXT_SIZE = SMALL_SIZE + 0.5
 
@@ -39,8 +42,8 @@ def end_labels(lines: list[tuple[str, NDArray, str]]) -> list[EndLabel]:
 
 
 def fits(count: int, height: float) -> bool:
-    """Whether so many labels find room beside axes of this height, mm."""
-    return (count - 1) * PITCH <= height + 2 * OVERHANG
+    """Whether so many labels find room beside axes of this height (mm), and the eye can follow their strokes."""
+    return count <= MOST_LABELS and (count - 1) * PITCH <= height + 2 * OVERHANG
 
 
 def spread(wanted: NDArray, pitch: float, low: float, high: float) -> NDArray:
@@ -112,6 +115,7 @@ def draw_end_labels(axes: Axes, labels: list[EndLabel], height: float) -> None:
             color=label.colour,
             linewidth=0.5,
             clip_on=False,
+            label="_stroke",  # an underscore keeps it out of legends
         )
         axes.add_artist(stroke)
 

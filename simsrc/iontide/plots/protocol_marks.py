@@ -25,6 +25,9 @@ LANES, LANE = 2, 2.7
 #: Least space between two labels, mm.
 _CLEARANCE = 1.5
 
+#: Steps shorter than this part of the axis are drawn as a line.
+_SHORT = 0.01
+
 #: From this many steps of one kind on, only the first is labelled, with their number.
 _TRAIN = 3
 
@@ -61,11 +64,14 @@ def protocol_marks(model: Model, end: float) -> list[Mark]:
 def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:
     """Shade the time of every step, with a fine line where it begins and where it ends within the run."""
     for mark in marks:
-        start, stop = axis.positions(np.array([mark.start, mark.end]))
+        span = np.array([mark.start, mark.end])
+        start, stop = axis.positions(span)
         axes.axvspan(start, stop, color=SHADE, linewidth=0, zorder=0)
-        for edge, at in ((mark.start, start), (mark.end, stop)):
+        # A step too short for its shade to be seen is one pale line: two dark ones would outshine the curves.
+        short = bool(np.diff(axis.drawn(span)) < _SHORT)
+        for edge, at in [(mark.start, start), (mark.end, stop)][: 1 if short else 2]:
             if 0 < edge < axis.end:
-                axes.axvline(at, color=FAINT, linewidth=0.4, zorder=0.1)
+                axes.axvline(at, color=SHADE if short else FAINT, linewidth=0.4, zorder=0.1)
 
 
 def arrange(
@@ -96,10 +102,12 @@ def arrange(
         half = text_width(mark.text) / 2
         centre = min(max((start + stop) / 2, half), width - half)
         for lane in range(LANES if 2 * half <= width else 0):
-            others = [p for p in placed if p.lane == lane]
-            if all(abs(centre - p.centre) >= half + p.half + _CLEARANCE for p in others):
+            in_the_way = [p for p in placed if p.lane == lane and abs(centre - p.centre) < half + p.half + _CLEARANCE]
+            if not in_the_way:
                 placed.append(Placed(mark.text, centre, half, lane))
                 break
+            if any(p.text == mark.text for p in in_the_way):
+                break  # what stands there already says it
         else:
             left_out += 1
     return placed, left_out

@@ -48,7 +48,7 @@ def apply_overrides(
         except LookupError as error:
             wrong.append(f"--set {dotted}: {error.args[0]}")
             continue
-        applied[path] = parent[path[-1]] = _typed(places.at(path), value)
+        applied[path] = parent[path[-1]] = _typed(places.at(path), _copied(value))
     if wrong:
         raise UsageError("\n".join(wrong))
     return changed, applied
@@ -90,6 +90,13 @@ def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) ->
     noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None
     if noun:
         raise LookupError(f"there is no {noun} {key}{did_you_mean(key, here)} ({noun}s are {listed(here)})")
+
+
+def _copied(value: Any) -> Any:
+    """The value in tables and lists of its own, so that nothing done here is seen by the caller."""
+    if isinstance(value, Mapping):
+        return {str(key): _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _typed(annotation: Any, value: Any) -> Any:

@@ -22,6 +22,9 @@ _LISTS = {
     "source": "must be text in quotes, or a list of texts",
 }
 
+#: Rounds of pruning after which something is wrong with this module, not with the file.
+MAX_ROUNDS = 100
+
 
 def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
     """The document as typed tables, pruned of what is faulty.
@@ -38,12 +41,13 @@ def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
     except ValidationError as error:
         pruned = deepcopy(raw)
         _tell(error, pruned, faults)
-    # Removing one fault can bring out another only where a table holds both; each round removes something.
-    while True:
+    # Removing one fault can bring out another only where a table holds both, so two or three rounds are usual.
+    for _ in range(MAX_ROUNDS):
         try:
             return Document.model_validate(pruned)
         except ValidationError as error:
             _tell(error, pruned, faults)
+    raise RuntimeError("the schema refuses what was put in the place of a fault")
 
 
 def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:

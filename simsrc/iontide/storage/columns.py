@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import methodcaller
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +71,12 @@ def columns_of(model: Model) -> list[Column]:
     for group in wanted:
         if group not in _GROUPS:
             raise ValueError(f"there is no group of quantities {group}; there are {', '.join(_GROUPS)}")
+    makers = [make for group, make in _GROUPS.items() if group in wanted]
+    if {"concentrations", "amounts"} & set(wanted):
+        makers.append(_volumes)
     columns: list[Column] = []
     taken = {"time", "segment", "plot"}
-    for group, make in _GROUPS.items():
-        if group not in wanted:
-            continue
+    for make in makers:
         for column in make(model):
             name = plain = column.name.replace("/", "_").replace("\0", "_")
             number = 1
@@ -82,168 +85,114 @@ def columns_of(model: Model) -> list[Column]:
                 name = f"{plain}_{number}"
             taken.add(name)
             columns.append(replace(column, name=name))
-    if wanted and {"concentrations", "amounts"} & set(wanted):
-        columns += [c for c in _volumes(model) if c.name not in taken]
     return columns
 
 
 def _potentials(model: Model) -> Iterator[Column]:
     for m in model.membranes:
-        yield Column(
-            f"V_{m}",
-            "membrane_potential",
-            f"membrane potential of {m}, inside minus outside",
-            "mV",
-            1e3,
-            lambda t, m=m: t.membrane_potential(m),
-            {"membrane": m},
-        )
+        name = f"membrane potential of {m}, inside minus outside"
+        compute = methodcaller("membrane_potential", m)
+        yield Column(f"V_{m}", "membrane_potential", name, "mV", 1e3, compute, {"membrane": m})
 
 
 def _concentrations(model: Model) -> Iterator[Column]:
     for c, s in _dissolved(model):
-        yield Column(
-            f"{c}_{s}",
-            "concentration",
-            f"concentration of {s} in {c}",
-            "mM",
-            1.0,
-            lambda t, c=c, s=s: t.concentration(c, s),
-            {"compartment": c, "species": s},
-        )
+        name = f"concentration of {s} in {c}"
+        compute = methodcaller("concentration", c, s)
+        yield Column(f"{c}_{s}", "concentration", name, "mM", 1.0, compute, {"compartment": c, "species": s})
     for compartment in model.compartments.values():
-        if compartment.is_finite:
-            for x in compartment.impermeants:
-                c, s = compartment.name, x.name
-                yield Column(
-                    f"{c}_{s}",
-                    "concentration",
-                    f"concentration of the impermeant {s} in {c}",
-                    "mM",
-                    1.0,
-                    lambda t, c=c, s=s: t.run.initial.impermeant_amounts[c, s] / t.volume(c),
-                    {"compartment": c, "impermeant": s},
-                )
+        for x in compartment.impermeants if compartment.is_finite else ():
+            c, s = compartment.name, x.name
+            name = f"concentration of the impermeant {s} in {c}"
+            of = {"compartment": c, "impermeant": s}
+            yield Column(f"{c}_{s}", "concentration", name, "mM", 1.0, partial(_impermeant, c, s), of)
+
+
+def _impermeant(compartment: str, name: str, part: Trajectory) -> NDArray:
+    return part.run.initial.impermeant_amounts[compartment, name] / part.volume(compartment)
 
 
 def _amounts(model: Model) -> Iterator[Column]:
     for c, s in _dissolved(model):
         if model.compartments[c].is_finite:
-            yield Column(
-                f"amount_{c}_{s}",
-                "amount",
-                f"amount of {s} in {c}",
-                "fmol",
-                1e15,
-                lambda t, c=c, s=s: t.amount(c, s),
-                {"compartment": c, "species": s},
-            )
+            of = {"compartment": c, "species": s}
+            compute = methodcaller("amount", c, s)
+            yield Column(f"amount_{c}_{s}", "amount", f"amount of {s} in {c}", "fmol", 1e15, compute, of)
 
 
 def _activities(model: Model) -> Iterator[Column]:
     for c, s in _dissolved(model):
-        yield Column(
-            f"activity_{c}_{s}",
-            "activity",
-            f"activity of {s} in {c}",
-            "mM",
-            1.0,
-            lambda t, c=c, s=s: t.activity(c, s),
-            {"compartment": c, "species": s},
-        )
+        of = {"compartment": c, "species": s}
+        compute = methodcaller("activity", c, s)
+        yield Column(f"activity_{c}_{s}", "activity", f"activity of {s} in {c}", "mM", 1.0, compute, of)
 
 
 def _volumes(model: Model) -> Iterator[Column]:
-    for compartment in model.compartments.values():
+    for c, compartment in model.compartments.items():
         if compartment.is_finite:
-            c = compartment.name
-            yield Column(
-                f"volume_{c}",
-                "volume",
-                f"solvent volume of {c}",
-                "pL",
-                1e15,
-                lambda t, c=c: t.volume(c),
-                {"compartment": c},
-            )
+            compute = methodcaller("volume", c)
+            yield Column(f"volume_{c}", "volume", f"solvent volume of {c}", "pL", 1e15, compute, {"compartment": c})
 
 
 def _reversal_potentials(model: Model) -> Iterator[Column]:
     for m, s in _crossing(model):
         if model.species[s].valence:
-            yield Column(
-                f"E_{m}_{s}",
-                "reversal_potential",
-                f"reversal (Nernst) potential of {s} at {m}",
-                "mV",
-                1e3,
-                lambda t, m=m, s=s: t.reversal_potential(m, s),
-                {"membrane": m, "species": s},
-            )
+            name = f"reversal (Nernst) potential of {s} at {m}"
+            of = {"membrane": m, "species": s}
+            compute = methodcaller("reversal_potential", m, s)
+            yield Column(f"E_{m}_{s}", "reversal_potential", name, "mV", 1e3, compute, of)
 
 
 def _driving_forces(model: Model) -> Iterator[Column]:
     for m, s in _crossing(model):
-        yield Column(
-            f"driving_force_{m}_{s}",
-            "driving_force",
-            f"driving force on {s} at {m}, positive outward",
-            "kJ/mol",
-            1e-3,
-            lambda t, m=m, s=s: t.driving_force(m, s),
-            {"membrane": m, "species": s},
-        )
+        name = f"driving force on {s} at {m}, positive outward"
+        of = {"membrane": m, "species": s}
+        compute = methodcaller("driving_force", m, s)
+        yield Column(f"driving_force_{m}_{s}", "driving_force", name, "kJ/mol", 1e-3, compute, of)
 
 
 def _fluxes(model: Model) -> Iterator[Column]:
     for m, s in _crossing(model):
-        yield Column(
-            f"flux_{m}_{s}",
-            "flux",
-            f"net flux of {s} through {m}, positive outward",
-            "umol/m^2/s",
-            1e6,
-            lambda t, m=m, s=s: t.flux(m, s),
-            {"membrane": m, "species": s},
-        )
+        name = f"net flux of {s} through {m}, positive outward"
+        of = {"membrane": m, "species": s}
+        yield Column(f"flux_{m}_{s}", "flux", name, "umol/m^2/s", 1e6, methodcaller("flux", m, s), of)
 
 
 def _unidirectional_fluxes(model: Model) -> Iterator[Column]:
     for m, s in _crossing(model):
-        if not any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
-            continue
-        for side, name in enumerate(("efflux", "influx")):
-            yield Column(
-                f"{name}_{m}_{s}",
-                name,
-                f"one-way {name} of {s} through {m}",
-                "umol/m^2/s",
-                1e6,
-                lambda t, m=m, s=s, side=side: t.unidirectional_fluxes(m, s)[side],
-                {"membrane": m, "species": s},
-            )
+        if any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
+            for side, way in enumerate(("efflux", "influx")):
+                name = f"one-way {way} of {s} through {m}"
+                of = {"membrane": m, "species": s}
+                yield Column(f"{way}_{m}_{s}", way, name, "umol/m^2/s", 1e6, partial(_one_way, m, s, side), of)
+
+
+def _one_way(membrane: str, species: str, side: int, part: Trajectory) -> NDArray:
+    return part.unidirectional_fluxes(membrane, species)[side]
 
 
 def _currents(model: Model) -> Iterator[Column]:
-    def column(name: str, what: str, compute: Callable[[Trajectory], NDArray], **of: str) -> Column:
+    def column(name: str, what: str, compute: Callable[[Trajectory], NDArray], of: Mapping[str, str]) -> Column:
         long_name = f"current density of {what}, positive outward"
         return Column(f"current_{name}", "current_density", long_name, "uA/cm^2", 1e2, compute, of)
 
     for m in model.membranes:
-        yield column(m, f"all ions through {m}", lambda t, m=m: t.current_density(m), membrane=m)
+        yield column(m, f"all ions through {m}", methodcaller("current_density", m), {"membrane": m})
     for m, s in _crossing(model):
         if model.species[s].valence:
-            compute = lambda t, m=m, s=s: t.current_density(m, s)  # noqa: E731
-            yield column(f"{m}_{s}", f"{s} through {m}", compute, membrane=m, species=s)
-    for membrane in model.membranes.values():
+            of = {"membrane": m, "species": s}
+            yield column(f"{m}_{s}", f"{s} through {m}", methodcaller("current_density", m, s), of)
+    for m, membrane in model.membranes.items():
         for p in membrane.pathways:
-            # Those of one ion (permeability, conductance) are told of by the ion.
-            if p.name.startswith("pathways.") and sum(n * model.species[s].valence for s, n in p.moves.items()):
-                m, name = membrane.name, p.name
-                compute = lambda t, m=m, name=name: t.pathway_current_density(m, name)  # noqa: E731
-                yield column(f"{m}_{p.label}_pathway", f"{p.label} of {m}", compute, membrane=m, pathway=name)
+            charge = sum(count * model.species[s].valence for s, count in p.moves.items())
+            # The pathways of one ion (permeability, conductance) are told of by that ion.
+            if charge and p.name.startswith("pathways."):
+                of = {"membrane": m, "pathway": p.name}
+                compute = methodcaller("pathway_current_density", m, p.name)
+                yield column(f"{m}_{p.label}_pathway", f"{p.label} of {m}", compute, of)
 
 
+#: What each group of the scenario's ``recording.quantities`` stands for; the order is that of the file.
 _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "potentials": _potentials,
     "concentrations": _concentrations,

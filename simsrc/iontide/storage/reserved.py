@@ -123,10 +123,14 @@ class ReservedFile:
         self.check()
         os.ftruncate(self._descriptor, self._size)
 
+    def release(self) -> None:
+        """Let go of the descriptor: a late call from HDF5 must not reach a file that got its number since."""
+        self._descriptor = -1
+
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C and termination off until the block is done: an exception inside a callback of HDF5 is a failed write."""
+    """Put Ctrl-C and termination off until the block is done: raised in a callback of HDF5, it is a failed write."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are handled in the main thread only
         return

@@ -1,0 +1,209 @@
+"""What a result file holds, for a person or a program, without reading its samples.
+
+No import here is slow: ``iontide info`` answers before one has looked up.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from .storage import open_overview
+from .trajectory import Trajectory
+
+
+def info(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """All that ``iontide info`` tells of a result file, as plain values fit for JSON, units in the names of the keys.
+
+    A number that is undefined or not finite is None.
+
+    Raises
+    ------
+    FileError
+        Where the file is no result, or damaged.
+    """
+    overview = open_overview(path)
+    run, end = overview.run, overview.end
+    with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
+        compartments = {name: _compartment(end, name) for name in run.model.compartments}
+        membranes = {name: _membrane(end, name) for name in run.model.membranes}
+    return {
+        "file": os.fspath(path),
+        "title": run.model.title,
+        "description": run.model.description,
+        "run_id": overview.run_id,
+        "status": run.status,
+        "message": run.message,
+        "created": overview.created,
+        "samples": overview.samples,
+        "first_time_s": _number(overview.first_time),
+        "last_time_s": _number(overview.last_time),
+        "end_time_s": run.end_time,
+        "duration_s": run.model.simulation.duration,
+        "segments": len(run.segments),
+        "states": run.layout.size,
+        "temperature_K": _last(end.value("simulation.temperature")),
+        "compartments": compartments,
+        "membranes": membranes,
+        "statistics": vars(run.statistics).copy(),
+        "relative_tolerance": run.model.simulation.relative_tolerance,
+        "max_charge_drift": _number(overview.max_charge_drift),
+        "max_mass_drift": _number(overview.max_mass_drift),
+        "warnings": list(overview.warnings),
+        "scenario": run.origin.name,
+        "overrides": dict(run.origin.overrides),
+        "sources": list(run.model.sources),
+        "provenance": dict(overview.provenance),
+        "argv": list(overview.argv),
+        "size_bytes": overview.size,
+    }
+
+
+def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
+    compartment = end.model.compartments[name]
+    impermeants = {}
+    if compartment.is_finite:
+        volume = _last(end.volume(name))
+        impermeants = {
+            x.name: _number(end.run.initial.impermeant_amounts[name, x.name] / volume) if volume else None
+            for x in compartment.impermeants
+        }
+    return {
+        "kind": compartment.kind,
+        "volume_pL": _last(end.volume(name), 1e15) if compartment.is_finite else None,
+        "potential_mV": _last(end.potential(name), 1e3),
+        "concentrations_mM": {s: _last(end.concentration(name, s)) for s in compartment.concentrations},
+        "impermeants_mM": impermeants,
+    }
+
+
+def _membrane(end: Trajectory, name: str) -> dict[str, Any]:
+    membrane, species = end.model.membranes[name], end.model.species
+    moved = end.ions(name)
+    ions = [s for s in moved if species[s].valence]
+    return {
+        "inside": membrane.inside,
+        "outside": membrane.outside,
+        "V_mV": _last(end.membrane_potential(name), 1e3),
+        "E_mV": {s: _last(end.reversal_potential(name, s), 1e3) for s in ions},
+        "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
+        "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
+        "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
+    }
+
+
+def _last(values: Any, scale: float = 1.0) -> float | None:
+    return _number(float(values[-1]) * scale)
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None) -> str:
+    """The same for a person: a page of plain text, without a line end.
+
+    Parameters
+    ----------
+    path : path
+    found : dict, optional
+        What ``info`` returned, where the caller has it.
+
+    Raises
+    ------
+    FileError
+        As for ``info``.
+    """
+    found = info(path) if found is None else found
+    blocks = [
+        _head(found),
+        _compartment_lines(found["compartments"]),
+        *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
+        _tail(found),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+
+_ENDS = {"done": "ran to its end", "steady": "stopped at a steady state", "failed": "FAILED"}
+
+
+def _head(found: dict[str, Any]) -> list[str]:
+    lines = [found["title"] or "(no title)", f"{found['file']}, {_size(found['size_bytes'])}, run {found['run_id']}"]
+    span = f"{_ENDS[found['status']]} at t = {found['end_time_s']:g} s"
+    if found["end_time_s"] < found["duration_s"]:
+        span += f" of {found['duration_s']:g} s"
+    lines.append(f"{span}; {found['samples']} samples, {found['segments']} segment(s), {found['states']} states")
+    if found["message"]:
+        lines.append(found["message"])
+    return lines
+
+
+def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
+    if not compartments:
+        return []
+    solutes = list(
+        dict.fromkeys(s for c in compartments.values() for s in (*c["concentrations_mM"], *c["impermeants_mM"]))
+    )
+    rows = [["at the end, mM", *solutes, "psi, mV", "volume, pL"]]
+    for name, c in compartments.items():
+        held = c["concentrations_mM"] | c["impermeants_mM"]
+        amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]
+        volume = _cell(c["volume_pL"], 5) if c["kind"] == "finite" else c["kind"]
+        rows.append([name, *amounts, _cell(c["potential_mV"], 5), volume])
+    return _table(rows)
+
+
+def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
+    title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(membrane['V_mV'], 6)} mV"
+    rows = [["", "E, mV", "flux out, umol/m^2/s", "current out, uA/cm^2"]]
+    for species, flux in membrane["flux_umol_per_m2_per_s"].items():
+        charged = species in membrane["E_mV"]
+        e = _cell(membrane["E_mV"][species], 6) if charged else ""
+        current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
+        rows.append([species, e, _cell(flux, 5), current])
+    rows.append(["all", "", "", _cell(membrane["net_current_uA_per_cm2"], 5)])
+    return [title, *(f"  {line}" for line in _table(rows))]
+
+
+def _tail(found: dict[str, Any]) -> list[str]:
+    count = ", ".join(f"{name} {value}" for name, value in found["statistics"].items())
+    lines = [
+        f"solver: {count}; relative tolerance {found['relative_tolerance']:g}",
+        f"balance: charge off by {_cell(found['max_charge_drift'], 2)}, mass by {_cell(found['max_mass_drift'], 2)}"
+        " (relative, at most)",
+    ]
+    lines += [f"warning: {warning}" for warning in found["warnings"]]
+    changed = "".join(f", with {path} = {value}" for path, value in found["overrides"].items())
+    if found["scenario"] or changed:
+        lines.append(f"scenario: {found['scenario']}{changed}")
+    origin = found["provenance"]
+    made = f"made {found['created']} by iontide {origin.get('iontide', '?')} on {origin.get('cpu', 'an unknown CPU')}"
+    if "git_commit" in origin:
+        modified = {"yes": ", modified", "unknown": ", perhaps modified"}.get(origin.get("git_modified", ""), "")
+        made += f", commit {origin['git_commit'][:10]}{modified}"
+    return [*lines, made]
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Columns to the right but for the first, two blanks between."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "undefined" if value is None else f"{value:.{digits}g}"
+
+
+def _size(count: int) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000  # type: ignore[assignment]
+    return f"{count:.3g} GB"

@@ -1,0 +1,38 @@
+"""How datasets of a result file are made: always chunked, compressed and with checksums, texts included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+#: gzip and shuffle are in every HDF5 library; the checksum makes a flipped bit an error and not a result.
+FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
+
+#: What no text in a file may exceed, bytes; a scenario is at most 1 MB.
+MAX_TEXT = 64 << 20
+
+
+def write_array(group: h5py.Group, name: str, values: NDArray, **attributes: str) -> h5py.Dataset:
+    """A dataset that holds a small array as it is."""
+    chunks = tuple(max(1, length) for length in values.shape)
+    dataset = group.create_dataset(
+        name, data=values, chunks=chunks, maxshape=tuple(max(1, n) for n in values.shape), **FILTERS
+    )
+    dataset.attrs.update(attributes)
+    return dataset
+
+
+def write_texts(group: h5py.Group, name: str, texts: Sequence[str]) -> None:
+    """A dataset of UTF-8 strings of fixed length: those of variable length would stand in a heap without checksum."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    length = max([1, *map(len, encoded)])
+    write_array(group, name, np.array(encoded, dtype=h5py.string_dtype("utf-8", length)))
+
+
+def write_text(group: h5py.Group, name: str, text: str) -> None:
+    """A dataset of one string."""
+    write_texts(group, name, [text])

@@ -1,0 +1,227 @@
+"""Read a result file back into exactly what was saved, or refuse it in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+
+import h5py
+import numpy as np
+
+from ..errors import FileError
+from ..initial import InitialState
+from ..layout import lay_out
+from ..model import Model
+from ..model_json import model_from_json, run_id_of_text
+from ..schedule import segments_of
+from ..trajectory import Origin, Run, Statistics, Trajectory
+from .checked import Checked
+
+# As in ``writer``, which is not imported: a reader has no use for it.
+FORMAT = "iontide-trajectory"
+FORMAT_VERSION = 1
+_STATES = ("done", "steady", "failed")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A file without its samples.
+
+    Attributes
+    ----------
+    run : Run
+    run_id : str
+    samples : int
+    first_time, last_time : float
+        s; NaN where there is no sample.
+    end : Trajectory
+        The end of the run as a trajectory of one sample.
+    max_charge_drift, max_mass_drift : float
+        Relative.
+    warnings : tuple of str
+    provenance : mapping of str to str
+        Versions, commit, CPU, times.
+    created : str
+        ISO 8601, UTC.
+    argv : tuple of str
+    size : int
+        Of the file, bytes.
+    """
+
+    run: Run
+    run_id: str
+    samples: int
+    first_time: float
+    last_time: float
+    end: Trajectory
+    max_charge_drift: float
+    max_mass_drift: float
+    warnings: tuple[str, ...]
+    provenance: Mapping[str, str]
+    created: str
+    argv: tuple[str, ...]
+    size: int
+
+
+def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
+    """Read a trajectory from a result file.
+
+    Returns
+    -------
+    Trajectory
+        Its arrays equal the saved ones bit for bit.
+
+    Raises
+    ------
+    FileError
+        Where the file is not there, not a result of this format, damaged, or not to be trusted.
+    """
+    with _checked(path) as file:
+        _, run = _read_run(file)
+        samples = file.length("timeseries/time")
+        time = file.array("timeseries/time", "<f8", (samples,))
+        segment = file.array("timeseries/segment", "<i4", (samples,))
+        n = run.layout.size
+        states = file.array("state/states", "<f8", (samples, n)) if n else np.zeros((samples, 0))
+        if not np.isfinite(time).all() or (np.diff(time) < 0).any():
+            raise file.fault("timeseries/time does not rise")
+        if samples and not 0 <= segment.min() <= segment.max() < len(run.segments):
+            raise file.fault("timeseries/segment names a stretch that the protocol does not have")
+        return Trajectory(run, time, segment, states)
+
+
+def open_overview(path: str | os.PathLike[str]) -> Overview:
+    """Read all of a file but its samples: quick, however long the recording is.
+
+    Raises
+    ------
+    FileError
+        As for ``open_trajectory``.
+    """
+    with _checked(path) as file:
+        run_id, run = _read_run(file)
+        samples = file.length("timeseries/time")
+        first, last = (
+            (float(file.array("timeseries/time", "<f8", (samples,), row)) for row in (0, samples - 1))
+            if samples
+            else (float("nan"), float("nan"))
+        )
+        number = max(i for i, s in enumerate(run.segments) if i == 0 or s.start < run.end_time)
+        end = Trajectory(run, np.array([run.end_time]), np.array([number], dtype=np.int32), run.end_state[np.newaxis])
+        return Overview(
+            run=run,
+            run_id=run_id,
+            samples=samples,
+            first_time=first,
+            last_time=last,
+            end=end,
+            max_charge_drift=file.attribute("diagnostics", "max_charge_drift", float),
+            max_mass_drift=file.attribute("diagnostics", "max_mass_drift", float),
+            warnings=tuple(file.texts("diagnostics/warnings")),
+            provenance=file.attributes("provenance"),
+            created=file.attribute("/", "created", str),
+            argv=tuple(file.texts("provenance/argv")),
+            size=os.stat(path).st_size,
+        )
+
+
+@contextlib.contextmanager
+def _checked(path: str | os.PathLike[str]) -> Iterator[Checked]:
+    name = os.fspath(path)
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise FileError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(f"cannot read {name}: it is not a regular file")
+    try:
+        with open(path, "rb") as raw:
+            signature = raw.read(8)
+    except OSError as error:
+        raise FileError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+    if signature != b"\x89HDF\r\n\x1a\n":
+        raise FileError(f"{name}: this is not an HDF5 file, so no result of iontide")
+    try:
+        # Results are never changed in place, so locks protect nothing and fail on some network disks.
+        with h5py.File(path, "r", locking=False, rdcc_nbytes=1 << 20) as file:
+            yield Checked(file, name, found.st_size)
+    except FileError:
+        raise
+    except Exception as error:
+        # At this boundary any exception is the file's fault: HDF5 and the model tell of damage in many ways.
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise FileError(f"{name}: the file is damaged or was cut short ({reason})") from error
+
+
+def _read_run(file: Checked) -> tuple[str, Run]:
+    if not file.has("timeseries") or not file.has("provenance"):
+        raise file.fault("this HDF5 file is no result of iontide")
+    if file.attribute("/", "format", str) != FORMAT:
+        raise file.fault("this HDF5 file is no result of iontide")
+    version = file.attribute("/", "format_version", int)
+    if version != FORMAT_VERSION:
+        raise file.fault(f"the file is of format version {version}, this iontide reads version {FORMAT_VERSION}")
+    status = file.attribute("/", "status", str)
+    if status not in _STATES:
+        raise file.fault(f"the status {status[:40]!r} is none of {', '.join(_STATES)}")
+    text = file.text("provenance/model")
+    run_id = file.attribute("/", "run_id", str)
+    if not text.isascii() or run_id_of_text(text) != run_id:
+        raise file.fault("the model in the file is not the one that its run_id names")
+    model, overrides = _read_model(file, text)
+    layout = lay_out(model)
+    if tuple(file.texts("state/names")) != layout.names:
+        raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
+    n = layout.size
+    segments = tuple(segments_of(model))
+    return run_id, Run(
+        model=model,
+        layout=layout,
+        segments=segments,
+        values=tuple(model.values(segment.settings) for segment in segments),
+        initial=_read_initial(file, model, n),
+        status=status,
+        message=file.text("diagnostics/message"),
+        end_time=file.attribute("checkpoint", "end_time", float),
+        end_state=file.array("checkpoint/state", "<f8", (n,)),
+        statistics=Statistics(**{f.name: file.attribute("diagnostics", f.name, int) for f in fields(Statistics)}),
+        origin=Origin(file.text("provenance/scenario_name"), file.text("provenance/scenario"), overrides),
+    )
+
+
+def _read_model(file: Checked, text: str) -> tuple[Model, dict[str, str]]:
+    try:
+        model = model_from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise file.fault(f"the model in the file cannot be read: {error}") from error
+    try:
+        overrides = json.loads(file.text("provenance/overrides"))
+    except (ValueError, RecursionError) as error:
+        raise file.fault(f"the overrides in the file cannot be read: {error}") from error
+    if not isinstance(overrides, dict):
+        raise file.fault("the overrides in the file are no table")
+    return model, overrides
+
+
+def _read_initial(file: Checked, model: Model, n: int) -> InitialState:
+    compartments = file.texts("checkpoint/impermeant_compartments")
+    names = file.texts("checkpoint/impermeant_names", len(compartments))
+    amounts = file.array("checkpoint/impermeant_amounts", "<f8", (len(names),))
+    charged = file.texts("checkpoint/residual_charge_compartments")
+    residual = file.array("checkpoint/residual_charge", "<f8", (len(charged),))
+    finite = [c for c in model.compartments.values() if c.is_finite]
+    if charged != [c.name for c in finite] or set(zip(compartments, names, strict=True)) != {
+        (c.name, x.name) for c in finite for x in c.impermeants
+    }:
+        raise file.fault("the impermeants in the file are not those of its model")
+    return InitialState(
+        y=file.array("state/initial", "<f8", (n,)),
+        impermeant_amounts={
+            key: float(value) for key, value in zip(zip(compartments, names, strict=True), amounts, strict=True)
+        },
+        residual_charge={name: float(value) for name, value in zip(charged, residual, strict=True)},
+    )

@@ -1,0 +1,219 @@
+"""The layout of a result file, version 1, and the one writer of it, for short runs and for streams alike.
+
+::
+
+    /               NXroot; format, format_version, run_id, status, created, title, description, default="timeseries"
+    /timeseries     NXentry; time (s), segment, and one dataset a quantity (``columns``) with units and long_name, each
+                    attached to ``time`` as its dimension scale: xarray opens this group with time as a coordinate
+    /timeseries/plot    NXdata: hard links to time and the membrane potentials. NeXus wants a default plot in an NXdata
+                    within an NXentry, and viewers that follow ``default`` from the root draw V(t)
+    /state          states (samples, n) in SI, unrounded; initial (n,); names
+    /diagnostics    statistics; charge and mass balance over time; warnings; message
+    /checkpoint     the state at the end, unrounded, its time, and the fixed charges: a run can go on from it
+    /provenance     scenario, overrides, resolved model (JSON), command line; versions, commit, CPU, times
+
+Format 1.10 of HDF5 rather than the oldest: its headers and indices have checksums, and hold any number of columns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..diagnostics import Audit, MassBalance
+from ..layout import Layout
+from ..model import Model
+from ..trajectory import Run, Trajectory
+from .columns import columns_of
+from .parts import FILTERS, write_array, write_text, write_texts
+from .provenance import Provenance
+
+FORMAT = "iontide-trajectory"
+FORMAT_VERSION = 1
+
+#: Arguments of ``h5py.File`` for writing. Each chunk is written once and whole, so a cache would only cost memory.
+FILE_OPTIONS: dict[str, Any] = {"libver": ("v110", "v110"), "rdcc_nbytes": 0}
+
+#: Most rows in a chunk (64 kB of doubles), and how many numbers are in memory at a time when streaming.
+CHUNK_ROWS = 8192
+BLOCK_NUMBERS = 2_000_000
+
+_FIXED_SIZE = 1 << 20
+_DATASET_SIZE = 10_000
+_CHUNK_SIZE = 256
+
+
+class Plan:
+    """The shape of a file before it is written: its columns, the length of its chunks and blocks, its size at most."""
+
+    def __init__(self, model: Model, layout: Layout, samples: int | None) -> None:
+        self.columns = columns_of(model)
+        self.width = len(self.columns) + layout.size + len(model.compartments) * (1 + len(model.species)) + 2
+        longest = max(64, min(CHUNK_ROWS, BLOCK_NUMBERS // self.width))
+        self.chunk_rows = longest if samples is None else max(1, min(longest, samples))
+        self.block_rows = max(1, BLOCK_NUMBERS // (self.width * self.chunk_rows)) * self.chunk_rows
+
+    def size_limit(self, samples: int) -> int:
+        """Bytes that so many samples take at most: compressed data that will not shrink, and all bookkeeping."""
+        chunks = math.ceil(samples / self.chunk_rows)
+        # deflate adds at most 5 bytes per 16 kB block and a few more to data it cannot shrink.
+        chunk = math.ceil(self.chunk_rows * 8 * 1.002) + _CHUNK_SIZE
+        return chunks * self.width * chunk
+
+    def fixed_size_limit(self, texts: int) -> int:
+        """Bytes that all else takes at most, given the bytes of its texts."""
+        return _FIXED_SIZE + self.width * _DATASET_SIZE + 2 * texts
+
+
+class Writer:
+    """Writes one run to an open, empty HDF5 file: ``add`` its samples in order, then ``finish``."""
+
+    def __init__(self, file: h5py.File, plan: Plan, layout: Layout) -> None:
+        self._file, self._plan, self._layout = file, plan, layout
+        self._rows = 0
+        self._audit = Audit()
+        self._series: dict[str, h5py.Dataset] = {}
+        group = file.create_group("timeseries", track_order=True)
+        self._time = self._new(group, "time", "f8", units="s", long_name="time")
+        self._time.make_scale("time")
+        self._segment = self._new(group, "segment", "i4", long_name="number of the stretch between protocol steps")
+        self._segment.dims[0].attach_scale(self._time)
+        for column in plan.columns:
+            texts = {"units": column.units, "long_name": column.long_name, "quantity": column.quantity, **column.of}
+            dataset = self._new(group, column.name, "f8", **texts)
+            dataset.dims[0].attach_scale(self._time)
+            self._series[column.name] = dataset
+        self._states = self._new_states(file.create_group("state")) if layout.size else None
+        self._balance = file.create_group("diagnostics").create_group("balance")
+
+    def _new(self, group: h5py.Group, name: str, dtype: str, **attributes: str) -> h5py.Dataset:
+        dataset = group.create_dataset(
+            name, shape=(0,), maxshape=(None,), dtype=dtype, chunks=(self._plan.chunk_rows,), **FILTERS
+        )
+        dataset.attrs.update(attributes)
+        return dataset
+
+    def _new_states(self, group: h5py.Group) -> h5py.Dataset:
+        n = self._layout.size
+        # One column a chunk: the numbers of one state resemble each other and shrink together.
+        dataset = group.create_dataset(
+            "states", shape=(0, n), maxshape=(None, n), dtype="f8", chunks=(self._plan.chunk_rows, 1), **FILTERS
+        )
+        dataset.attrs["units"] = "mol and V"
+        dataset.attrs["long_name"] = "states in SI: amounts, then potentials, in the order of names"
+        return dataset
+
+    def add(self, part: Trajectory) -> None:
+        """Write the next samples. All parts but the last have a whole number of chunks."""
+        if self._rows % self._plan.chunk_rows:
+            raise ValueError("only the last part may end within a chunk")
+        start, self._rows = self._rows, self._rows + len(part)
+        self._append(self._time, part.time, start)
+        self._append(self._segment, part.segment, start)
+        for column in self._plan.columns:
+            self._append(self._series[column.name], column.values(part), start)
+        if self._states is not None:
+            self._append(self._states, part.states, start)
+        charge, mass = self._audit.add(part)
+        for name, drift in charge.items():
+            long_name = f"charge of {name} that is out of balance, relative to all charge in it"
+            self._append(self._balance_series(f"charge_{name}", units="1", long_name=long_name), drift, start)
+        for balance in mass:
+            dataset, values = self._mass_series(balance)
+            self._append(dataset, values, start)
+
+    def _mass_series(self, balance: MassBalance) -> tuple[h5py.Dataset, Any]:
+        name = f"{balance.species}_{'_'.join(balance.compartments)}"
+        if balance.relative_drift is not None:
+            long_name = f"relative change of the total of {balance.label}, which is closed"
+            return self._balance_series(f"mass_{name}", units="1", long_name=long_name), balance.relative_drift
+        long_name = f"{balance.species} received by {' and '.join(balance.compartments)} from {balance.baths[0]}"
+        return self._balance_series(f"received_{name}", units="fmol", long_name=long_name), balance.received * 1e15
+
+    def _balance_series(self, name: str, **attributes: str) -> h5py.Dataset:
+        key = name.replace("/", "_").replace("\0", "_")
+        if key not in self._balance:
+            self._new(self._balance, key, "f8", **attributes).dims[0].attach_scale(self._time)
+        return self._balance[key]
+
+    @staticmethod
+    def _append(dataset: h5py.Dataset, values: Any, start: int) -> None:
+        dataset.resize(start + len(values), axis=0)
+        dataset[start:] = values
+
+    def finish(self, run: Run, provenance: Provenance) -> None:
+        """Write all that is known only at the end."""
+        root = self._file
+        root.attrs["NX_class"] = "NXroot"
+        root.attrs["default"] = "timeseries"
+        root.attrs["format"] = FORMAT
+        root.attrs["format_version"] = FORMAT_VERSION
+        root.attrs["run_id"] = provenance.run_id
+        root.attrs["status"] = run.status
+        root.attrs["created"] = provenance.attributes["finished"]
+        root.attrs["title"] = _plain(run.model.title)
+        root.attrs["description"] = _plain(run.model.description)
+        self._finish_plot(run)
+        self._finish_state(run)
+        self._finish_diagnostics(run)
+        _write_provenance(root.create_group("provenance"), provenance)
+
+    def _finish_plot(self, run: Run) -> None:
+        entry = self._file["timeseries"]
+        entry.attrs["NX_class"] = "NXentry"
+        entry.attrs["default"] = "plot"
+        plot = entry.create_group("plot")
+        signals = [c.name for c in self._plan.columns if c.quantity == "membrane_potential"]
+        signals = signals or [c.name for c in self._plan.columns[:1]]
+        plot.attrs["NX_class"] = "NXdata"
+        plot.attrs["title"] = _plain(run.model.title)
+        plot["time"] = self._time
+        for name in signals:
+            plot[name] = entry[name]
+        if signals:
+            plot.attrs["signal"] = signals[0]
+            plot.attrs["axes"] = "time"
+            if signals[1:]:
+                plot.attrs["auxiliary_signals"] = signals[1:]
+
+    def _finish_state(self, run: Run) -> None:
+        state = self._file.require_group("state")
+        write_texts(state, "names", run.layout.names)
+        write_array(state, "initial", np.asarray(run.initial.y, dtype=float), units="mol and V")
+        end = self._file.create_group("checkpoint")
+        end.attrs["end_time"] = float(run.end_time)
+        write_array(end, "state", np.asarray(run.end_state, dtype=float), units="mol and V")
+        write_texts(end, "names", run.layout.names)
+        impermeants = run.initial.impermeant_amounts
+        write_texts(end, "impermeant_compartments", [c for c, _ in impermeants])
+        write_texts(end, "impermeant_names", [name for _, name in impermeants])
+        write_array(end, "impermeant_amounts", np.array(list(impermeants.values()), dtype=float), units="mol")
+        residual = run.initial.residual_charge
+        write_texts(end, "residual_charge_compartments", list(residual))
+        write_array(end, "residual_charge", np.array(list(residual.values()), dtype=float), units="mol")
+
+    def _finish_diagnostics(self, run: Run) -> None:
+        group = self._file["diagnostics"]
+        for name, count in asdict(run.statistics).items():
+            group.attrs[name] = count
+        group.attrs["max_charge_drift"] = self._audit.summary.max_charge_drift
+        group.attrs["max_mass_drift"] = self._audit.summary.max_mass_drift
+        write_text(group, "message", run.message)
+        write_texts(group, "warnings", self._audit.warnings(run))
+
+
+def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:
+    for name, text in provenance.attributes.items():
+        group.attrs[name] = _plain(text)
+    for name, text in provenance.texts.items():
+        write_text(group, name, text)
+    write_texts(group, "argv", provenance.argv)
+
+
+def _plain(text: str) -> str:
+    """A text that any reader of attributes can show: no NUL, no halves of characters."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,84 @@
+"""What the README says is true: its commands run, its Python runs, its scenario is the shipped one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture()
+def folder(tmp_path: Path) -> Path:
+    """A working folder with the scenarios in it, as after a clone."""
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    return tmp_path
+
+
+def iontide_commands() -> list[str]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [part.strip().removeprefix(".venv/bin/") for line in lines for part in line.split("&&") if "iontide " in part]
+
+
+def test_there_are_commands() -> None:
+    assert len(iontide_commands()) >= 2
+
+
+@pytest.mark.parametrize("command", iontide_commands())
+def test_commands_run(command: str, folder: Path) -> None:
+    words = shlex.split(command)
+    assert words[0] == "iontide"
+    done = run([sys.executable, "-m", "iontide", *words[1:]], folder)
+    assert done.returncode == 0, done.stderr
+    written = [folder / line for line in done.stdout.split()]
+    assert written
+    assert all(path.stat().st_size > 1000 for path in written)
+
+
+def test_python_runs(folder: Path) -> None:
+    (code,) = blocks("python")
+    done = run([sys.executable, "-c", code + "\nassert (again.states == trajectory.states).all()"], folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_scenario_is_the_shipped_one() -> None:
+    (shown,) = blocks("toml")
+    shipped = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
+    assert shown.strip() == shipped[shipped.index("[parameters]") :].strip()
+
+
+def test_scenarios_named_are_those_shipped() -> None:
+    table = README[README.index("| scenario | shows |") : README.index("## Commands")]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert named == {path.stem for path in (ROOT / "scenarios").glob("*.toml")}
+
+
+def test_install_commands_are_those_of_ci() -> None:
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert 'pip install --quiet -e ".[test]"' in ci
+    assert "python -m pytest -n 2" in ci
+    assert "python -m pytest -n 2" in README
+
+
+def test_sample_fault_is_what_a_user_gets(folder: Path) -> None:
+    text = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
+    (folder / "pump.toml").write_text(text.replace('{ K = "P_K", Na', '{ Kk = "P_K", Na'), encoding="utf-8")
+    done = run([sys.executable, "-m", "iontide", "validate", "pump.toml"], folder)
+    assert done.returncode == 3
+    sample = re.search(r"^pump\.toml:\d+: (.*)$", README, flags=re.MULTILINE)
+    assert sample is not None
+    assert sample.group(1) in done.stderr
