@@ -150,9 +150,7 @@ def test_a_neutral_solute_follows_an_exponential():
     trajectory = iontide.run(with_recording(model, points=101))
     exact = 10.0 + 90.0 * np.exp(-trajectory.time * P_K * AREA / VOLUME)
     np.testing.assert_allclose(trajectory.concentration("cell", "X"), exact, rtol=1e-9)
-    np.testing.assert_allclose(
-        trajectory.flux("plasma", "X"), P_K * (exact - 10.0), rtol=1e-7, atol=1e-9 * P_K * 100.0
-    )
+    np.testing.assert_allclose(trajectory.flux("plasma", "X"), P_K * (exact - 10.0), rtol=1e-7, atol=1e-9 * P_K * 100.0)
     assert np.all(trajectory.current_density("plasma") == 0.0)
     assert np.all(trajectory.membrane_potential("plasma") == 0.0)
 
@@ -408,9 +406,7 @@ def test_fixed_charge_in_an_infinite_bath(row):
             ]
         ),
         # Of so little capacitance that the charge of the membrane does not count.
-        membranes=by_name(
-            [Membrane("plasma", "cell", "bath", 1e-9, 1e-6, 0.0, (ghk(cation, 1e-6), ghk("Cl", 1e-6)))]
-        ),
+        membranes=by_name([Membrane("plasma", "cell", "bath", 1e-9, 1e-6, 0.0, (ghk(cation, 1e-6), ghk("Cl", 1e-6)))]),
         simulation=Simulation(duration=1e9, relative_tolerance=1e-9, stop_at_steady_state=True),
         temperature=temperature,
         recording=Recording("list", times=(0.0,)),

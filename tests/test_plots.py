@@ -240,7 +240,7 @@ def test_overview_has_its_panels(run, series):
     words = " ".join(text.get_text() for text in figure.texts)
     assert "A cell with $ome pump" in words
     assert "t = 10 h" in words
-    figure.savefig("/dev/null", format="png")  # a dollar sign in the title is no formula
+    figure.draw_without_rendering()  # a dollar sign in the title is no formula
     assert len(overview_figure(series).axes) == 10
     assert len(overview_figure(series, membrane="basal").axes) == 6
 

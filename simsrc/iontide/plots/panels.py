@@ -170,8 +170,8 @@ def linear_limits(curves: list[Curve], least: float, zero: bool = False) -> tupl
     finite = [c.values[np.isfinite(c.values)] for c in curves]
     values = np.concatenate([*finite, np.zeros(1 if zero or not any(len(v) for v in finite) else 0)])
     low, high = float(values.min()), float(values.max())
-    # A thousandth of the value: what is flatter is drawn flat, and tick labels stay short.
-    least = max(least, 1e-3 * max(abs(low), abs(high)))
+    # A hundredth of the value: what is flatter is drawn flat, and tick labels stay short.
+    least = max(least, 1e-2 * max(abs(low), abs(high)))
     if high - low < least:
         middle = (low + high) / 2
         low, high = middle - least / 2, middle + least / 2
