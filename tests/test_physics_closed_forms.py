@@ -14,6 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import expm
+from scipy.optimize import brentq
+
+import iontide
+from iontide.constants import FARADAY as F
+from iontide.constants import GAS_CONSTANT as R
+from iontide.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
 from models import (
     AREA,
     CAPACITANCE,
@@ -27,13 +34,6 @@ from models import (
     with_recording,
     with_simulation,
 )
-from scipy.linalg import expm
-from scipy.optimize import brentq
-
-import iontide
-from iontide.constants import FARADAY as F
-from iontide.constants import GAS_CONSTANT as R
-from iontide.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
 
 ZERO_CELSIUS = 273.15
 

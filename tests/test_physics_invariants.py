@@ -10,13 +10,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import by_name, closed_pair, ghk, na_k_pump, ohmic, p1, pump_leak, series, with_recording, with_simulation
 from scipy.optimize import root
 
 import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
+from models import (
+    by_name,
+    closed_pair,
+    ghk,
+    na_k_pump,
+    ohmic,
+    p1,
+    pump_leak,
+    series,
+    with_recording,
+    with_simulation,
+)
 
 #: What the hypothesis profile asks for; each test takes its share, for a new structure costs a compilation.
 EXAMPLES = settings().max_examples
@@ -33,9 +44,9 @@ def decades(low, high):
 
 
 @st.composite
-def passive_models(draw, pathways=("ghk", "ohmic"), baths=(0, 1)):
-    """One to four finite compartments, closed or with baths, joined anyhow by membranes that pass one to five ions."""
-    count = draw(st.integers(1, 4))
+def passive_models(draw, pathways=("ghk", "ohmic"), baths=(0, 1), most=4):
+    """Up to `most` finite compartments, closed or with baths, joined anyhow by membranes that pass up to five ions."""
+    count = draw(st.integers(1, most))
     bath_count = draw(st.sampled_from([b for b in baths if b or count > 1]))
     ions = draw(st.lists(st.sampled_from(sorted(SPECIES)), min_size=1, max_size=5, unique=True))
     names = [f"c{i}" for i in range(count)] + [f"bath{i}" for i in range(bath_count)]
@@ -437,7 +448,7 @@ def turned(m):
     return replace(m, inside=m.outside, outside=m.inside, potential=potential)
 
 
-@given(passive_models(baths=(0, 1, 2)))
+@given(passive_models(baths=(0, 1, 2), most=3))
 @settings(max_examples=8 * EXAMPLES // 100)
 def test_inside_and_outside_are_only_names(model):
     """Swapped, each membrane shows −V and the fluxes the other way; nothing else changes."""
@@ -457,7 +468,7 @@ def test_inside_and_outside_are_only_names(model):
         )
 
 
-@given(passive_models(baths=(0, 1, 2)))
+@given(passive_models(baths=(0, 1, 2), most=3))
 @settings(max_examples=8 * EXAMPLES // 100)
 def test_the_order_in_which_things_are_named_does_not_matter(model):
     """Not even where it chooses another compartment for the ground."""
@@ -477,7 +488,7 @@ def test_the_order_in_which_things_are_named_does_not_matter(model):
     assert_same(tight(model), tight(other))
 
 
-@given(passive_models(baths=(0, 1, 2)), st.floats(0.05, 0.95))
+@given(passive_models(baths=(0, 1, 2), most=3), st.floats(0.05, 0.95))
 @settings(max_examples=8 * EXAMPLES // 100)
 def test_a_membrane_may_be_split_in_two(model, share):
     membranes = dict(model.membranes)
@@ -489,7 +500,7 @@ def test_a_membrane_may_be_split_in_two(model, share):
     np.testing.assert_array_equal(second.membrane_potential("rest"), second.membrane_potential(whole.name))
 
 
-@given(passive_models(pathways=("ghk",), baths=(0, 1, 2)))
+@given(passive_models(pathways=("ghk",), baths=(0, 1, 2), most=3))
 @settings(max_examples=8 * EXAMPLES // 100)
 def test_the_sign_of_every_charge_may_be_turned(model):
     """Every z and every start of V with the other sign: all potentials change sign, no concentration does."""
@@ -514,7 +525,7 @@ def test_the_sign_of_every_charge_may_be_turned(model):
         )
 
 
-@given(passive_models(pathways=("ghk",), baths=(0, 1, 2)), st.sampled_from([2.0**-20, 0.5, 2.0**10]))
+@given(passive_models(pathways=("ghk",), baths=(0, 1, 2), most=3), st.sampled_from([2.0**-20, 0.5, 2.0**10]))
 @settings(max_examples=8 * EXAMPLES // 100)
 def test_size_and_speed_and_strength_have_no_scale_of_their_own(model, factor):
     """Powers of two cost no rounding, so the answers are the same to the last bit.

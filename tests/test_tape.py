@@ -248,13 +248,13 @@ def test_machine_code_equals_the_interpreter_on_any_model(system):
 @given(systems())
 def test_jacobian_is_the_derivative_of_the_rates(system):
     """Central differences of the rates in 60 digits, where they have no error to speak of."""
-    _, _, program, y, k = system
+    _, layout, program, y, k = system
     n = program.size
     jacobian = program.evaluate_jacobian(0.0, y, k)
     with mpmath.workdps(60):
         exact = exactly(program.linearised, 0.0, y, k, constant_error=8 * EPS)
         for column in range(n):
-            h = mpmath.mpf(10) ** -20 * (abs(y[column]) or 1)
+            h = mpmath.mpf(10) ** -20 * (y[column] if column < len(layout.amounts) else 0.1)
             sides = []
             for shift in (h, -h):
                 moved = [mpmath.mpf(v) for v in y]
@@ -426,7 +426,8 @@ def zoo() -> Program:
 def test_every_operation(positive, a, p):
     program = zoo()
     y = np.array([a, *positive[:3], 0.0, 0.0])
-    check_against_the_oracle(program, y, program.prepare({"p": p})[0], time=positive[3])
+    with np.errstate(invalid="ignore"):  # the logarithm that is not chosen
+        check_against_the_oracle(program, y, program.prepare({"p": p})[0], time=positive[3])
 
 
 def test_the_zoo_has_every_operation():

@@ -113,12 +113,15 @@ class Pathway:
         Ions carried outward (inside → outside) per cycle; negative inward.
     arguments : mapping of str to Quantity
         The law's numbers, SI, by the path below ``name`` ("" for the pathway's own value).
+    driven_by : str
+        What pays for it (``"ATP"``); empty for a passive pathway, which must never run uphill.
     """
 
     name: str
     law: str
     moves: Mapping[str, int]
     arguments: Mapping[str, Quantity] = field(default_factory=dict)
+    driven_by: str = ""
 
     @property
     def label(self) -> str:

@@ -14,7 +14,7 @@ from ..errors import IontideError, ScenarioError, SolverError, UsageError
 
 if TYPE_CHECKING:
     from ..scenario.read import Scenario
-    from ..trajectory import Run
+    from ..trajectory import Run, Trajectory
 
 #: Numbers (samples × states) above which a recording goes to its file block by block.
 STREAM_ABOVE = 4_000_000
@@ -39,6 +39,7 @@ def run(arguments: Namespace) -> int:
     began = time.perf_counter()
     integration = Integration(scenario.model, origin_of(scenario))
     numbers = _sample_count(scenario) * max(1, integration.layout.size)
+    samples: Trajectory | None = None
     with ProgressDisplay(Path(scenario.source).stem, arguments.quiet) as display:
         if numbers > STREAM_ABOVE:
             outcome = stream(integration, output, display)
@@ -48,13 +49,16 @@ def run(arguments: Namespace) -> int:
             trajectory = collect(integration, display)
             save(trajectory, output)
             outcome = trajectory.run
+            samples = trajectory
     elapsed = time.perf_counter() - began
     written = {output: None}  # in order, each once: two figures share their data file
     if arguments.plot:
-        from ..plots import plot as draw
+        from ..plots import overview_figure, write_figure
+        from ..storage import open_trajectory
 
+        figure = overview_figure(samples or open_trajectory(output))
         for suffix in (".pdf", ".png"):
-            written |= dict.fromkeys(draw(output, output.with_suffix(suffix)))
+            written |= dict.fromkeys(write_figure(figure, output.with_suffix(suffix), figure.data))
     _tell(outcome, scenario, list(written), elapsed, arguments)
     if outcome.status == "failed":
         raise SolverError(f"{scenario.source}: {outcome.message}. The run up to there is in {output}.")

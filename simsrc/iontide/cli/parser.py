@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("-o", "--output", metavar="FILE", help="result file (default: outputs/NAME.h5)")
     run.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
     run.add_argument("--rtol", metavar="NUMBER", help="relative tolerance in place of the file's")
-    run.add_argument("--plot", action="store_true", help="draw the overview figure beside the result file (PDF and PNG)")
+    run.add_argument("--plot", action="store_true", help="draw the overview beside the result file (PDF and PNG)")
     run.add_argument("--dry-run", action="store_true", help="say what would be run and how large the file would be")
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
     _add_volume(run)
@@ -55,9 +55,16 @@ def build_parser() -> argparse.ArgumentParser:
         default="overview",
         help="what to draw (default: %(default)s)",
     )
-    plot.add_argument("--time", choices=("linear", "log", "symlog"), default="linear", help="time axis of one panel")
+    plot.add_argument(
+        "--time",
+        choices=("linear", "log", "symlog"),
+        default="linear",
+        help="time axis (default: %(default)s; the overview always shows linear and symlog)",
+    )
     plot.add_argument("--membrane", metavar="NAME", help="only this membrane")
-    plot.add_argument("--width", metavar="MM", type=float, default=183.0, help="89 or 183 mm (default: %(default)g)")
+    plot.add_argument(
+        "--width", metavar="MM", type=float, help="width in mm (default: 183 for the overview, 89 for the others)"
+    )
     plot.set_defaults(command=_command("plot"))
 
     info = commands.add_parser("info", help="tell what a result file holds")

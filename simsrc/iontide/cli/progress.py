@@ -43,7 +43,10 @@ class ProgressDisplay:
             elapsed = now - self.started
             left = elapsed * (duration / reached - 1.0) if reached > 0 else float("inf")
             share = 100 * reached / duration
-            print(f"{self.name}: t = {reached:.6g} s of {duration:.6g} s ({share:.1f} %), {left:.0f} s left", file=sys.stderr)
+            print(
+                f"{self.name}: t = {reached:.6g} s of {duration:.6g} s ({share:.1f} %), {left:.0f} s left",
+                file=sys.stderr,
+            )
 
     def _start_bar(self, duration: float) -> None:
         from rich.console import Console
