@@ -1,9 +1,10 @@
-"""From model to machine code against the number of states: what it takes to make, and what the code then takes.
+"""From model to machine code against the number of states: what it takes to make, and to run.
 
-    python benchmarks/code_generation.py [--compartments 1 2 4 7 10] [--json FILE]
+    python benchmarks/code_generation.py [--compartments 1 2 4 8 10] [--json FILE]
 
-A chain of finite compartments, each with five ions (K, Na, Cl, Ca, HCO3) and its potential as states, and a bath at its
-end: six states a compartment. *Tape*: equations, exact Jacobian, registers. *Code*: LLVM IR and machine code.
+A chain of finite compartments, each with five ions (K, Na, Cl, Ca, HCO3) and its potential as states, and a
+bath at its end: six states a compartment. *Tape*: equations, exact Jacobian, registers. *Code*: LLVM IR and
+machine code.
 """
 
 from __future__ import annotations
@@ -155,8 +156,9 @@ def main() -> None:
         row = measure(compartments, arguments.repeats)
         rows.append(row)
         print(
-            f"| {row['states']} | {row['instructions']} | {1e3 * row['tape']:.0f} ms | {1e3 * row['text']:.0f} ms "
-            f"| {1e3 * row['code']:.0f} ms | {1e9 * row['rates']:.0f} ns | {1e9 * row['linearised']:.0f} ns "
+            f"| {row['states']} | {row['instructions']} | {1e3 * row['tape']:.0f} ms "
+            f"| {1e3 * row['text']:.0f} ms | {1e3 * row['code']:.0f} ms "
+            f"| {1e9 * row['rates']:.0f} ns | {1e9 * row['linearised']:.0f} ns "
             f"| {1e6 * row['step']:.2f} µs | {row['steps']} |",
             flush=True,
         )

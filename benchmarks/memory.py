@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--samples 10000 1000000 10000000] [--folder FOLDER] [--json FILE]
 
-*In memory*: ``iontide.run`` keeps every sample (8 · (states + 1) + 4 bytes each). *To file*: ``iontide run`` hands
-blocks over to the HDF5 file. P1 is recorded at equal intervals; the steps of the solver do not depend on it.
+*In memory*: ``iontide.run`` keeps every sample (8 · (states + 1) + 4 bytes each). *To file*: ``iontide run``
+hands blocks over to the HDF5 file. P1 is recorded at equal intervals; the solver's steps do not depend on it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/start_up.py [--repeats 9] [--cold-repeats 1] [--json FILE]
 
-*Warm*: the integrator's compiled code is in the cache. *Cold*: ``IONTIDE_CACHE_DIR`` is a new, empty folder, as on
-the first run on a machine. A command that does not work prints why instead of a time.
+*Warm*: the integrator's compiled code is in the cache. *Cold*: ``IONTIDE_CACHE_DIR`` is a new, empty folder,
+as on the first run on a machine. A command that does not work prints why instead of a time.
 """
 
 from __future__ import annotations

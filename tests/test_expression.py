@@ -16,15 +16,24 @@ from hypothesis import strategies as st
 from iontide.expression import (
     Expression,
     Graph,
+    absolute,
     bernoulli,
     bernoulli_slope_value,
     bernoulli_value,
+    equal,
     exp,
     is_constant,
     jacobian,
+    less,
+    less_equal,
+    linexp,
     log,
+    maximum,
+    minimum,
     reachable,
     sqrt,
+    tanh,
+    where,
 )
 from iontide.tape import Program, assemble
 
@@ -35,14 +44,16 @@ DIGITS = 60
 Tree = Any
 VARIABLES = [("state", 0), ("state", 1), ("state", 2), ("input", 0), ("input", 1), ("time", 0)]
 BINARY = ("add", "sub", "mul", "div")
-UNARY = ("neg", "exp", "log", "sqrt", "bernoulli")
+UNARY = ("neg", "exp", "log", "sqrt", "bernoulli", "linexp", "tanh", "abs", "two to the")
+CHOOSING = ("less", "less_equal", "min", "max")
 EXPONENTS = (-3, -1, 0, 1, 2, 3, 7, 0.5, 1.7, -0.3, 20)
 
 numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, 0.5]) | st.floats(-8.0, 8.0).map(lambda x: round(x, 3))
 trees = st.recursive(
     numbers | st.sampled_from(VARIABLES),
     lambda children: (
-        st.tuples(st.sampled_from(BINARY), children, children)
+        st.tuples(st.sampled_from((*BINARY, *CHOOSING)), children, children)
+        | st.tuples(st.just("where"), children, children, children)
         | st.tuples(st.sampled_from(UNARY), children)
         | st.tuples(st.just("pow"), children, st.sampled_from(EXPONENTS))
     ),
@@ -62,11 +73,27 @@ def walk(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> A
     return apply(tree[0], *(walk(child, leaf, apply) for child in tree[1:]))
 
 
-def operate(op: str, a: Any, b: Any = None) -> Any:
-    """An operator by Python's own syntax, or by the functions of the module: for expressions and for floats."""
-    functions = {"exp": exp, "log": log, "sqrt": sqrt, "bernoulli": bernoulli}
-    if op in functions:
-        return functions[op](a)
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": exp,
+    "log": log,
+    "sqrt": sqrt,
+    "tanh": tanh,
+    "abs": absolute,
+    "bernoulli": bernoulli,
+    "linexp": linexp,
+    "less": less,
+    "less_equal": less_equal,
+    "min": minimum,
+    "max": maximum,
+    "where": lambda a, b, c: where(less(0.0, a), b, c),
+    "two to the": lambda a: 2.0**a,
+}
+
+
+def operate(op: str, a: Any, b: Any = None, c: Any = None) -> Any:
+    """An operator by Python's own syntax, or by the functions of the module."""
+    if op in FUNCTIONS:
+        return FUNCTIONS[op](*(x for x in (a, b, c) if x is not None))
     return {
         "add": lambda: a + b,
         "sub": lambda: a - b,
@@ -88,12 +115,26 @@ def mp_bernoulli_slope(x: Any) -> Any:
     return b * (1 - x - b) / x
 
 
-def mp_operate(op: str, a: Any, b: Any = None) -> Any:
-    if op in BINARY or op == "neg":
-        return operate(op, a, b)
-    if op == "pow":
-        return mpmath.power(a, b)
-    return {"exp": mpmath.exp, "log": mpmath.log, "sqrt": mpmath.sqrt, "bernoulli": mp_bernoulli}[op](a)
+MP_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": mpmath.exp,
+    "log": mpmath.log,
+    "sqrt": mpmath.sqrt,
+    "tanh": mpmath.tanh,
+    "abs": abs,
+    "pow": mpmath.power,
+    "bernoulli": mp_bernoulli,
+    "linexp": lambda x: mp_bernoulli(-x),
+    "less": lambda a, b: mpmath.mpf(a < b),
+    "less_equal": lambda a, b: mpmath.mpf(a <= b),
+    "min": min,
+    "max": max,
+    "where": lambda a, b, c: b if a > 0 else c,
+    "two to the": lambda a: mpmath.power(2, a),
+}
+
+
+def mp_operate(op: str, *args: Any) -> Any:
+    return MP_FUNCTIONS[op](*args) if op in MP_FUNCTIONS else operate(op, *args)
 
 
 @dataclass
@@ -104,9 +145,17 @@ class Bounded:
     error: Any
 
 
-def bounded_operate(op: str, a: Bounded, b: Any = None) -> Bounded:
-    """Running error analysis. ``assume`` drops what is not a number at the point, or too large to tell."""
+def bounded_operate(op: str, a: Bounded, b: Any = None, c: Any = None) -> Bounded:
+    """Running error analysis. ``assume`` drops what is not a number at the point, too large, or too close to call."""
     x, e = a.value, a.error
+    if op in CHOOSING or op in ("where", "abs"):
+        y = b.value if op in CHOOSING else mpmath.mpf(0)
+        assume(abs(x - y) > 1e-6 or (op in ("min", "max") and x == y == 0))
+        if op == "where":
+            return b if x > 0 else c
+        errors = {"less": 0, "less_equal": 0, "abs": e}
+        z = mp_operate(op, x, *([b.value] if op in CHOOSING else []))
+        return Bounded(z, errors[op] if op in errors else e + b.error)
     if op in BINARY:
         y, d = b.value, b.error
         if op == "div":
@@ -125,7 +174,7 @@ def bounded_operate(op: str, a: Bounded, b: Any = None) -> Bounded:
     else:
         if op in ("log", "sqrt"):
             assume(x > 1e-3)
-        if op in ("exp", "bernoulli"):
+        if op in ("exp", "bernoulli", "linexp", "two to the"):
             assume(abs(x) < 80)
         z = mp_operate(op, x)
         slope = {
@@ -134,6 +183,9 @@ def bounded_operate(op: str, a: Bounded, b: Any = None) -> Bounded:
             "log": lambda: 1 / x,
             "sqrt": lambda: 1 / (2 * z),
             "bernoulli": lambda: mp_bernoulli_slope(x),
+            "linexp": lambda: mp_bernoulli_slope(-x),
+            "tanh": lambda: 1 - z * z,
+            "two to the": lambda: z,
         }[op]()
         grown = abs(slope) * e
     assume(abs(z) < 1e30 and (abs(z) > 1e-30 or z == 0))
@@ -161,9 +213,8 @@ def draw_tree(tree: Tree, graph: Graph) -> Expression:
             return graph.state(place)
         return graph.input(f"input {place}") if kind == "input" else graph.time()
 
-    def apply(op: str, a: Any, b: Any = None) -> Any:
-        a = a if isinstance(a, Expression) else graph.constant(a)
-        return operate(op, a, b)
+    def apply(op: str, a: Any, *others: Any) -> Any:
+        return operate(op, a if isinstance(a, Expression) else graph.constant(a), *others)
 
     drawn = walk(tree, leaf, apply)
     return drawn if isinstance(drawn, Expression) else graph.constant(drawn)
@@ -293,7 +344,7 @@ def test_derivatives_are_those_of_the_tree(tree, at):
             assert abs(got - slope) <= 1e-10 * size**2
 
 
-RULES = [("exp", 0.7), ("log", 0.7), ("sqrt", 0.7), ("neg", 0.7)] + [("bernoulli", u) for u in (0.7, -30.0, 0.0)]
+RULES = [(op, 0.7) for op in UNARY] + [("abs", -0.7)] + [("bernoulli", u) for u in (-30.0, 0.0)]
 
 
 def slope_at(op: str, value: float, exponent: Any = None) -> float:
@@ -359,10 +410,36 @@ def test_mass_must_not_depend_on_the_state():
         assemble([x], {(0, 0): x})
 
 
+def test_what_is_not_chosen_does_not_matter():
+    """Neither the value nor the slope of the branch that is not taken, be it infinite."""
+    g = Graph()
+    x = g.state(0)
+    program = assemble([where(less(x, 1.0), x * x, log(1.0 - x)), minimum(x, 3.0)], {})
+    for tape in (program.evaluate_rates, program.evaluate_jacobian):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            assert np.isnan(tape(0.0, np.array([1.5, 0.0]), np.zeros(0)).ravel()[0]) == (tape == program.evaluate_rates)
+    with np.errstate(all="ignore"):
+        slopes = program.evaluate_jacobian(0.0, np.array([0.5, 0.0]), np.zeros(0))
+    np.testing.assert_array_equal(slopes, [[1.0, 0.0], [1.0, 0.0]])
+
+
+def test_where_with_a_known_condition_leaves_no_trace():
+    g = Graph()
+    x, y = g.state(0), g.state(1)
+    assert where(g.constant(1.0), x, y) is x
+    assert where(g.constant(0.0), x, y) is y
+    assert where(less(x, y), x, x) is x
+    assert is_constant(less(g.constant(1.0), g.constant(2.0)), 1.0)
+    assert is_constant(less_equal(g.constant(2.0), g.constant(2.0)), 1.0)
+    assert is_constant(equal(g.constant(1.0), g.constant(2.0)), 0.0)
+
+
 def test_functions_compute_when_called_with_numbers():
     assert exp(1.0) == pytest.approx(math.e)
     assert log(2.0) == pytest.approx(math.log(2))
     assert sqrt(2.0) == pytest.approx(math.sqrt(2))
+    assert (tanh(0.5), absolute(-2.0), linexp(0.0)) == (math.tanh(0.5), 2.0, 1.0)
+    assert (minimum(1.0, 2.0), maximum(1.0, 2.0), where(less(1.0, 2.0), 3.0, 4.0)) == (1.0, 2.0, 3.0)
     np.testing.assert_allclose(bernoulli(np.array([0.0, 1.0])), [1.0, 1.0 / math.expm1(1.0)], rtol=2 * EPS)
 
 

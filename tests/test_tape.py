@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -400,6 +401,7 @@ def test_interpreter_works_lane_by_lane():
 # -- operations one by one --------------------------------------------------------------------------------------------
 
 
+@cache
 def zoo() -> Program:
     """Every operation of the tape, and the time, in one program."""
     g = Graph()
@@ -411,7 +413,7 @@ def zoo() -> Program:
             bernoulli(a * p) + bernoulli(-a) * b + exp(b * log(c)),
             t * t / b + g.constant(3.0) + tanh(a) * absolute(c - b),
             where(less(a, b), a * b, c) + where(less_equal(t, c), exp(a / p), log(b)) + maximum(a, minimum(b, c * c)),
-            where(equal(a, b), log(-1.0 - c), a) + linexp(a / p) + 2.0 ** (a / p),
+            where(less(c, 0.0), log(-1.0 - c), a) + linexp(a / p) + 2.0 ** (a / p) + equal(a, b) * c,
         ],
         {(i, i): g.constant(1.0) for i in range(6)},
     )
@@ -445,6 +447,7 @@ MAGNITUDES = np.unique(
 SWITCH = 6.0
 
 
+@cache
 def bernoulli_program() -> Program:
     g = Graph()
     u = g.state(0)

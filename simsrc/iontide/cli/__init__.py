@@ -7,23 +7,18 @@ Machine text goes to standard output, everything else to standard error. Exit co
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 
 from ..errors import IontideError
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived. Not an Exception, so that nothing but the clean-up on the way out handles it."""
+from . import signals
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns its exit code and never raises."""
+    """Run one command; returns its exit code."""
     from .parser import build_parser
 
     arguments = build_parser().parse_args(argv)
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    signals.listen()
     try:
         code: int = arguments.command(arguments)
         sys.stdout.flush()
@@ -31,22 +26,13 @@ def main(argv: list[str] | None = None) -> int:
     except IontideError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Terminated:
-        print("terminated", file=sys.stderr)
-        return 143
+    except signals.Stopped as stop:
+        print(stop.word, file=sys.stderr)
+        return stop.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        print("there is not enough memory; record fewer points, or write to a file with `iontide run`", file=sys.stderr)
+        print("there is not enough memory for this many samples; record fewer", file=sys.stderr)
         return 4
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from . import signals
+
 #: Seconds before anything is shown, and between two lines in a log.
 PATIENCE, LOG_INTERVAL = 0.5, 30.0
 
@@ -31,6 +33,7 @@ class ProgressDisplay:
             self.bar.stop()
 
     def __call__(self, reached: float, duration: float) -> None:
+        signals.check()
         now = time.monotonic()
         if self.quiet or now - self.started < PATIENCE:
             return

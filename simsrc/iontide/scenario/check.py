@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ..units import Dimension
 from .crossings import read_membranes
 from .draft import Draft
 from .faults import Faults
@@ -18,15 +19,17 @@ from .solutions import check_charges, read_compartments, read_species
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
-def check(document: Document, faults: Faults) -> Draft:
+def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
     """Check a document, pruned of its structural faults; the new faults go to ``faults``.
+
+    ``declared``: dimensions that parameters must keep, where the file's values are overridden.
 
     Returns
     -------
     Draft
         From which, where there is no fault, the model is built.
     """
-    draft = Draft(document, faults, Quantities(faults))
+    draft = Draft(document, faults, Quantities(faults, declared))
     _check_names(document, faults)
     draft.quantities.read_parameters(document.parameters)
     read_simulation(draft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ..formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
 from ..model import Parameter, Quantity, dependency_order
@@ -34,9 +35,12 @@ class Quantities:
         What it is worth, SI, before any protocol.
     kinds : dict of tuple to Kind
         What it was read as.
+
+    ``declared`` gives the dimensions that parameters must keep, where the file's values are overridden.
     """
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> None:
+        self._declared = declared or {}
         self.parameters: dict[str, Parameter] = {}
         self.quantities: dict[KeyPath, Quantity] = {}
         self.values: dict[KeyPath, float] = {}
@@ -175,6 +179,9 @@ class Quantities:
             except FormulaError as error:
                 self._faults.add(path, str(error))
                 return
+        if dimension != self._declared.get(name, dimension):
+            self._faults.add(path, f"{dimension} does not fit, this parameter is {self._declared[name]} in the file")
+            return
         value = self._evaluate(path, quantity)
         if value is None:
             return
@@ -194,6 +201,15 @@ class Quantities:
                 for name in set(names):
                     self._faults.mark(("parameters", name))
                     del parsed[name]
+
+
+def declared_dimensions(written: Mapping[str, Any]) -> dict[str, Dimension]:
+    """What the parameters of a file are measured in, before any is overridden; those with a fault are left out."""
+    table = written.get("parameters")
+    quantities = Quantities(Faults({}))
+    if isinstance(table, dict):
+        quantities.read_parameters({n: v for n, v in table.items() if isinstance(v, str | float | int)})
+    return {name: parameter.dimension for name, parameter in quantities.parameters.items()}
 
 
 def _unit_message(raw: str) -> str | None:

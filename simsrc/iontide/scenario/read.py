@@ -17,6 +17,7 @@ from .check import check
 from .faults import Faults
 from .lines import key_lines
 from .overrides import apply_overrides
+from .quantities import declared_dimensions
 from .schema import Document
 from .size import check_size
 from .structure import check_structure
@@ -129,7 +130,7 @@ def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = Non
     if not check_size(raw, faults):
         raise ScenarioError(source, faults.found)
     document = check_structure(raw, faults)
-    draft = check(document, faults)
+    draft = check(document, faults, declared_dimensions(written) if applied else None)
     if faults.found:
         raise ScenarioError(source, faults.found)
     return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft))

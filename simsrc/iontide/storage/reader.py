@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import h5py
 import numpy as np
@@ -81,7 +82,7 @@ def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
         Where the file is not there, not a result of this format, damaged, or not to be trusted.
     """
     with _checked(path) as file:
-        _, run = _read_run(file)
+        run = _read_run(file, _read_header(file))
         samples = file.length("timeseries/time")
         time = file.array("timeseries/time", "<f8", (samples,))
         segment = file.array("timeseries/segment", "<i4", (samples,))
@@ -103,7 +104,8 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
         As for ``open_trajectory``.
     """
     with _checked(path) as file:
-        run_id, run = _read_run(file)
+        header = _read_header(file)
+        run = _read_run(file, header)
         samples = file.length("timeseries/time")
         first, last = (
             (float(file.array("timeseries/time", "<f8", (samples,), row)) for row in (0, samples - 1))
@@ -114,16 +116,16 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
         end = Trajectory(run, np.array([run.end_time]), np.array([number], dtype=np.int32), run.end_state[np.newaxis])
         return Overview(
             run=run,
-            run_id=run_id,
+            run_id=header["run_id"],
             samples=samples,
             first_time=first,
             last_time=last,
             end=end,
-            max_charge_drift=file.attribute("diagnostics", "max_charge_drift", float),
-            max_mass_drift=file.attribute("diagnostics", "max_mass_drift", float),
+            max_charge_drift=file.number("diagnostics", "max_charge_drift", float),
+            max_mass_drift=file.number("diagnostics", "max_mass_drift", float),
             warnings=tuple(file.texts("diagnostics/warnings")),
-            provenance=file.attributes("provenance"),
-            created=file.attribute("/", "created", str),
+            provenance={str(k): str(v) for k, v in header["provenance"].items()},
+            created=header["created"],
             argv=tuple(file.texts("provenance/argv")),
             size=os.stat(path).st_size,
         )
@@ -157,54 +159,64 @@ def _checked(path: str | os.PathLike[str]) -> Iterator[Checked]:
         raise FileError(f"{name}: the file is damaged or was cut short ({reason})") from error
 
 
-def _read_run(file: Checked) -> tuple[str, Run]:
-    if not file.has("timeseries") or not file.has("provenance"):
+def _read_header(file: Checked) -> dict[str, Any]:
+    if not file.has("provenance") or not file.has("provenance/header"):
         raise file.fault("this HDF5 file is no result of iontide")
-    if file.attribute("/", "format", str) != FORMAT:
+    header = _json(file, "header")
+    if header.get("format") != FORMAT:
         raise file.fault("this HDF5 file is no result of iontide")
-    version = file.attribute("/", "format_version", int)
+    version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise file.fault(f"the file is of format version {version}, this iontide reads version {FORMAT_VERSION}")
-    status = file.attribute("/", "status", str)
-    if status not in _STATES:
-        raise file.fault(f"the status {status[:40]!r} is none of {', '.join(_STATES)}")
+    for name in ("run_id", "status", "created"):
+        if not isinstance(header.get(name), str):
+            raise file.fault(f"the header in the file lacks {name}")
+    if header["status"] not in _STATES:
+        raise file.fault(f"the status {header['status'][:40]!r} is none of {', '.join(_STATES)}")
+    if not isinstance(header.get("provenance"), dict):
+        raise file.fault("the header in the file lacks provenance")
+    return header
+
+
+def _json(file: Checked, name: str) -> dict[str, Any]:
+    """A table that stands in the file as JSON."""
+    try:
+        found = json.loads(file.text(f"provenance/{name}"))
+    except (ValueError, RecursionError) as error:
+        raise file.fault(f"the {name} in the file cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise file.fault(f"the {name} in the file is not a table")
+    return found
+
+
+def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
     text = file.text("provenance/model")
-    run_id = file.attribute("/", "run_id", str)
-    if not text.isascii() or run_id_of_text(text) != run_id:
+    if not text.isascii() or run_id_of_text(text) != header["run_id"]:
         raise file.fault("the model in the file is not the one that its run_id names")
-    model, overrides = _read_model(file, text)
+    try:
+        model = model_from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise file.fault(f"the model in the file cannot be read: {error}") from error
     layout = lay_out(model)
     if tuple(file.texts("state/names")) != layout.names:
         raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
     n = layout.size
     segments = tuple(segments_of(model))
-    return run_id, Run(
+    return Run(
         model=model,
         layout=layout,
         segments=segments,
         values=tuple(model.values(segment.settings) for segment in segments),
         initial=_read_initial(file, model, n),
-        status=status,
+        status=header["status"],
         message=file.text("diagnostics/message"),
-        end_time=file.attribute("checkpoint", "end_time", float),
+        end_time=file.number("checkpoint", "end_time", float),
         end_state=file.array("checkpoint/state", "<f8", (n,)),
-        statistics=Statistics(**{f.name: file.attribute("diagnostics", f.name, int) for f in fields(Statistics)}),
-        origin=Origin(file.text("provenance/scenario_name"), file.text("provenance/scenario"), overrides),
+        statistics=Statistics(**{f.name: file.number("diagnostics", f.name, int) for f in fields(Statistics)}),
+        origin=Origin(
+            file.text("provenance/scenario_name"), file.text("provenance/scenario"), _json(file, "overrides")
+        ),
     )
-
-
-def _read_model(file: Checked, text: str) -> tuple[Model, dict[str, str]]:
-    try:
-        model = model_from_json(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise file.fault(f"the model in the file cannot be read: {error}") from error
-    try:
-        overrides = json.loads(file.text("provenance/overrides"))
-    except (ValueError, RecursionError) as error:
-        raise file.fault(f"the overrides in the file cannot be read: {error}") from error
-    if not isinstance(overrides, dict):
-        raise file.fault("the overrides in the file are no table")
-    return model, overrides
 
 
 def _read_initial(file: Checked, model: Model, n: int) -> InitialState:

@@ -10,13 +10,16 @@
     /state          states (samples, n) in SI, unrounded; initial (n,); names
     /diagnostics    statistics; charge and mass balance over time; warnings; message
     /checkpoint     the state at the end, unrounded, its time, and the fixed charges: a run can go on from it
-    /provenance     scenario, overrides, resolved model (JSON), command line; versions, commit, CPU, times
+    /provenance     scenario, overrides, resolved model (JSON), command line; versions, commit, CPU, times. ``header``
+                    repeats the texts among the attributes here and of the root as JSON: the reader goes by it alone,
+                    because texts in attributes have no checksum. Of every version it has format and format_version
 
 Format 1.10 of HDF5 rather than the oldest: its headers and indices have checksums, and hold any number of columns.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict
 from typing import Any
@@ -30,7 +33,7 @@ from ..model import Model
 from ..trajectory import Run, Trajectory
 from .columns import columns_of
 from .parts import FILTERS, write_array, write_text, write_texts
-from .provenance import Provenance
+from .provenance import Provenance, utc_now
 
 FORMAT = "iontide-trajectory"
 FORMAT_VERSION = 1
@@ -148,19 +151,24 @@ class Writer:
     def finish(self, run: Run, provenance: Provenance) -> None:
         """Write all that is known only at the end."""
         root = self._file
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "run_id": provenance.run_id,
+            "status": run.status,
+            "created": utc_now(),
+        }
         root.attrs["NX_class"] = "NXroot"
         root.attrs["default"] = "timeseries"
-        root.attrs["format"] = FORMAT
-        root.attrs["format_version"] = FORMAT_VERSION
-        root.attrs["run_id"] = provenance.run_id
-        root.attrs["status"] = run.status
-        root.attrs["created"] = provenance.attributes["finished"]
+        root.attrs.update(header)
         root.attrs["title"] = _plain(run.model.title)
         root.attrs["description"] = _plain(run.model.description)
         self._finish_plot(run)
         self._finish_state(run)
         self._finish_diagnostics(run)
-        _write_provenance(root.create_group("provenance"), provenance)
+        group = root.create_group("provenance")
+        write_text(group, "header", json.dumps(header | {"provenance": dict(provenance.attributes)}))
+        _write_provenance(group, provenance)
 
     def _finish_plot(self, run: Run) -> None:
         entry = self._file["timeseries"]

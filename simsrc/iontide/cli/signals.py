@@ -1,0 +1,40 @@
+"""Ctrl-C and termination, so that they end a command wherever they fall.
+
+Python raises in whatever code happens to run. Where that is a destructor or a callback of a C library, the exception
+is printed and forgotten; so the signal is also noted, and work that takes long asks ``check`` now and then.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+
+class Stopped(BaseException):
+    """A signal asked the command to end. Not an Exception, so that only the clean-up on the way out handles it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+        self.word = "interrupted" if number == signal.SIGINT else "terminated"
+
+
+_received: list[int] = []
+
+
+def listen() -> None:
+    """From now on SIGINT and SIGTERM raise ``Stopped``."""
+    _received.clear()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _handle)
+
+
+def check() -> None:
+    """Raise ``Stopped`` once more if a signal has come."""
+    if _received:
+        raise Stopped(_received[0])
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    raise Stopped(number)

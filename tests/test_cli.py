@@ -1,0 +1,165 @@
+"""The command line as a user meets it: exit codes, what goes to which stream, files, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DONNAN = str(ROOT / "scenarios/donnan_equilibrium.toml")
+PUMP_LEAK = str(ROOT / "scenarios/pump_leak_cell.toml")
+
+
+def iontide(*words: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "iontide", *words],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_run_names_its_file_and_tells_its_story(tmp_path: Path) -> None:
+    done = iontide("run", DONNAN, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "outputs/donnan_equilibrium.h5\n"
+    assert "ran to t = 36000 s" in done.stderr
+    assert "plasma -12.05906 mV" in done.stderr
+    with h5py.File(tmp_path / "outputs/donnan_equilibrium.h5") as file:
+        assert file.attrs["status"] == "done"
+        assert file["timeseries/V_plasma"][-1] == pytest.approx(-12.0590565, abs=1e-6)
+
+
+def test_run_with_settings_figures_and_json(tmp_path: Path) -> None:
+    done = iontide(
+        "run", PUMP_LEAK, "-o", "deep/er/x.h5", "--set", "parameters.pump_rate=1e-6 mol/m^2/s", "--rtol", "1e-6",
+        "--plot", "--json", "-q", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    outcome = json.loads(done.stdout)
+    assert outcome["status"] == "done"
+    assert [Path(name).suffix for name in outcome["files"]] == [".h5", ".pdf", ".csv", ".png"]
+    assert all((tmp_path / name).stat().st_size > 1000 for name in outcome["files"])
+    info = json.loads(iontide("info", "deep/er/x.h5", "--json", folder=tmp_path).stdout)
+    assert info["overrides"] == {"parameters.pump_rate": "1e-6 mol/m^2/s", "simulation.rtol": "1e-6"}
+    assert info["relative_tolerance"] == 1e-6
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    done = iontide("run", DONNAN, "--dry-run", "--json", folder=tmp_path)
+    plan = json.loads(done.stdout)
+    assert plan["output"] == "outputs/donnan_equilibrium.h5"
+    assert plan["states"][0] == "amount of K in cell"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["run"], 2, "SCENARIO"),
+        (["fly"], 2, "fly"),
+        (["run", DONNAN, "--set", "parameters.P_K"], 2, "PATH=VALUE"),
+        (["run", DONNAN, "--set", "parameters.P_k=1 m/s"], 2, "P_K"),
+        (["run", DONNAN, "--set", "parameters.P_K=1 mV"], 3, "--set"),
+        (["run", DONNAN, "--rtol", "fast"], 3, "rtol"),
+        (["run", "nowhere.toml"], 6, "nowhere.toml"),
+        (["run", DONNAN, "-o", "/proc/x.h5"], 6, "/proc/x.h5"),
+        (["info", DONNAN], 6, "donnan_equilibrium.toml"),
+        (["plot", "nowhere.h5"], 6, "nowhere.h5"),
+        (["validate", DONNAN, "nowhere.toml"], 6, "nowhere.toml"),
+    ],
+)
+def test_exit_codes(words: list[str], code: int, told: str, tmp_path: Path) -> None:
+    done = iontide(*words, folder=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_failed_run_keeps_what_there_is(tmp_path: Path) -> None:
+    done = iontide("run", DONNAN, "-o", "x.h5", "--set", "simulation.max_steps=20", folder=tmp_path)
+    assert done.returncode == 4
+    assert "20 steps were not enough" in done.stderr
+    assert "The run up to there is in x.h5" in done.stderr
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file.attrs["status"] == "failed"
+        assert 0 < file["timeseries/time"][-1] < 36000
+
+
+def test_validate_looks_at_every_file(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(Path(DONNAN).read_text(encoding="utf-8").replace('"10 h"', '"10 mV"'), encoding="utf-8")
+    done = iontide("validate", str(bad), DONNAN, "--json")
+    assert done.returncode == 3
+    first, second = json.loads(done.stdout)
+    assert [first["valid"], second["valid"]] == [False, True]
+    assert first["faults"][0]["path"] == "simulation.duration"
+    assert "no faults" in done.stderr
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(iontide("schema").stdout)["type"] == "object"
+
+
+def test_plot_kinds(tmp_path: Path) -> None:
+    iontide("run", PUMP_LEAK, "-o", "x.h5", folder=tmp_path)
+    done = iontide("plot", "x.h5", "--kind", "currents", "--time", "symlog", "-o", "i.svg", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["i.svg", "i.csv"]
+
+
+def test_plot_refuses_one_name_for_two(tmp_path: Path) -> None:
+    done = iontide("plot", "a.h5", "b.h5", "-o", "c.pdf", folder=tmp_path)
+    assert done.returncode == 2
+    assert "one figure" in done.stderr
+
+
+def test_broken_pipe_is_silent(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "iontide", "schema"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals_leave_no_half_file(number: int, code: int, told: str, tmp_path: Path) -> None:
+    # 10^8 samples: minutes of work, so the signal falls into the middle of it.
+    with subprocess.Popen(
+        [sys.executable, "-m", "iontide", "run", DONNAN, "-o", "x.h5", "--set", "recording.times.points=100000000"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, told_there = process.communicate(timeout=60)
+    assert process.returncode == code, told_there
+    assert told in told_there
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_start_up_imports_are_light() -> None:
+    code = "import sys, iontide.cli.parser as p; p.build_parser().format_help(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"numpy", "numba", "pydantic", "h5py", "matplotlib", "scipy", "rich"}
