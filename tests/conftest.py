@@ -5,8 +5,10 @@ The compiled integrator's disk cache is keyed by its own sources, so that the de
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=300, print_blob=True)
+# A failing example is not made smaller unless asked for: that can take minutes a test.
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=QUICK)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=300, print_blob=True, phases=tuple(Phase))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

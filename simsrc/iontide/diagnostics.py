@@ -97,10 +97,8 @@ def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
         fixed = impermeant.valence * run.initial.impermeant_amounts[compartment, impermeant.name]
         excess, present = excess + fixed, present + abs(fixed)
     for membrane, sign in membranes_of(model, compartment):
-        path = f"membranes.{membrane.name}"
-        capacity = trajectory.value(f"{path}.capacitance") * trajectory.value(f"{path}.area")
-        potential = _potential(trajectory, membrane.inside) - _potential(trajectory, membrane.outside)
-        charge = sign * capacity * potential / FARADAY
+        capacity = trajectory.value(f"membranes.{membrane.name}.capacitance") * trajectory.area(membrane.name)
+        charge = sign * capacity * trajectory.membrane_potential(membrane.name) / FARADAY
         excess, present = excess - charge, present + np.abs(charge)
     return _ratio(excess, present)
 
@@ -141,11 +139,6 @@ def exchange_groups(model: Model) -> list[tuple[str, tuple[str, ...]]]:
     return groups
 
 
-def _potential(trajectory: Trajectory, compartment: str) -> NDArray:
-    i = trajectory.run.layout.potential_index.get(compartment)
-    return np.zeros(len(trajectory)) if i is None else trajectory.states[:, i]
-
-
 def _amount(trajectory: Trajectory, compartment: str, species: str) -> NDArray:
     """mol; of a species that nothing moves, what was there at the start."""
     i = trajectory.run.layout.amount_index.get((compartment, species))
@@ -179,8 +172,12 @@ class Audit:
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
         """Take in the next samples; returns their charge and mass balance."""
-        with np.errstate(invalid="ignore", over="ignore"):  # a state that is not finite is told of below
-            charge, mass = charge_balance(part), mass_balance(part)
+        # A state that is not finite, or far out, is told of; it need not be warned of as well.
+        with np.errstate(all="ignore"):
+            return self._add(part)
+
+    def _add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
+        charge, mass = charge_balance(part), mass_balance(part)
         for name, drift in charge.items():
             self.charge[name] = _worse(self.charge.get(name, 0.0), drift)
         for balance in mass:
@@ -252,7 +249,7 @@ def _residual_charges(run: Run) -> list[str]:
         ) + sum(abs(i.valence) * run.initial.impermeant_amounts[name, i.name] for i in compartment.impermeants)
         if abs(residual) <= RESIDUAL_ROUNDING * present:
             continue
-        micromolar = residual / run.values[0][f"compartments.{name}.volume"] * 1e3
+        micromolar = residual / run.values[0][f"compartments.{name}.initial_volume"] * 1e3
         share = f" ({abs(residual) / present:.2g} of all charge in it)" if present else ""
         found.append(
             f"a fixed charge of {micromolar:+.3g} uM{share} was added to {name} to make its charge exact at the start"

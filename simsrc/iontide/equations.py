@@ -1,19 +1,24 @@
 """The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states that ``layout`` chose (PHYSICS §5).
 
-Amounts:     dn/dt = Σ over membranes of ∓ A J.
+Amounts:     dn/dt = Σ over membranes of ∓ A J, reactions, exchange, injection.
+Volumes:     dw/dt = Σ over membranes of ∓ A J_w.
 Potentials:  Σ over the membranes m of a compartment of C_m A_m d(psi_in − psi_out)/dt = − its net outward current;
-the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments.
+the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments. Where an area moves the
+states are the charges ``Q = Σ C A V`` themselves.
 """
 
 from __future__ import annotations
 
-from .constants import FARADAY
-from .expression import Expression, Graph
-from .layout import Layout, lay_out
-from .mechanisms import LAWS, Sides, sides_of
-from .model import Membrane, Model, Pathway, argument_path
-from .tape import Program, assemble
+from collections.abc import Callable
+from typing import Any
 
+from .constants import FARADAY
+from .evaluation import Evaluation
+from .expression import Expression, Graph
+from .formula import Formula
+from .layout import Layout, lay_out
+from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction
+from .tape import Program, assemble
 
 #: Programs by the structure of their model; a sweep or an interactive session runs few structures many times.
 _programs: dict[tuple, Program] = {}
@@ -35,95 +40,133 @@ def build_program(model: Model) -> tuple[Layout, Program]:
 
 def structure_of(model: Model) -> tuple:
     """Everything about a model but its numbers: two models of equal structure have the same tape."""
+
+    def form(value: Quantity | None) -> str | None:
+        """What of a quantity is drawn into the tape: the text of a formula, but no number."""
+        if value is None:
+            return None
+        return value.text if isinstance(value, Formula) and not model.is_settled(value) else ""
+
     return (
         tuple((s.name, s.valence) for s in model.species.values()),
+        tuple((p.name, form(p.value), p.name in model.ramped) for p in model.parameters.values()),
         tuple(
-            (c.name, c.kind, tuple(c.concentrations), tuple(c.activity_coefficients))
+            (
+                c.name,
+                c.kind,
+                c.water,
+                tuple((name, form(q)) for name, q in c.concentrations.items()),
+                tuple(i.name for i in c.impermeants),
+                tuple((name, form(q)) for name, q in c.activity_coefficients.items()),
+            )
             for c in model.compartments.values()
         ),
         tuple(
-            (
-                m.name,
-                m.inside,
-                m.outside,
-                tuple((p.name, p.law, tuple(p.moves.items()), tuple(p.arguments)) for p in m.pathways),
-            )
+            (m.name, m.inside, m.outside, m.geometry, tuple(m.reflection), form(m.area), form(m.water_permeability))
+            + (m.water_permeability is None, m.elastic_modulus is None, tuple(map(_pathway_form(form), m.pathways)))
             for m in model.membranes.values()
         ),
+        tuple(
+            (r.name, r.compartment, tuple(r.reactants.items()), tuple(r.products.items()), form(r.forward), form(r.backward))
+            for r in model.reactions
+        ),
+        tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
+        tuple((i.name, i.compartment, i.carried_by, form(i.current)) for i in model.injections),
+        form(model.temperature),
     )
 
 
+def _pathway_form(form: Callable[[Quantity | None], str | None]) -> Callable[[Pathway], tuple]:
+    def of(p: Pathway) -> tuple:
+        gates = tuple(
+            (g.name, form(g.alpha), form(g.beta), form(g.steady), form(g.time_constant), form(g.speed)) for g in p.gates
+        )
+        arguments = tuple((name, form(q)) for name, q in p.arguments.items())
+        return (p.name, p.law, tuple(p.moves.items()), arguments, gates)
+
+    return of
+
+
 class _Equations:
-    """Rates and mass matrix, drawn membrane by membrane."""
+    """Rates and mass matrix, drawn part by part."""
 
     def __init__(self, model: Model, layout: Layout) -> None:
         self.model, self.layout = model, layout
-        self.graph = Graph()
-        self.rates: list[Expression] = [self.graph.constant(0.0)] * layout.size
+        graph = self.graph = Graph()
+        self.at = Evaluation(model, layout, graph.input, graph.state, graph.time())
+        self.rates: list[Expression] = [graph.constant(0.0)] * layout.size
         self.mass: dict[tuple[int, int], Expression] = {}
-        one = self.graph.constant(1.0)
-        for i in range(len(layout.amounts)):
-            self.mass[i, i] = one
+        for i in range(layout.size - (0 if layout.charges else len(layout.potentials))):
+            self.mass[i, i] = graph.constant(1.0)
         for membrane in model.membranes.values():
-            self._add_capacitance(membrane)
+            if not layout.charges:
+                self._add_capacitance(membrane)
             for pathway in membrane.pathways:
                 self._add_pathway(membrane, pathway)
-
-    def concentration(self, compartment: str, name: str) -> Expression:
-        """mol m⁻³: amount over volume where the amount is a state, else the value given."""
-        i = self.layout.amount_index.get((compartment, name))
-        if i is None:
-            return self.graph.input(f"compartments.{compartment}.concentrations.{name}")
-        return self.graph.state(i) / self.graph.input(f"compartments.{compartment}.volume")
-
-    def activity_coefficient(self, compartment: str, name: str) -> Expression | float:
-        """1 where none is given, so that it leaves no trace in the tape."""
-        if name in self.model.compartments[compartment].activity_coefficients:
-            return self.graph.input(f"compartments.{compartment}.activity_coefficients.{name}")
-        return 1.0
-
-    def potential(self, compartment: str) -> Expression:
-        """V against the ground."""
-        i = self.layout.potential_index.get(compartment)
-        return self.graph.constant(0.0) if i is None else self.graph.state(i)
-
-    def sides(self, membrane: Membrane) -> Sides:
-        """What the laws of this membrane see."""
-        return sides_of(
-            self.model,
-            membrane,
-            self.concentration,
-            self.activity_coefficient,
-            self.potential,
-            self.graph.input("simulation.temperature"),
-        )
+            if membrane.water_permeability is not None:
+                self._add_water(membrane)
+        for reaction in model.reactions:
+            self._add_reaction(reaction)
+        for exchange in model.exchanges:
+            self._add_exchange(exchange)
+        for injection in model.injections:
+            self._add_injection(injection)
 
     def _add_capacitance(self, membrane: Membrane) -> None:
-        path = f"membranes.{membrane.name}"
-        capacitance = self.graph.input(f"{path}.capacitance") * self.graph.input(f"{path}.area")
+        capacity = self.at.capacity(membrane)
         ends = (membrane.inside, membrane.outside)
         for a in ends:
             for b in ends:
                 row, column = self.layout.potential_index.get(a), self.layout.potential_index.get(b)
                 if row is not None and column is not None:
-                    entry = capacitance if a == b else -capacitance
+                    entry = capacity if a == b else -capacity
                     self.mass[row, column] = self.mass.get((row, column), self.graph.constant(0.0)) + entry
 
     def _add_pathway(self, membrane: Membrane, pathway: Pathway) -> None:
-        arguments = {
-            argument: self.graph.input(argument_path(membrane, pathway, argument))
-            for argument in pathway.arguments
-        }
-        cycles = LAWS[pathway.law](self.sides(membrane), pathway.moves, arguments)
-        per_second = self.graph.input(f"membranes.{membrane.name}.area") * cycles
+        per_second = self.at.area(membrane) * self.at.cycles(membrane, pathway)
         for name, count in pathway.moves.items():
-            self._add(self.layout.amount_index.get((membrane.inside, name)), -count * per_second)
-            self._add(self.layout.amount_index.get((membrane.outside, name)), count * per_second)
-        charge = sum(count * self.model.species[name].valence for name, count in pathway.moves.items())
-        current = (FARADAY * charge) * per_second
-        self._add(self.layout.potential_index.get(membrane.inside), -current)
-        self._add(self.layout.potential_index.get(membrane.outside), current)
+            self._move(membrane.inside, membrane.outside, name, count * per_second)
+        self._carry(membrane.inside, membrane.outside, (FARADAY * self.at.charge_of(pathway)) * per_second)
+        for gate in pathway.gates:
+            if gate.is_state:
+                row = self.layout.gate_index[membrane.name, pathway.name, gate.name]
+                self._add(row, self.at.gate_rate(membrane, pathway, gate))
 
-    def _add(self, row: int | None, term: Expression) -> None:
+    def _add_water(self, membrane: Membrane) -> None:
+        flow = self.at.area(membrane) * self.at.water_flux(membrane)
+        self._add(self.layout.volume_index.get(membrane.inside), -flow)
+        self._add(self.layout.volume_index.get(membrane.outside), flow)
+
+    def _add_reaction(self, reaction: Reaction) -> None:
+        per_second = self.at.volume(reaction.compartment) * self.at.reaction_rate(reaction)
+        for names, sign in ((reaction.reactants, -1), (reaction.products, 1)):
+            for name, count in names.items():
+                self._add(self.layout.amount_index.get((reaction.compartment, name)), sign * count * per_second)
+
+    def _add_exchange(self, exchange: Exchange) -> None:
+        charge: Any = self.graph.constant(0.0)
+        for name, leaving in self.at.exchange_rates(exchange).items():
+            self._move(exchange.inside, exchange.outside, name, leaving)
+            charge = charge + (FARADAY * self.model.species[name].valence) * leaving
+        self._carry(exchange.inside, exchange.outside, charge)
+
+    def _add_injection(self, injection: Injection) -> None:
+        current = self.at.injected_current(injection)
+        self._add(self.layout.potential_index.get(injection.compartment), current)
+        if injection.carried_by is not None:
+            entering = current / (FARADAY * self.model.species[injection.carried_by].valence)
+            self._add(self.layout.amount_index.get((injection.compartment, injection.carried_by)), entering)
+
+    def _move(self, source: str, target: str, name: str, amount: Any) -> None:
+        """mol s⁻¹ of a species from one compartment to another."""
+        self._add(self.layout.amount_index.get((source, name)), -amount)
+        self._add(self.layout.amount_index.get((target, name)), amount)
+
+    def _carry(self, source: str, target: str, current: Any) -> None:
+        """A from one compartment to another."""
+        self._add(self.layout.potential_index.get(source), -current)
+        self._add(self.layout.potential_index.get(target), current)
+
+    def _add(self, row: int | None, term: Any) -> None:
         if row is not None:
             self.rates[row] = self.rates[row] + term

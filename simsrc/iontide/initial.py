@@ -8,7 +8,7 @@ with a gross excess has been refused before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from .constants import FARADAY
 from .errors import Fault, ScenarioError
+from .evaluation import Evaluation
 from .layout import Layout, grounds, membranes_of
-from .mechanisms import LAWS, sides_of
-from .model import Membrane, Model, argument_path
+from .model import Compartment, Impermeant, Membrane, Model
+from .schedule import Segment
 
 #: Potentials between which a zero-current potential is looked for, V.
 SEARCH_LIMIT = 2.0
@@ -51,61 +52,130 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     ScenarioError
         Where a potential is asked for that does not exist, or does not follow from what is given.
     """
+    known = dict(values) | _starting_values(model, values) | {"segment.start": 0.0}
+    known |= {f"parameters.{name}.slope": 0.0 for name in model.ramped}
+    for c in model.compartments.values():
+        for impermeant in c.impermeants if c.is_finite else ():
+            known[f"compartments.{c.name}.impermeant_amounts.{impermeant.name}"] = _given_amount(c, impermeant, known)
     membrane_potentials = {
         m.name: value
         for m in model.membranes.values()
-        if (value := _membrane_potential(model, m, values)) is not None
+        if (value := _membrane_potential(model, layout, m, known)) is not None
     }
     potentials = _compartment_potentials(model, membrane_potentials)
-    y = [
-        values[f"compartments.{c}.concentrations.{name}"] * values[f"compartments.{c}.volume"]
-        for c, name in layout.amounts
-    ]
-    y += [potentials[c] for c in layout.potentials]
-    impermeants: dict[tuple[str, str], float] = {}
     residual: dict[str, float] = {}
-    for compartment in model.compartments.values():
-        if not compartment.is_finite:
-            continue
-        path = f"compartments.{compartment.name}"
-        volume = values[f"{path}.volume"]
-        charge = sum(
-            model.species[name].valence * values[f"{path}.concentrations.{name}"] * volume
-            for name in compartment.concentrations
+    # A volume in osmotic equilibrium depends on the balancing impermeant, which depends (a little) on the area.
+    for _ in range(4 if any(c.water == "equilibrium" for c in model.compartments.values()) else 1):
+        for c in model.compartments.values():
+            if c.is_finite:
+                residual[c.name] = _balance(model, c, _at_start(model, layout, known, potentials), known)
+    at = _at_start(model, layout, known, potentials)
+    y = [at.amount(c, name) for c, name in layout.amounts]
+    y += [known[f"compartments.{c}.initial_volume"] for c in layout.volumes]
+    y += [_initial_gate(at, layout, key) for key in layout.gates]
+    y += [_stored_charge(at, c) if layout.charges else potentials[c] for c in layout.potentials]
+    amounts = {
+        (c.name, i.name): known[f"compartments.{c.name}.impermeant_amounts.{i.name}"]
+        for c in model.compartments.values()
+        if c.is_finite
+        for i in c.impermeants
+    }
+    return InitialState(np.array(y, dtype=float), amounts, residual)
+
+
+def complete_values(
+    model: Model, segments: Sequence[Segment], values: Sequence[Mapping[str, float]], initial: InitialState
+) -> list[dict[str, float]]:
+    """The values of each segment, with what the equations need besides: what holds from the start, and slopes."""
+    start = _starting_values(model, values[0])
+    start |= {f"compartments.{c}.impermeant_amounts.{i}": n for (c, i), n in initial.impermeant_amounts.items()}
+    return [
+        dict(own)
+        | start
+        | {"segment.start": segment.start}
+        | {f"parameters.{name}.slope": segment.slopes.get(name, 0.0) for name in model.ramped}
+        for segment, own in zip(segments, values, strict=True)
+    ]
+
+
+def _starting_values(model: Model, values: Mapping[str, float]) -> dict[str, float]:
+    """Volumes and concentrations of the finite compartments as they are at the start, whatever a protocol does."""
+    start = {}
+    for c in model.compartments.values():
+        path = f"compartments.{c.name}"
+        if c.is_finite:
+            start[f"{path}.initial_volume"] = values[f"{path}.volume"]
+            for name in c.concentrations:
+                start[f"{path}.initial_concentrations.{name}"] = values[f"{path}.concentrations.{name}"]
+    return start
+
+
+def _at_start(
+    model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, float]
+) -> Evaluation:
+    """The model at t = 0, with gates at their steady values and amounts as given."""
+
+    def state(i: int) -> float:
+        if i < len(layout.amounts):
+            c, name = layout.amounts[i]
+            path = f"compartments.{c}"
+            return known[f"{path}.initial_concentrations.{name}"] * known[f"{path}.initial_volume"]
+        return known[f"compartments.{layout.volumes[i - len(layout.amounts)]}.initial_volume"]
+
+    return Evaluation(model, layout, known.__getitem__, state, 0.0, potentials=potentials, steady_gates=True)
+
+
+def _given_amount(c: Compartment, impermeant: Impermeant, known: Mapping[str, float]) -> float:
+    """Amount of an impermeant as declared, mol; 0 for one that is to balance the charge."""
+    path = f"compartments.{c.name}"
+    if impermeant.amount is not None:
+        return known[f"{path}.impermeants.{impermeant.name}.amount"]
+    if impermeant.concentration is not None:
+        return known[f"{path}.impermeants.{impermeant.name}.concentration"] * known[f"{path}.initial_volume"]
+    return 0.0
+
+
+def _balance(model: Model, c: Compartment, at: Evaluation, known: dict[str, float]) -> float:
+    """Give the balancing impermeant its amount; returns the charge (mol) that is left over without one."""
+    path = f"compartments.{c.name}"
+    volume = known[f"{path}.initial_volume"]
+    missing = _stored_charge(at, c.name) / FARADAY
+    for name in c.concentrations:
+        missing -= model.species[name].valence * at.amount(c.name, name)
+    balancing = None
+    for impermeant in c.impermeants:
+        if impermeant.balances:
+            balancing = impermeant
+        else:
+            missing -= impermeant.valence * known[f"{path}.impermeant_amounts.{impermeant.name}"]
+    if balancing is None:
+        return missing
+    amount = missing / balancing.valence
+    if amount < 0.0:
+        message = (
+            f"the impermeant {balancing.name} (valence {balancing.valence:g}) cannot balance "
+            f"{-missing / volume:+.4g} mM of charge: it would need a negative amount; give it the other sign"
         )
-        stored = sum(
-            sign
-            * values[f"membranes.{m.name}.capacitance"]
-            * values[f"membranes.{m.name}.area"]
-            * (potentials[m.inside] - potentials[m.outside])
-            for m, sign in membranes_of(model, compartment.name)
-        )
-        missing = stored / FARADAY - charge
-        balancing = None
-        for impermeant in compartment.impermeants:
-            own = f"{path}.impermeants.{impermeant.name}"
-            if impermeant.balances:
-                balancing = impermeant
-                continue
-            amount = (
-                values[f"{own}.amount"]
-                if impermeant.amount is not None
-                else values[f"{own}.concentration"] * volume
-            )
-            impermeants[compartment.name, impermeant.name] = amount
-            missing -= impermeant.valence * amount
-        if balancing is not None:
-            amount = missing / balancing.valence
-            if amount < 0.0:
-                message = (
-                    f"the impermeant {balancing.name} (valence {balancing.valence:g}) cannot balance "
-                    f"{-missing / volume:+.4g} mM of charge: it would need a negative amount; give it the other sign"
-                )
-                raise ScenarioError("<model>", [Fault(0, f"{path}.impermeants.{balancing.name}", message)])
-            impermeants[compartment.name, balancing.name] = amount
-            missing = 0.0
-        residual[compartment.name] = missing
-    return InitialState(np.array(y, dtype=float), impermeants, residual)
+        raise ScenarioError("<model>", [Fault(0, f"{path}.impermeants.{balancing.name}", message)])
+    known[f"{path}.impermeant_amounts.{balancing.name}"] = amount
+    return 0.0
+
+
+def _stored_charge(at: Evaluation, compartment: str) -> float:
+    """Σ ± C A V over the membranes of a compartment, C."""
+    return float(
+        sum(sign * at.capacity(m) * at.membrane_potential(m) for m, sign in membranes_of(at.model, compartment))
+    )
+
+
+def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> float:
+    """Where a gate starts: as given, or at its steady value."""
+    membrane = at.model.membranes[key[0]]
+    pathway = next(p for p in membrane.pathways if p.name == key[1])
+    gate = next(g for g in pathway.gates if g.name == key[2])
+    if gate.initial is not None:
+        return float(at.quantity(f"membranes.{key[0]}.{key[1]}.gates.{key[2]}.initial", gate.initial))
+    return float(at.gate(membrane, pathway, gate))
 
 
 def zero_current_potential(current: Callable[[float], float]) -> float | None:
@@ -126,32 +196,21 @@ def zero_current_potential(current: Callable[[float], float]) -> float | None:
 
 
 def membrane_current(
-    model: Model, membrane: Membrane, values: Mapping[str, float], potential: float
+    model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float], potential: float
 ) -> float:
-    """Net outward current density at the initial concentrations and a given potential, A m⁻²."""
-    sides = sides_of(
-        model,
-        membrane,
-        lambda c, name: values[f"compartments.{c}.concentrations.{name}"],
-        lambda c, name: values.get(f"compartments.{c}.activity_coefficients.{name}", 1.0),
-        lambda c: potential if c == membrane.inside else 0.0,
-        values["simulation.temperature"],
-    )
-    total = 0.0
-    for pathway in membrane.pathways:
-        arguments = {a: values[argument_path(membrane, pathway, a)] for a in pathway.arguments}
-        charge = sum(count * model.species[name].valence for name, count in pathway.moves.items())
-        if charge:
-            total += FARADAY * charge * float(LAWS[pathway.law](sides, pathway.moves, arguments))
-    return total
+    """Net outward current density at the start if the membrane potential were the given one, A m⁻²."""
+    potentials = dict.fromkeys(model.compartments, 0.0) | {membrane.inside: potential}
+    return float(_at_start(model, layout, known, potentials).current_density(membrane))
 
 
-def _membrane_potential(model: Model, membrane: Membrane, values: Mapping[str, float]) -> float | None:
+def _membrane_potential(
+    model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]
+) -> float | None:
     if membrane.potential is None:
         return None
     if membrane.potential != "ghk":
-        return values[f"membranes.{membrane.name}.potential"]
-    found = zero_current_potential(lambda v: membrane_current(model, membrane, values, v))
+        return known[f"membranes.{membrane.name}.potential"]
+    found = zero_current_potential(lambda v: membrane_current(model, layout, membrane, known, v))
     if found is None:
         message = (
             f'"ghk" finds no potential between -{SEARCH_LIMIT:g} V and {SEARCH_LIMIT:g} V at which the net current '

@@ -1,6 +1,5 @@
 """The resolved model: what a scenario means, in SI units, immutable; also buildable from Python without a file.
 
-A number may be given as a float (SI) or as a ``Formula`` over the model's parameters; either is a ``Quantity``.
 Every quantity that enters the equations has a dotted *path* (``membranes.plasma.permeability.K``), the same one
 by which a scenario file, ``--set``, a protocol or a sweep speaks of it. The equations are built over paths, never
 over values, so a changed number never changes the program that is run.
@@ -10,205 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
 
 from .formula import Formula, evaluate_float
-from .units import DIMENSIONLESS, Dimension
+from .parts import (
+    Compartment,
+    Exchange,
+    Gate,
+    Impermeant,
+    Injection,
+    Membrane,
+    Parameter,
+    ParameterStep,
+    Pathway,
+    Quantity,
+    Reaction,
+    Recording,
+    Simulation,
+    Species,
+)
 
-Quantity = float | Formula
-
-
-@dataclass(frozen=True)
-class Species:
-    """A mobile species: an ion, or a neutral solute (valence 0).
-
-    Attributes
-    ----------
-    name : str
-    valence : int
-        Signed charge number.
-    diffusion_coefficient : float or None
-        In water at 25 °C, m² s⁻¹.
-    ion_size : float or None
-        Kielland's ion size parameter, m.
-    source : str
-        Where valence, mobility and size come from.
-    """
-
-    name: str
-    valence: int
-    diffusion_coefficient: float | None = None
-    ion_size: float | None = None
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Impermeant:
-    """A solute that no membrane lets through: it counts in the charge (and the osmolarity) of its compartment.
-
-    Attributes
-    ----------
-    name : str
-    valence : float
-        Mean charge number; need not be whole.
-    concentration : Quantity or None
-        Initial concentration, mol m⁻³; its amount is kept thereafter.
-    amount : Quantity or None
-        mol. Where both are None, the amount is the one that balances the charge of the compartment.
-    """
-
-    name: str
-    valence: float
-    concentration: Quantity | None = None
-    amount: Quantity | None = None
-
-    @property
-    def balances(self) -> bool:
-        """Whether the amount is chosen so that the charge of the compartment is exact."""
-        return self.concentration is None and self.amount is None
-
-
-@dataclass(frozen=True)
-class Compartment:
-    """A well-stirred solution.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"finite", "bath", "floating bath"}
-        ``finite``: amounts follow the fluxes. ``bath``: composition kept, potential 0 (ground).
-        ``floating bath``: composition kept, potential free.
-    volume : Quantity or None
-        Solvent volume, m³; None for a bath.
-    concentrations : mapping of str to Quantity
-        Initial concentration of each mobile species, mol m⁻³.
-    impermeants : tuple of Impermeant
-    activity_coefficients : mapping of str to Quantity
-        Constant activity coefficient of a species (1 where none is given).
-    """
-
-    name: str
-    kind: Literal["finite", "bath", "floating bath"] = "finite"
-    volume: Quantity | None = None
-    concentrations: Mapping[str, Quantity] = field(default_factory=dict)
-    impermeants: tuple[Impermeant, ...] = ()
-    activity_coefficients: Mapping[str, Quantity] = field(default_factory=dict)
-
-    @property
-    def is_finite(self) -> bool:
-        return self.kind == "finite"
-
-
-@dataclass(frozen=True)
-class Pathway:
-    """One way through a membrane: what one cycle moves, and the law that gives its rate.
-
-    Attributes
-    ----------
-    name : str
-        Its place below the membrane: ``permeability.K``, ``conductance.Na``, ``pathways.pump``.
-    law : str
-        Name of a rate law in ``iontide.mechanisms``.
-    moves : mapping of str to int
-        Ions carried outward (inside → outside) per cycle; negative inward.
-    arguments : mapping of str to Quantity
-        The law's numbers, SI, by the path below ``name`` ("" for the pathway's own value).
-    driven_by : str
-        What pays for it (``"ATP"``); empty for a passive pathway, which must never run uphill.
-    """
-
-    name: str
-    law: str
-    moves: Mapping[str, int]
-    arguments: Mapping[str, Quantity] = field(default_factory=dict)
-    driven_by: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name for a person: ``K``, ``pump``."""
-        return self.name.split(".", 1)[1]
-
-
-@dataclass(frozen=True)
-class Membrane:
-    """A membrane between two compartments; outward is from ``inside`` to ``outside``.
-
-    Attributes
-    ----------
-    name, inside, outside : str
-    area : Quantity
-        m².
-    specific_capacitance : Quantity
-        F m⁻², greater than 0.
-    potential : Quantity or "ghk" or None
-        Initial potential, inside minus outside, V; ``"ghk"``: the potential at which the net current of this
-        membrane is 0; None: it follows from the other membranes.
-    pathways : tuple of Pathway
-    """
-
-    name: str
-    inside: str
-    outside: str
-    area: Quantity
-    specific_capacitance: Quantity
-    potential: Quantity | Literal["ghk"] | None = None
-    pathways: tuple[Pathway, ...] = ()
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A named value that formulas refer to and that ``--set``, a protocol or a sweep may change.
-
-    Attributes
-    ----------
-    name : str
-    value : Quantity
-        SI; a formula may refer to parameters, in any order but not in a circle.
-    dimension : Dimension
-        What it is measured in; a new value must be of the same dimension.
-    """
-
-    name: str
-    value: Quantity
-    dimension: Dimension = DIMENSIONLESS
-
-
-@dataclass(frozen=True)
-class ParameterStep:
-    """From ``start`` (s) to ``end`` (s; None: for good) the parameters in ``settings`` have other values (SI).
-
-    Where two overlap, the one that comes later in the protocol counts.
-    """
-
-    start: float
-    end: float | None
-    settings: Mapping[str, Quantity]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """When samples are taken.
-
-    ``linear``: ``points`` samples evenly from 0 to the end. ``log``: 0, then ``points`` samples from ``first`` (s)
-    to the end, evenly in log t. ``list``: at ``times`` (s). ``steps``: at 0 and after every step of the solver.
-    Both sides of every protocol step are recorded besides. The steps of the solver never depend on it.
-    """
-
-    spacing: Literal["linear", "log", "list", "steps"] = "linear"
-    points: int = 501
-    first: float | None = None
-    times: tuple[float, ...] = ()
-    quantities: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """How long and how exactly: duration (s), relative tolerance, whether to stop at a steady state."""
-
-    duration: float
-    relative_tolerance: float = 1e-7
-    stop_at_steady_state: bool = False
-    max_steps: int = 10_000_000
+__all__ = [
+    "Compartment",
+    "Exchange",
+    "Gate",
+    "Impermeant",
+    "Injection",
+    "Membrane",
+    "Model",
+    "Parameter",
+    "ParameterStep",
+    "Pathway",
+    "Quantity",
+    "Reaction",
+    "Recording",
+    "Simulation",
+    "Species",
+    "argument_path",
+    "dependency_order",
+]
 
 
 @dataclass(frozen=True)
@@ -226,7 +65,11 @@ class Model:
     temperature: Quantity = 298.15
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     protocol: tuple[ParameterStep, ...] = ()
-    recording: Recording = Recording()
+    recording: Recording = field(default_factory=Recording)
+    reactions: tuple[Reaction, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    injections: tuple[Injection, ...] = ()
+    water_molar_volume: Quantity = 1.8069e-5
     title: str = ""
     description: str = ""
     sources: tuple[str, ...] = ()
@@ -246,9 +89,41 @@ class Model:
                                 f"membrane {membrane.name}: {side} gives no concentration of {name}"
                             )
 
+    @cached_property
+    def ramped(self) -> frozenset[str]:
+        """Parameters that some protocol entry moves in a straight line."""
+        return frozenset(name for step in self.protocol if step.over for name in step.settings)
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
+        found = set(self.ramped)
+        while True:
+            more = {
+                name
+                for name, p in self.parameters.items()
+                if name not in found and isinstance(p.value, Formula) and p.value.names & (found | {"t"})
+            }
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    def is_settled(self, quantity: Quantity) -> bool:
+        """Whether a quantity changes at protocol steps only: a number, or a formula over such parameters."""
+        return not isinstance(quantity, Formula) or quantity.names <= (self.parameters.keys() - self.moving)
+
+    def settled_quantities(self) -> Iterator[tuple[str, Quantity]]:
+        """The quantities that have one value in each segment, with their paths; parameters included."""
+        for path, quantity in self.quantities():
+            if self.is_settled(quantity):
+                yield path, quantity
+
     def quantities(self) -> Iterator[tuple[str, Quantity]]:
         """Every quantity that enters the equations or the initial state, with its path, in a fixed order."""
         yield "simulation.temperature", self.temperature
+        yield "simulation.water_molar_volume", self.water_molar_volume
+        for parameter in self.parameters.values():
+            yield f"parameters.{parameter.name}", parameter.value
         for compartment in self.compartments.values():
             path = f"compartments.{compartment.name}"
             if compartment.volume is not None:
@@ -263,17 +138,17 @@ class Model:
             for name, value in compartment.activity_coefficients.items():
                 yield f"{path}.activity_coefficients.{name}", value
         for membrane in self.membranes.values():
-            path = f"membranes.{membrane.name}"
-            yield f"{path}.area", membrane.area
-            yield f"{path}.capacitance", membrane.specific_capacitance
-            if membrane.potential is not None and membrane.potential != "ghk":
-                yield f"{path}.potential", membrane.potential
-            for pathway in membrane.pathways:
-                for argument, value in pathway.arguments.items():
-                    yield argument_path(membrane, pathway, argument), value
+            yield from _membrane_quantities(membrane)
+        for reaction in self.reactions:
+            yield f"reactions.{reaction.name}.forward", reaction.forward
+            yield f"reactions.{reaction.name}.backward", reaction.backward
+        for exchange in self.exchanges:
+            yield f"exchange.{exchange.name}.rate", exchange.rate
+        for injection in self.injections:
+            yield f"injections.{injection.name}.current", injection.current
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
-        """The value (SI) of every quantity by path, with the parameters in ``settings`` replaced.
+        """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
 
         Raises
         ------
@@ -281,19 +156,54 @@ class Model:
             Where a formula refers to what is not there, goes round in a circle, or does not come out finite.
         """
         parameters = self.parameter_values(settings)
-        return {
+        values = {
             path: evaluate_float(q, parameters) if isinstance(q, Formula) else q
-            for path, q in self.quantities()
+            for path, q in self.settled_quantities()
         }
+        return values | {f"parameters.{name}": value for name, value in parameters.items()}
 
     def parameter_values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
-        """The value (SI) of every parameter by name, with those in ``settings`` replaced."""
+        """The value (SI) of every parameter by name, with those in ``settings`` replaced.
+
+        A parameter that is made of time is left out, and so is what is made of it; a ramped one has the value that
+        ``settings`` gives it.
+        """
         chosen = {name: p.value for name, p in self.parameters.items()} | dict(settings or {})
+        timed = {name for name in self.moving if name not in self.ramped}
         values: dict[str, float] = {}
         for name in dependency_order(chosen):
             q = chosen[name]
-            values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
+            if name not in timed:
+                values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
         return values
+
+
+def _membrane_quantities(membrane: Membrane) -> Iterator[tuple[str, Quantity]]:
+    path = f"membranes.{membrane.name}"
+    if membrane.geometry == "given":
+        yield f"{path}.area", membrane.area
+    optional = {
+        "length": membrane.length,
+        "water_permeability": membrane.water_permeability,
+        "elastic_modulus": membrane.elastic_modulus,
+        "slack_volume": membrane.slack_volume,
+    }
+    yield f"{path}.capacitance", membrane.specific_capacitance
+    if membrane.potential is not None and membrane.potential != "ghk":
+        yield f"{path}.potential", membrane.potential
+    for key, value in optional.items():
+        if value is not None:
+            yield f"{path}.{key}", value
+    for name, value in membrane.reflection.items():
+        yield f"{path}.reflection.{name}", value
+    for pathway in membrane.pathways:
+        for argument, value in pathway.arguments.items():
+            yield argument_path(membrane, pathway, argument), value
+        for gate in pathway.gates:
+            for key in ("alpha", "beta", "steady", "time_constant", "speed", "initial"):
+                value = getattr(gate, key)
+                if value is not None:
+                    yield f"{path}.{pathway.name}.gates.{gate.name}.{key}", value
 
 
 def dependency_order(quantities: Mapping[str, Quantity]) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -123,7 +124,7 @@ def _decode(value: Any, kind: Any, place: str) -> Any:
     if origin is Mapping:
         return _decode_mapping(value, get_args(kind)[1], place)
     if kind is float:
-        if type(value) in (float, int) and abs(value) <= 1.8e308 and math.isfinite(value):
+        if type(value) in (float, int) and abs(value) <= sys.float_info.max:
             return float(value)
         raise _fault(place, "a finite number", value)
     if kind in (int, bool, str):

@@ -45,7 +45,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "duration_s": run.model.simulation.duration,
         "segments": len(run.segments),
         "states": run.layout.size,
-        "temperature_K": _last(end.value("simulation.temperature")),
+        "temperature_K": _last(end.temperature),
         "compartments": compartments,
         "membranes": membranes,
         "statistics": vars(run.statistics).copy(),

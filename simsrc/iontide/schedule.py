@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Model, Quantity, Recording
+from .model import Model, ParameterStep, Quantity, Recording
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of time, s, in which no parameter changes, and the parameters that differ from their values."""
+    """A stretch of time, s, in which every parameter stays or goes in a straight line.
+
+    ``settings`` are the parameters that differ from the model's values, at the start of the stretch; ``slopes`` how
+    fast those change that ramp, per s.
+    """
 
     start: float
     end: float
     settings: Mapping[str, Quantity]
+    slopes: Mapping[str, float] = field(default_factory=dict)
 
 
 def segments_of(model: Model) -> list[Segment]:
@@ -25,16 +31,47 @@ def segments_of(model: Model) -> list[Segment]:
     duration = model.simulation.duration
     times = {0.0, duration}
     for step in model.protocol:
-        times |= {t for t in (step.start, step.end) if t is not None and 0.0 < t < duration}
+        ends = (step.start, step.end, step.start + step.over if step.over else None)
+        times |= {t for t in ends if t is not None and 0.0 < t < duration}
     ordered = sorted(times)
     segments = []
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    origin: dict[tuple[int, str], float] = {}  # where a ramp set out from
+    for start, end in pairwise(ordered):
         settings: dict[str, Quantity] = {}
-        for step in model.protocol:
-            if step.start <= start and (step.end is None or start < step.end):
+        slopes: dict[str, float] = {}
+        for number, step in enumerate(model.protocol):
+            if step.over:
+                if step.start <= start:
+                    _ramp(model, number, step, start, settings, slopes, origin)
+            elif step.start <= start and (step.end is None or start < step.end):
                 settings.update(step.settings)
-        segments.append(Segment(start, end, settings))
+                for name in step.settings:
+                    slopes.pop(name, None)
+        segments.append(Segment(start, end, settings, slopes))
     return segments
+
+
+def _ramp(
+    model: Model,
+    number: int,
+    step: ParameterStep,
+    start: float,
+    settings: dict[str, Quantity],
+    slopes: dict[str, float],
+    origin: dict[tuple[int, str], float],
+) -> None:
+    """Where the parameters of a ramp stand at ``start``, and how fast they go on."""
+    before = model.parameter_values(settings)
+    after = model.parameter_values(settings | dict(step.settings))
+    for name in step.settings:
+        first = origin.setdefault((number, name), before[name])
+        slope = (after[name] - first) / step.over
+        gone = start - step.start
+        if gone < step.over:
+            settings[name], slopes[name] = first + slope * gone, slope
+        else:
+            settings[name] = after[name]
+            slopes.pop(name, None)
 
 
 def sample_count_limit(recording: Recording, segments: int) -> int:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from .equations import build_program
 from .errors import SolverError, UsageError
-from .initial import initial_state
+from .initial import complete_values, initial_state
 from .kernel import integrator, status
 from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, T, Problem, Progress, Samples
-from .layout import ABSOLUTE_FRACTION
+from .evaluation import Evaluation
+from .layout import ABSOLUTE_FRACTION, membranes_of
 from .model import Model
 from .schedule import sample_count_limit, scheduled_samples, segments_of
 from .trajectory import Origin, Run, Statistics, Trajectory
@@ -153,8 +154,9 @@ class Integration:
         self.model, self.origin = model, origin
         self.layout, self.program = build_program(model)
         self.segments = segments_of(model)
-        self.values = [model.values(segment.settings) for segment in self.segments]
-        self.initial = initial_state(model, self.layout, self.values[0])
+        values = [model.values(segment.settings) for segment in self.segments]
+        self.initial = initial_state(model, self.layout, values[0])
+        self.values = complete_values(model, self.segments, values, self.initial)
         self.status = status.PAUSED
         self.lengths = np.array([s.end - s.start for s in self.segments])
         if self.layout.size:
@@ -167,7 +169,7 @@ class Integration:
         self._code = compile_program(program)
         prepared = [program.prepare(values) for values in self.values]
         tolerance = model.simulation.relative_tolerance
-        scales = np.array(self.layout.scales(self.values[0]))
+        scales = np.array(self.layout.scales(self.values[0], self._capacities()))
         self._problem = Problem(
             code=np.array(self._code.addresses, dtype=np.int64),
             mass=np.array([mass for _, mass in prepared]),
@@ -177,7 +179,7 @@ class Integration:
             options=np.array(
                 [tolerance, float(model.simulation.stop_at_steady_state), float(model.simulation.max_steps)]
             ),
-            counts=np.array([len(self.layout.amounts), self._code.work, self._code.factors], dtype=np.int64),
+            counts=np.array([self.layout.nonnegative, self._code.work, self._code.factors], dtype=np.int64),
         )
         self._progress = Progress(
             y=self.initial.y.copy(),
@@ -185,6 +187,14 @@ class Integration:
             counters=np.zeros(7, dtype=np.int64),
             dense=np.zeros((5, n)),
         )
+
+    def _capacities(self) -> dict[str, float]:
+        """Capacitance around each compartment whose charge is a state, F."""
+        if not self.layout.charges:
+            return {}
+        y = self.initial.y
+        at = Evaluation(self.model, self.layout, self.values[0].__getitem__, lambda i: float(y[i]), 0.0)
+        return {c: sum(at.capacity(m) for m, _ in membranes_of(self.model, c)) for c in self.layout.potentials}
 
     @property
     def time(self) -> float:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .constants import FARADAY, GAS_CONSTANT
+from .evaluation import Evaluation
 from .initial import InitialState
 from .layout import Layout
-from .mechanisms import LAWS, UNIDIRECTIONAL, Sides, sides_of
-from .model import Membrane, Model, Pathway, argument_path
+from .mechanisms import UNIDIRECTIONAL
+from .model import Membrane, Model, Pathway
 from .schedule import Segment
 
 if TYPE_CHECKING:
@@ -127,53 +129,70 @@ class Trajectory:
         return Trajectory(self.run, self.time[rows], self.segment[rows], self.states[rows])
 
     def value(self, path: str) -> NDArray:
-        """A quantity of the model over time, SI, by its path; it changes only at protocol steps."""
+        """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
         return np.array([values[path] for values in self.run.values])[self.segment]
+
+    @cached_property
+    def at(self) -> Evaluation:
+        """The model at every sample: what all the methods below are computed by."""
+        settled: dict[str, Any] = {}
+
+        def given(path: str) -> Any:
+            if path not in settled:
+                settled[path] = self.value(path)
+            return settled[path]
+
+        within = self.time - np.array([s.start for s in self.run.segments])[self.segment]
+        return Evaluation(self.model, self.run.layout, given, lambda i: self.states[:, i], within)
 
     # -- compartments ---------------------------------------------------------------------------------------------
 
     def amount(self, compartment: str, species: str) -> NDArray:
         """Amount, mol; raises ``KeyError`` for a bath, which has none."""
-        i = self.run.layout.amount_index.get((compartment, species))
-        if i is not None:
-            return self.states[:, i]
-        return self.concentration(compartment, species) * self.volume(compartment)
+        if not self.model.compartments[compartment].is_finite:
+            raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
+        return self._full(self.at.amount(compartment, species))
 
     def volume(self, compartment: str) -> NDArray:
-        """Solvent volume, m³."""
-        return self.value(f"compartments.{compartment}.volume")
+        """Solvent volume, m³; raises ``KeyError`` for a bath."""
+        if not self.model.compartments[compartment].is_finite:
+            raise KeyError(f"{compartment} is a bath: it has no volume")
+        return self._full(self.at.volume(compartment))
 
     def concentration(self, compartment: str, species: str) -> NDArray:
         """Concentration, mol m⁻³."""
-        i = self.run.layout.amount_index.get((compartment, species))
-        if i is not None:
-            return self.states[:, i] / self.volume(compartment)
-        path = f"compartments.{compartment}.concentrations.{species}"
-        if self.model.compartments[compartment].is_finite:  # its amount stays what it was at the start
-            return np.full(len(self), self.run.values[0][path])
-        return self.value(path)
+        return self._full(self.at.concentration(compartment, species))
 
     def activity_coefficient(self, compartment: str, species: str) -> NDArray:
         """Activity coefficient."""
-        if species in self.model.compartments[compartment].activity_coefficients:
-            return self.value(f"compartments.{compartment}.activity_coefficients.{species}")
-        return np.ones(len(self))
+        return self._full(self.at.activity_coefficient(compartment, species))
 
     def activity(self, compartment: str, species: str) -> NDArray:
         """Activity as a concentration, a = gamma c, mol m⁻³."""
         return self.activity_coefficient(compartment, species) * self.concentration(compartment, species)
 
+    def osmolarity(self, compartment: str) -> NDArray:
+        """Concentration of all solutes, impermeants too, mol m⁻³."""
+        return self._full(self.at.osmolarity(compartment))
+
     def potential(self, compartment: str) -> NDArray:
         """Potential against the ground, V."""
-        i = self.run.layout.potential_index.get(compartment)
-        return np.zeros(len(self)) if i is None else self.states[:, i]
+        return self._full(self.at.potential(compartment))
+
+    def parameter(self, name: str) -> NDArray:
+        """Value of a parameter, SI."""
+        return self._full(self.at.parameter(name))
+
+    @property
+    def temperature(self) -> NDArray:
+        """K."""
+        return self._full(self.at.temperature)
 
     # -- membranes ------------------------------------------------------------------------------------------------
 
     def membrane_potential(self, membrane: str) -> NDArray:
         """V = psi_inside − psi_outside, V."""
-        m = self.model.membranes[membrane]
-        return self.potential(m.inside) - self.potential(m.outside)
+        return self._full(self.at.membrane_potential(self.model.membranes[membrane]))
 
     def ions(self, membrane: str) -> list[str]:
         """Species that some pathway of the membrane moves, in the order of the model's species."""
@@ -192,12 +211,12 @@ class Trajectory:
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
         return self._log_ratio(membrane, species) * (
-            GAS_CONSTANT * self.value("simulation.temperature") / (valence * FARADAY)
+            GAS_CONSTANT * self.temperature / (valence * FARADAY)
         )
 
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
-        chemical = -GAS_CONSTANT * self.value("simulation.temperature") * self._log_ratio(membrane, species)
+        chemical = -GAS_CONSTANT * self.temperature * self._log_ratio(membrane, species)
         return chemical + self.model.species[species].valence * FARADAY * self.membrane_potential(membrane)
 
     def _log_ratio(self, membrane: str, species: str) -> NDArray:
@@ -209,14 +228,25 @@ class Trajectory:
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
         """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.moves``."""
+        return self._full(self.at.cycles(*self._pathway(membrane, pathway)))
+
+    def gate(self, membrane: str, pathway: str, gate: str) -> NDArray:
+        """Value of a gate, 0 to 1."""
         m, p = self._pathway(membrane, pathway)
-        return self._full(LAWS[p.law](self._sides(m), p.moves, self._arguments(m, p)))
+        for g in p.gates:
+            if g.name == gate:
+                return self._full(self.at.gate(m, p, g))
+        raise KeyError(f"{membrane}.{pathway} has no gate {gate}")
+
+    def water_flux(self, membrane: str) -> NDArray:
+        """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
+        m = self.model.membranes[membrane]
+        return self._full(0.0 if m.water_permeability is None else self.at.water_flux(m))
 
     def pathway_current_density(self, membrane: str, pathway: str) -> NDArray:
         """Current density of one pathway, positive outward, A m⁻²."""
-        _, p = self._pathway(membrane, pathway)
-        charge = sum(count * self.model.species[name].valence for name, count in p.moves.items())
-        return FARADAY * charge * self.pathway_cycles(membrane, pathway)
+        m, p = self._pathway(membrane, pathway)
+        return self._full(FARADAY * self.at.charge_of(p) * self.at.cycles(m, p))
 
     def flux(self, membrane: str, species: str) -> NDArray:
         """Net flux of a species through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
@@ -238,8 +268,8 @@ class Trajectory:
         own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.moves]
         if not own:
             raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
-        sides = self._sides(m)
-        pairs = [UNIDIRECTIONAL[p.law](sides, p.moves, self._arguments(m, p)) for p in own]
+        sides = self.at.sides(m)
+        pairs = [UNIDIRECTIONAL[p.law](sides, p.moves, self.at.arguments(m, p)) for p in own]
         efflux, influx = sum(e for e, _ in pairs), sum(i for _, i in pairs)
         return self._full(efflux), self._full(influx)
 
@@ -253,7 +283,7 @@ class Trajectory:
 
     def area(self, membrane: str) -> NDArray:
         """Area, m²."""
-        return self.value(f"membranes.{membrane}.area")
+        return self._full(self.at.area(self.model.membranes[membrane]))
 
     def _pathway(self, membrane: str, pathway: str) -> tuple[Membrane, Pathway]:
         m = self.model.membranes[membrane]
@@ -262,19 +292,6 @@ class Trajectory:
                 return m, p
         known = ", ".join(p.name for p in m.pathways)
         raise KeyError(f"{membrane} has no pathway {pathway}; it has {known}")
-
-    def _sides(self, membrane: Membrane) -> Sides:
-        return sides_of(
-            self.model,
-            membrane,
-            self.concentration,
-            self.activity_coefficient,
-            self.potential,
-            self.value("simulation.temperature"),
-        )
-
-    def _arguments(self, membrane: Membrane, pathway: Pathway) -> dict[str, NDArray]:
-        return {a: self.value(argument_path(membrane, pathway, a)) for a in pathway.arguments}
 
     def _full(self, value: Any) -> NDArray:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self),)).copy()

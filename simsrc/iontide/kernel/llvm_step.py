@@ -103,7 +103,9 @@ class StepPrinter:
     def _close(self, name: str, arguments: str, internal: bool = False) -> None:
         body = "\n".join(self.lines)
         linkage = "internal " if internal else ""
-        hint = "alwaysinline " if self.parts == self.program.size and not internal and name == "solve" else ""
+        # The pieces of a long function would be inlined into one again, which compiles worse than linearly.
+        few = self.parts == self.program.size
+        hint = "noinline " if internal else "alwaysinline " if few and name == "solve" else ""
         self.printer.parts.append(
             f"define {linkage}void @{name}({arguments}) {hint}nounwind {{\nentry:\n{body}\n  ret void\n}}"
         )

@@ -89,6 +89,8 @@ class Printer:
         for o in tape.outputs:
             outputs.setdefault(o.register, []).append(offsets[o.array] + o.slot)
         arguments = "ptr noalias %t, ptr noalias %y, ptr noalias %k, ptr noalias %work, ptr noalias %out"
+        # The pieces of a long tape would be inlined into one again, which compiles worse than linearly.
+        hint = "noinline" if len(chunks) > 1 else "alwaysinline"
         for c, chunk in enumerate(chunks):
             body = _Body(self, instructions)
             for i in chunk:
@@ -100,7 +102,7 @@ class Printer:
                         body.store(value, "%out", slot)
             lines = "\n".join(body.lines)
             self.parts.append(
-                f"define internal void @{name}.{c}({arguments}) nounwind {{\nentry:\n{lines}\n  ret void\n}}"
+                f"define internal void @{name}.{c}({arguments}) {hint} nounwind {{\nentry:\n{lines}\n  ret void\n}}"
             )
         calls = "\n".join(
             f"  call void @{name}.{c}(ptr %t, ptr %y, ptr %k, ptr %work, ptr %out)"

@@ -11,9 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .atp_cycles import atpase_reversible, na_k_atpase_reversible
+from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
 from .ghk import ghk_efflux_and_influx, ghk_flux
 from .ohmic import ohmic_flux
-from .pumps import na_k_atpase_cubic
+from .pumps import (
+    na_k_atpase_constant,
+    na_k_atpase_cubic,
+    na_k_atpase_hill,
+    na_k_atpase_linear,
+    na_k_atpase_power,
+    na_k_atpase_sigmoidal,
+    single_ion_hill,
+)
 from .sides import Sides, sides_of
 
 __all__ = ["LAWS", "UNIDIRECTIONAL", "Sides", "sides_of"]
@@ -22,7 +32,22 @@ __all__ = ["LAWS", "UNIDIRECTIONAL", "Sides", "sides_of"]
 LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], Any]] = {
     "ghk": ghk_flux,
     "ohmic": ohmic_flux,
+    "na_k_atpase_constant": na_k_atpase_constant,
+    "na_k_atpase_linear": na_k_atpase_linear,
+    "na_k_atpase_power": na_k_atpase_power,
     "na_k_atpase_cubic": na_k_atpase_cubic,
+    "na_k_atpase_hill": na_k_atpase_hill,
+    "na_k_atpase_sigmoidal": na_k_atpase_sigmoidal,
+    "na_k_atpase_reversible": na_k_atpase_reversible,
+    "h_atpase": single_ion_hill,
+    "pmca": single_ion_hill,
+    "serca": single_ion_hill,
+    "atpase_reversible": atpase_reversible,
+    "mass_action": mass_action,
+    "saturating": saturating,
+    "linear_force": linear_force,
+    "log_ratio": log_ratio,
+    "nkcc1_sigmoidal": nkcc1_sigmoidal,
 }
 
 #: Laws that know both one-way fluxes: ``law(sides, moves, arguments) -> (efflux, influx)``.

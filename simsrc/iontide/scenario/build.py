@@ -21,6 +21,7 @@ from .laws import LIBRARY, TABLES
 from .lines import KeyPath
 from .schedule import start_key
 from .schema import MembraneTable, TimesTable
+from .stoichiometry import moves_of
 
 
 def build_model(draft: Draft) -> Model:
@@ -91,12 +92,13 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
     for pathway, given in table.pathways.items():
         law = LIBRARY[given.law]
         below: KeyPath = (*path, "pathways", pathway)
+        moves, present = moves_of(given, law), flattened(given.model_extra or {})
         arguments = {
             argument: _quantity(draft, *below, *argument.split("."))
-            for argument in law.arguments
-            if argument in flattened(given.model_extra or {})
+            for argument in law.every_kind(moves)
+            if argument in present
         }
-        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(law.moves), arguments))
+        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(moves), arguments, law.driven_by))
     return Membrane(
         name,
         table.inside,

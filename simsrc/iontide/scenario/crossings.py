@@ -10,10 +10,11 @@ from . import kinds
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import Kind
-from .laws import LIBRARY, TABLES, Law
+from .laws import EVERY_ION, LIBRARY, TABLES, Law
 from .lines import KeyPath
 from .schema import MembraneTable, PathwayTable
 from .solutions import holds
+from .stoichiometry import check_charge, read_moves
 
 
 def read_membranes(draft: Draft) -> None:
@@ -76,7 +77,8 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
         sees = f"(this membrane sees {listed(seen)})"
         known = ion in draft.document.species or find_ion(ion) is not None
         if not known:
-            draft.faults.add(place, f"no such ion{did_you_mean(ion, seen)} {sees}")
+            named = "" if place[-1] == ion else f" as {ion}"
+            draft.faults.add(place, f"no such ion{named}{did_you_mean(ion, seen)} {sees}")
         elif len(without) == len(sides):
             told = f"neither {sides[0]} nor {sides[1]} gives a concentration of {ion}"
             draft.faults.add(place, f"{told}{did_you_mean(ion, seen)} {sees}")
@@ -124,19 +126,59 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
         hint = f"; write it as {tables.table} = {{ … }}" if tables else did_you_mean(given.law, LIBRARY)
         draft.faults.add((*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)})")
         return
-    _check_moves(draft, name, (*path, "law"), law.moves)
+    moves = read_moves(draft, path, given, law)
+    if moves is not None:
+        key = "moves" if given.moves is not None else "transporter" if given.transporter is not None else "law"
+        for ion in moves:
+            _check_moves(draft, name, (*path, key, ion) if key == "moves" else (*path, key), [ion])
+        check_charge(draft, path, given, moves)
+        _check_presence(draft, name, (*path, key), law, moves)
+    kinds_asked, known = law.kinds(moves), law.every_kind(moves)
     arguments = flattened(given.model_extra or {})
     for argument, raw in arguments.items():
-        kind = law.arguments.get(argument)
-        if kind is None:
-            hint = _unknown_argument(argument, law)
-            draft.faults.add((*path, *argument.split(".")), hint)
-            continue
-        _read_argument(draft, (*path, *argument.split(".")), raw, kind)
-    for argument, kind in law.arguments.items():
-        place = (*path, *argument.split("."))
-        if argument not in arguments and not draft.faults.is_faulty_within(*place[:-1]):
-            draft.faults.add(place, f'missing; {law.name} needs {kind.noun} (as "{kind.example}")')
+        kind = known.get(argument)
+        if kind is not None:
+            _read_argument(draft, (*path, *argument.split(".")), raw, kind)
+        elif moves is not None or not law.asks_by_ion:
+            draft.faults.add((*path, *argument.split(".")), _unknown_argument(argument, law.name, known))
+    _check_choice(draft, path, law, arguments)
+    for argument, kind in kinds_asked.items():
+        _check_argument(draft, (*path, *argument.split(".")), law, kind, argument in arguments)
+
+
+def _check_argument(draft: Draft, place: KeyPath, law: Law, kind: Kind, is_given: bool) -> None:
+    if not is_given and not draft.faults.is_faulty_within(*place[:-1]):
+        draft.faults.add(place, f'missing; {law.name} needs {kind.noun} (as "{kind.example}")')
+
+
+def _check_choice(draft: Draft, path: KeyPath, law: Law, arguments: Mapping[str, Any]) -> None:
+    """Of the groups of arguments that a law leaves to choose, one must be there, and the whole of it."""
+    begun = [group for group in law.choices if any(argument in arguments for argument in group)]
+    if len(begun) > 1:
+        first, second = (next(argument for argument in group if argument in arguments) for group in begun[:2])
+        draft.faults.add((*path, *second.split(".")), f"{law.name} takes either {first} or {second}, not both")
+    elif begun:
+        for argument, kind in begun[0].items():
+            _check_argument(draft, (*path, *argument.split(".")), law, kind, argument in arguments)
+    elif law.choices and not draft.faults.is_faulty_within(*path):
+        ways = ", or ".join(
+            " and ".join(f'{argument} (as "{kind.example}")' for argument, kind in group.items())
+            for group in law.choices
+        )
+        draft.faults.add((*path, *next(iter(law.choices[0])).split(".")), f"missing; {law.name} needs {ways}")
+
+
+def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, moves: Mapping[str, int]) -> None:
+    """Some laws take the ratio, or the logarithm, of concentrations that must then not be 0."""
+    if draft.faults.is_faulty_within(*place):
+        return
+    for side, compartment in zip(("inside", "outside"), _sides(draft, name), strict=False):
+        for ion in moves:
+            needed = EVERY_ION in law.never_zero or f"{ion}.{side}" in law.never_zero
+            if needed and draft.value("compartments", compartment, "concentrations", ion) == 0:
+                told = f"{law.name} divides by the concentration of {ion}, but {compartment} has none"
+                draft.faults.add(place, f"{told}; it must be greater than 0")
+                return
 
 
 def _read_argument(draft: Draft, place: KeyPath, raw: Any, kind: Kind) -> None:
@@ -147,8 +189,9 @@ def _read_argument(draft: Draft, place: KeyPath, raw: Any, kind: Kind) -> None:
         draft.quantities.read(place, raw, kind)
 
 
-def _unknown_argument(argument: str, law: Law) -> str:
-    return f"no such key{did_you_mean(argument, law.arguments)} ({law.name} has law, {listed(law.arguments)})"
+def _unknown_argument(argument: str, law: str, known: Mapping[str, Kind]) -> str:
+    keys = [*known, "moves", "transporter", "charge"]
+    return f"no such key{did_you_mean(argument, keys)} ({law} has law, {listed(keys)})"
 
 
 def flattened(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:

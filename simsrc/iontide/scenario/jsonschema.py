@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .check import NAME_PATTERN
 from .kinds import Kind
-from .laws import LIBRARY, Law
+from .laws import EVERY_ION, LIBRARY, Law
 from .schema import Document
 from .size import CAPS
+from .transporters import TRANSPORTERS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -53,13 +55,14 @@ def _pathway(table: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": table["title"],
         "description": table["description"],
-        "oneOf": [*map(_law, LIBRARY.values())],
+        "oneOf": [_law(law, choice, table) for law in LIBRARY.values() for choice in law.choices or ({},)],
     }
 
 
-def _law(law: Law) -> dict[str, Any]:
+def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[str, Any]:
+    """One law with one of the groups of arguments that it leaves to choose."""
     nested: dict[str, Any] = {}
-    for path, kind in law.arguments.items():
+    for path, kind in (law.arguments | choice).items():
         *tables, last = path.split(".")
         here = nested
         for table in tables:
@@ -67,12 +70,20 @@ def _law(law: Law) -> dict[str, Any]:
         here[last] = kind
     schema = _object(nested)
     name = {"const": law.name, "description": f"{law.description} ({law.source})"}
-    return schema | {
-        "properties": {"law": name} | schema["properties"],
-        "required": ["law", *schema["required"]],
+    every: dict[str, Any] = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge")}
+    every["transporter"] = every["transporter"] | {
+        "enum": [t.name for t in TRANSPORTERS.values() if t.driven_by == law.driven_by]
     }
+    if law.stoichiometries:
+        every["moves"] = every["moves"] | {"enum": [dict(moves) for moves in law.stoichiometries]}
+        ways: dict[str, Any] = {}
+    else:
+        ways = {"oneOf": [{"required": ["moves"]}, {"required": ["transporter"]}]}
+    properties = {"law": name} | every | schema["properties"]
+    return schema | ways | {"properties": properties, "required": ["law", *schema["required"]]}
 
 
 def _object(keys: dict[str, Any]) -> dict[str, Any]:
-    properties = {key: v.schema() if isinstance(v, Kind) else _object(v) for key, v in keys.items()}
-    return {"type": "object", "properties": properties, "required": list(keys), "additionalProperties": False}
+    every = {key: v.schema() if isinstance(v, Kind) else _object(v) for key, v in keys.items()}
+    rest = every.pop(EVERY_ION, False)  # one for each ion
+    return {"type": "object", "properties": every, "required": list(every), "additionalProperties": rest}

@@ -146,6 +146,16 @@ class PathwayTable(Table):
     noun: ClassVar[str] = "a pathway"
 
     law: Annotated[str, Field(description="Name of a rate law of the library")]
+    moves: Annotated[
+        dict[str, Annotated[int, Field(ge=-12, le=12)]] | None,
+        Field(description="Ions that a cycle carries outward, each with its count; negative counts are inward"),
+    ] = None
+    transporter: Annotated[
+        str | None, Field(description="Name of a transporter of the library, in the place of moves")
+    ] = None
+    charge: Annotated[
+        int | None, Field(description="Charge that a cycle carries outward, to be checked against what it moves")
+    ] = None
 
 
 class MembraneTable(Table):

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from ..errors import FileError
-from ..initial import InitialState
+from ..initial import InitialState, complete_values
 from ..layout import lay_out
 from ..model import Model
 from ..model_json import model_from_json, run_id_of_text
@@ -155,7 +155,8 @@ def _checked(path: str | os.PathLike[str]) -> Iterator[Checked]:
         raise
     except Exception as error:
         # At this boundary any exception is the file's fault: HDF5 and the model tell of damage in many ways.
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        told = str(error.args[0]) if error.args else ""
+        reason = told.splitlines()[0][:200] if told else type(error).__name__
         raise FileError(f"{name}: the file is damaged or was cut short ({reason})") from error
 
 
@@ -202,12 +203,14 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
         raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
     n = layout.size
     segments = tuple(segments_of(model))
+    initial = _read_initial(file, model, n)
+    values = complete_values(model, segments, [model.values(segment.settings) for segment in segments], initial)
     return Run(
         model=model,
         layout=layout,
         segments=segments,
-        values=tuple(model.values(segment.settings) for segment in segments),
-        initial=_read_initial(file, model, n),
+        values=tuple(values),
+        initial=initial,
         status=header["status"],
         message=file.text("diagnostics/message"),
         end_time=file.number("checkpoint", "end_time", float),
