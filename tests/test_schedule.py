@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,12 +69,11 @@ def test_settings_hold_at_every_moment(steps, moments):
     segments = segments_of(model_with(protocol))
     assert segments[0].start == 0.0
     assert segments[-1].end == 100.0
-    assert all(a.end == b.start for a, b in zip(segments, segments[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(segments))
     assert all(s.start < s.end for s in segments)
     for t in moments:
         (segment,) = [s for s in segments if s.start <= t < s.end]
         for name in "ab":
-            matching = [p.settings[name] for p in protocol if name in p.settings and p.start <= t]
             matching = [
                 p.settings[name]
                 for p in protocol
@@ -133,7 +133,10 @@ def recordings(draw: Any) -> Recording:
     return Recording(spacing, points=draw(st.integers(2, 60)), first=first)
 
 
-@given(recordings(), st.lists(st.sampled_from([i / 8 for i in range(1, 800)]), max_size=6, unique=True), st.integers(1, 70))
+EIGHTHS = st.sampled_from([i / 8 for i in range(1, 800)])
+
+
+@given(recordings(), st.lists(EIGHTHS, max_size=6, unique=True), st.integers(1, 70))
 def test_schedule_is_whole_ordered_and_independent_of_blocks(recording, inner, block):
     pieces = segments(*sorted(inner), 100.0)
     time, within, number = scheduled(recording, pieces, 10_000)

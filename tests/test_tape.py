@@ -214,7 +214,7 @@ class System(NamedTuple):
 def system_of(model: Model) -> System:
     """The model at its own start."""
     integration = Integration(model)
-    problem = integration._problem
+    problem = integration.prepared.problem
     return System(
         model, integration.layout, integration.program, integration.initial.y, problem.constants[0], problem.mass[0]
     )

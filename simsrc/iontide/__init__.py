@@ -63,7 +63,7 @@ _HOME = {
     "Trajectory": "trajectory",
 }
 
-__all__ = [  # noqa: F822 (found by __getattr__)
+__all__ = [
     "Compartment",
     "FileError",
     "Impermeant",

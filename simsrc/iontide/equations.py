@@ -25,9 +25,14 @@ _programs: dict[tuple, Program] = {}
 _MOST_PROGRAMS = 64
 
 
-def build_program(model: Model) -> tuple[Layout, Program]:
-    """State layout and tape of a model. The tape depends on the model's structure, not on its numbers."""
+def build_program(model: Model) -> tuple[Layout, Program | None]:
+    """State layout and tape of a model (None where it has no state).
+
+    The tape depends on the model's structure, not on its numbers.
+    """
     layout = lay_out(model)
+    if not layout.size:
+        return layout, None
     key = structure_of(model)
     program = _programs.get(key)
     if program is None:
@@ -62,12 +67,18 @@ def structure_of(model: Model) -> tuple:
             for c in model.compartments.values()
         ),
         tuple(
-            (m.name, m.inside, m.outside, m.geometry, tuple(m.reflection), form(m.area), form(m.water_permeability))
-            + (m.water_permeability is None, m.elastic_modulus is None, tuple(map(_pathway_form(form), m.pathways)))
+            (
+                *(m.name, m.inside, m.outside, m.geometry, tuple(m.reflection)),
+                *(form(m.area), form(m.water_permeability), m.elastic_modulus is None),
+                tuple(map(_pathway_form(form), m.pathways)),
+            )
             for m in model.membranes.values()
         ),
         tuple(
-            (r.name, r.compartment, tuple(r.reactants.items()), tuple(r.products.items()), form(r.forward), form(r.backward))
+            (
+                *(r.name, r.compartment, form(r.forward), form(r.backward)),
+                *(tuple(r.reactants.items()), tuple(r.products.items())),
+            )
             for r in model.reactions
         ),
         tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),

@@ -271,7 +271,7 @@ class Evaluation:
         }
 
     def membrane_names(self, membrane: Membrane, pathway: Pathway | None = None) -> Callable[[str], Any]:
-        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.outside.activity``, gates."""
+        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, a gate."""
         gates = {g.name: g for g in pathway.gates} if pathway else {}
 
         def local(name: str) -> Any:

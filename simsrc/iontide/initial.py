@@ -80,7 +80,9 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
         if c.is_finite
         for i in c.impermeants
     }
-    return InitialState(np.array(y, dtype=float), amounts, residual)
+    start = np.array(y, dtype=float)
+    start.setflags(write=False)  # shared by all runs of the model
+    return InitialState(start, amounts, residual)
 
 
 def complete_values(

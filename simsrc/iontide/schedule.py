@@ -82,10 +82,30 @@ def sample_count_limit(recording: Recording, segments: int) -> int:
 def scheduled_samples(
     recording: Recording, segments: list[Segment], block: int
 ) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """Sample times in blocks: absolute time (s), time within the segment (s), number of the segment.
+    """Sample times in blocks of at most about ``block``: absolute time (s), time within its segment (s), its number.
 
     Where two segments meet, both sides are sampled: the same time stands twice, once with each segment's number.
     """
+    pieces: list[tuple[NDArray, NDArray, NDArray]] = []
+    waiting = 0
+    for piece in _pieces(recording, segments, block):
+        if waiting and waiting + len(piece[0]) > block:
+            yield _joined(pieces)
+            pieces, waiting = [], 0
+        pieces.append(piece)
+        waiting += len(piece[0])
+    yield _joined(pieces)
+
+
+def _joined(pieces: list[tuple[NDArray, NDArray, NDArray]]) -> tuple[NDArray, NDArray, NDArray]:
+    if len(pieces) == 1:
+        return pieces[0]
+    time, within, segment = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    return time, within, segment
+
+
+def _pieces(recording: Recording, segments: list[Segment], block: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+    """The samples of ``scheduled_samples``, none of a piece in another segment than the rest."""
     duration = segments[-1].end
     position = 0
     total = (

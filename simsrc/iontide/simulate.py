@@ -9,22 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .equations import build_program
 from .errors import SolverError, UsageError
-from .initial import complete_values, initial_state
 from .kernel import integrator, status
-from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, T, Problem, Progress, Samples
-from .evaluation import Evaluation
-from .layout import ABSOLUTE_FRACTION, membranes_of
+from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Progress, Samples, T
 from .model import Model
-from .schedule import sample_count_limit, scheduled_samples, segments_of
+from .prepare import BLOCK, prepare
+from .schedule import sample_count_limit
 from .trajectory import Origin, Run, Statistics, Trajectory
 
 if TYPE_CHECKING:
     from .scenario.read import Scenario
-
-#: Samples in one block, as they are handed over.
-BLOCK = 65_536
 
 #: Steps between two looks at the clock (progress, Ctrl-C): a fraction of a second.
 BUDGET = 200_000
@@ -72,7 +66,7 @@ def simulate(
 def collect(integration: Integration, progress: ProgressCallback | None = None) -> Trajectory:
     """Drive an integration to its end, well or not, and keep its samples in memory."""
     recording, n = integration.model.recording, integration.layout.size
-    rows = 1024 if recording.spacing == "steps" else sample_count_limit(recording, len(integration.lengths))
+    rows = 1024 if recording.spacing == "steps" else sample_count_limit(recording, len(integration.segments))
     store: Block = (np.empty(rows), np.empty(rows, dtype=np.int32), np.empty((rows, n)))
     filled = 0
     for block in integration.blocks(progress):
@@ -152,49 +146,16 @@ class Integration:
 
     def __init__(self, model: Model, origin: Origin = Origin()) -> None:  # noqa: B008
         self.model, self.origin = model, origin
-        self.layout, self.program = build_program(model)
-        self.segments = segments_of(model)
-        values = [model.values(segment.settings) for segment in self.segments]
-        self.initial = initial_state(model, self.layout, values[0])
-        self.values = complete_values(model, self.segments, values, self.initial)
+        self.prepared = prepare(model)
+        self.layout, self.segments = self.prepared.layout, self.prepared.segments
+        self.initial, self.program = self.prepared.initial, self.prepared.program
         self.status = status.PAUSED
-        self.lengths = np.array([s.end - s.start for s in self.segments])
-        if self.layout.size:
-            self._prepare()
-
-    def _prepare(self) -> None:
-        from .kernel.machine_code import compile_program
-
-        n, model, program = self.layout.size, self.model, self.program
-        self._code = compile_program(program)
-        prepared = [program.prepare(values) for values in self.values]
-        tolerance = model.simulation.relative_tolerance
-        scales = np.array(self.layout.scales(self.values[0], self._capacities()))
-        self._problem = Problem(
-            code=np.array(self._code.addresses, dtype=np.int64),
-            mass=np.array([mass for _, mass in prepared]),
-            constants=np.array([constants for constants, _ in prepared]),
-            lengths=self.lengths,
-            absolute=ABSOLUTE_FRACTION * tolerance * scales,
-            options=np.array(
-                [tolerance, float(model.simulation.stop_at_steady_state), float(model.simulation.max_steps)]
-            ),
-            counts=np.array([self.layout.nonnegative, self._code.work, self._code.factors], dtype=np.int64),
-        )
         self._progress = Progress(
             y=self.initial.y.copy(),
             real=np.zeros(5),
             counters=np.zeros(7, dtype=np.int64),
-            dense=np.zeros((5, n)),
+            dense=np.zeros((5, self.layout.size)),
         )
-
-    def _capacities(self) -> dict[str, float]:
-        """Capacitance around each compartment whose charge is a state, F."""
-        if not self.layout.charges:
-            return {}
-        y = self.initial.y
-        at = Evaluation(self.model, self.layout, self.values[0].__getitem__, lambda i: float(y[i]), 0.0)
-        return {c: sum(at.capacity(m) for m, _ in membranes_of(self.model, c)) for c in self.layout.potentials}
 
     @property
     def time(self) -> float:
@@ -206,7 +167,7 @@ class Integration:
     @property
     def state(self) -> NDArray:
         """The state reached, shape (n,)."""
-        return self._progress.y if self.layout.size else np.zeros(0)
+        return self._progress.y
 
     def blocks(self, progress: ProgressCallback | None = None) -> Iterator[Block]:
         """Integrate, handing over samples block by block; ends when the run ends, well or not.
@@ -226,13 +187,12 @@ class Integration:
             )
 
     def _driven(self, progress: ProgressCallback | None) -> Iterator[Block]:
-        recording = self.model.recording
-        if not self.layout.size:
-            for time, _, segment in scheduled_samples(recording, self.segments, BLOCK):
+        if self.prepared.problem is None:
+            for time, _, segment in self.prepared.sample_blocks(self.model):
                 yield time, segment, np.zeros((len(time), 0))
             self.status = status.DONE
             return
-        if recording.spacing == "steps":
+        if self.model.recording.spacing == "steps":
             starts = np.array([s.start for s in self.segments])
             within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
             while self.status > status.STEADY:
@@ -240,7 +200,7 @@ class Integration:
                 filled = self._fill(within, segment, states, (1, 1), progress)
                 yield starts[segment[:filled]] + within[:filled], segment[:filled], states[:filled]
             return
-        ahead = scheduled_samples(recording, self.segments, BLOCK)
+        ahead = self.prepared.sample_blocks(self.model)
         following = next(ahead)
         while following is not None and self.status > status.STEADY:
             (time, within, segment), following = following, next(ahead, None)  # type: ignore[assignment]
@@ -249,14 +209,20 @@ class Integration:
             yield time[:filled], segment[:filled], states[:filled]
 
     def _fill(
-        self, within: NDArray, segment: NDArray, states: NDArray, mode: tuple[int, int], progress: ProgressCallback | None
+        self,
+        within: NDArray,
+        segment: NDArray,
+        states: NDArray,
+        mode: tuple[int, int],
+        progress: ProgressCallback | None,
     ) -> int:
         """Go on until the arrays are full or the run ends; return how many samples there are."""
         samples = Samples(within, segment, states, np.array(mode, dtype=np.int64))
-        kernel = integrator.load(self._problem, self._progress, samples)
+        problem = self.prepared.problem
+        kernel = integrator.load(problem, self._progress, samples)
         self._progress.counters[SAMPLE] = 0
         while True:
-            self.status = kernel.integrate(self._problem, self._progress, samples, BUDGET)
+            self.status = kernel.integrate(problem, self._progress, samples, BUDGET)
             if progress is not None:
                 progress(self.time, self.segments[-1].end)
             if self.status != status.PAUSED:
@@ -264,12 +230,12 @@ class Integration:
 
     def outcome(self) -> Run:
         """What a trajectory keeps of the run besides its samples."""
-        count = self._progress.counters if self.layout.size else np.zeros(7, dtype=np.int64)
+        count = self._progress.counters
         return Run(
             model=self.model,
             layout=self.layout,
-            segments=tuple(self.segments),
-            values=tuple(self.values),
+            segments=self.segments,
+            values=self.prepared.values,
             initial=self.initial,
             status="steady" if self.status == status.STEADY else "failed" if self.status < 0 else "done",
             message=self.failure() if self.status < 0 else "",

@@ -251,6 +251,6 @@ def _tape(
         else:
             args = [register[a.index] for a in e.args]
             value = e.value if e.op == "pow" else 0.0
-            a, b, c = (args + [-1, -1])[:3]
+            a, b, c = [*args, -1, -1][:3]
             instructions.append(Instruction(e.op, a, b, value, c))
     return Tape(tuple(instructions), tuple(Output(o.array, o.slot, register[o.register]) for o in outputs))

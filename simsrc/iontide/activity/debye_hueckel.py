@@ -70,7 +70,7 @@ def guarded_root(molal_ionic_strength: Any) -> Any:
     floor = SMALLEST_IONIC_STRENGTH
     positive = maximum(molal_ionic_strength, 0.0)
     below = positive * ((1.5 / float_sqrt(floor)) - (0.5 / float_sqrt(floor) / floor) * positive)
-    return where(less(molal_ionic_strength, floor), below, sqrt(molal_ionic_strength))
+    return where(less(molal_ionic_strength, floor), below, sqrt(maximum(molal_ionic_strength, floor)))
 
 
 def debye_hueckel_A(temperature: Any, relative_permittivity: Any = None) -> Any:

@@ -156,7 +156,10 @@ def log_gamma(
     valence : mapping of str to float
         By the name (or alias) of the ion library.
     ionic_strength : float, array or Expression
-        mol m⁻³. Ions counted in it that are not in ``concentrations`` (impermeants) act through it alone.
+        mol m⁻³. Ions counted in it that are not in ``concentrations`` (impermeants) act through it alone, without
+        the specific interaction that every known anion has: at 150 mol m⁻³ and 37 °C gamma of Na is 0.70 in a cell
+        with mostly impermeant anions and 0.74 outside, of Ca 0.23 and 0.31. Across such a membrane prefer a model of
+        I alone.
     temperature : float, array or Expression
         K.
     concentrations : mapping of str to float, array or Expression

@@ -18,7 +18,6 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-
 #: Modules of this package that numba compiles, or whose constants it freezes in.
 COMPILED_SOURCES = ("call", "compiled", "problem", "rosenbrock", "status", "tableau")
 

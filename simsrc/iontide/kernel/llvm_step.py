@@ -8,8 +8,8 @@ Printed functions (all pointers to doubles; ``time`` is {t, h}, ``linear`` is [f
 
 * ``factor(time, mass, linear, lu)``: LU of W for the step h; the diagonal of U is kept as reciprocals;
 * ``solve(lu, b)``: in place;
-* ``step(time, y, k, mass, linear, u, stage, work)``: all stages. ``u`` (8 n) are the stage vectors, ``stage`` (n) becomes
-  y at t + h. A pivot of 0 shows as NaN in the result.
+* ``step(time, y, k, mass, linear, u, stage, work)``: all stages. ``u`` (8 n) are the stage vectors, ``stage`` (n)
+  becomes y at t + h. A pivot of 0 shows as NaN in the result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from collections.abc import Iterable
 from ..tape import Program
 from . import tableau
 from .llvm_text import CHUNK, Printer
-
 
 #: Up to this many states a step is printed number by number, above it vector by vector.
 REGISTER_LIMIT = 12

@@ -7,7 +7,8 @@ for ``M y' = f(t, y)`` with ``W = M/(h γ) − ∂f/∂y``:
     W u_i = f(t + c_i h, y + Σ_j a_ij u_j) + M Σ_j (C_ij / h) u_j + h d_i ∂f/∂t
     y_new = y + Σ_j a_8j u_j + u_8,   error = u_8
 
-The interpolant is of order 4: ``y(t + θh) = (1−θ) y + θ (y_new + (1−θ)(k_1 + θ (k_2 + θ k_3)))``, ``k_r = Σ_j H_rj u_j``.
+The interpolant is of order 4: ``y(t + θh) = (1−θ) y + θ (y_new + (1−θ)(k_1 + θ (k_2 + θ k_3)))`` with
+``k_r = Σ_j H_rj u_j``.
 """
 
 from __future__ import annotations

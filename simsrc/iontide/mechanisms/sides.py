@@ -42,7 +42,7 @@ class Sides:
         return FARADAY / (GAS_CONSTANT * self.temperature) * self.potential
 
     def reversal_potential(self, ion: str) -> Any:
-        """Nernst potential E = (R T / z F) ln(a_out / a_in), V (PHYSICS §2; Nernst 1889, doi:10.1515/zpch-1889-0412)."""
+        """Nernst potential E = (R T / z F) ln(a_out / a_in), V (Nernst 1889, doi:10.1515/zpch-1889-0412)."""
         factor = GAS_CONSTANT / (FARADAY * self.valence[ion]) * self.temperature
         return factor * (log(self.outside_activity[ion]) - log(self.inside_activity[ion]))
 

@@ -130,7 +130,7 @@ _SITES = {"half_saturation.Na_inside": HALF_SATURATION, "half_saturation.K_outsi
 _NOT_THERMODYNAMIC = "; driven by ATP, not thermodynamic: never stops at, or turns back from, what ATP is worth"
 _REVERSIBLE = (
     "rate * (f - b) / (1 + b), f the bound fraction of the sites of what a cycle takes up, b = f * exp(-(sum of "
-    "moves * driving force - free_energy) / RT)"
+    "moves * driving force - free_energy) / RT); driven by ATP, thermodynamic"
 )
 _MODULAR = "Liebermeister, Uhlendorf & Klipp 2010, Bioinformatics 26:1528, doi:10.1093/bioinformatics/btq141"
 _POST_ALBERS = "Smith & Crampin 2004, Prog Biophys Mol Biol 85:387, doi:10.1016/j.pbiomolbio.2004.01.010"
@@ -204,7 +204,7 @@ _NA_K_PUMPS = (
     ),
     Law(
         name="na_k_atpase_reversible",
-        description=f"Na,K-ATPase as a thermodynamic cycle driven by ATP that reverses: {_REVERSIBLE}",
+        description=f"Na,K-ATPase as a cycle that reverses: {_REVERSIBLE}",
         source=f"{_MODULAR}; {_POST_ALBERS}",
         arguments={"rate": RATE, **_SITES},
         stoichiometries=_NA_K,
@@ -255,7 +255,7 @@ _OTHER_PUMPS = (
     ),
     Law(
         name="atpase_reversible",
-        description=f"any pump as a thermodynamic cycle of one ATP that reverses: {_REVERSIBLE}",
+        description=f"any pump of one ATP a cycle, which reverses: {_REVERSIBLE}",
         source=f"{_MODULAR}; {_POST_ALBERS}; Tran et al. 2009, doi:10.1016/j.bpj.2008.11.045 (SERCA)",
         arguments={"rate": RATE, "half_saturation.*": HALF_SATURATION},
         choices=_FUEL,

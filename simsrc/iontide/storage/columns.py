@@ -78,14 +78,20 @@ def columns_of(model: Model) -> list[Column]:
     taken = {"time", "segment", "plot"}
     for make in makers:
         for column in make(model):
-            name = plain = column.name.replace("/", "_").replace("\0", "_")
-            number = 1
-            while name in taken:
-                number += 1
-                name = f"{plain}_{number}"
+            name = unique_name(column.name, taken)
             taken.add(name)
             columns.append(replace(column, name=name))
     return columns
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """The name as HDF5 can bear it, with a number behind it where it is taken."""
+    plain = name.replace("/", "_").replace("\0", "_")
+    number, unique = 1, plain
+    while unique in taken:
+        number += 1
+        unique = f"{plain}_{number}"
+    return unique
 
 
 def _potentials(model: Model) -> Iterator[Column]:

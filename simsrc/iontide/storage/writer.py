@@ -27,11 +27,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..diagnostics import Audit, MassBalance
+from ..diagnostics import Audit
 from ..layout import Layout
 from ..model import Model
 from ..trajectory import Run, Trajectory
-from .columns import columns_of
+from .columns import columns_of, unique_name
 from .parts import FILTERS, write_array, write_text, write_texts
 from .provenance import Provenance, utc_now
 
@@ -91,7 +91,8 @@ class Writer:
             dataset.dims[0].attach_scale(self._time)
             self._series[column.name] = dataset
         self._states = self._new_states(file.create_group("state")) if layout.size else None
-        self._balance = file.create_group("diagnostics").create_group("balance")
+        file.create_group("diagnostics").create_group("balance")
+        self._balances: dict[str, h5py.Dataset] = {}
 
     def _new(self, group: h5py.Group, name: str, dtype: str, **attributes: str) -> h5py.Dataset:
         dataset = group.create_dataset(
@@ -106,8 +107,8 @@ class Writer:
         dataset = group.create_dataset(
             "states", shape=(0, n), maxshape=(None, n), dtype="f8", chunks=(self._plan.chunk_rows, 1), **FILTERS
         )
-        dataset.attrs["units"] = "mol and V"
-        dataset.attrs["long_name"] = "states in SI: amounts, then potentials, in the order of names"
+        dataset.attrs["units"] = "SI"
+        dataset.attrs["long_name"] = "states, each in its SI unit, in the order of names"
         return dataset
 
     def add(self, part: Trajectory) -> None:
@@ -124,24 +125,27 @@ class Writer:
         charge, mass = self._audit.add(part)
         for name, drift in charge.items():
             long_name = f"charge of {name} that is out of balance, relative to all charge in it"
-            self._append(self._balance_series(f"charge_{name}", units="1", long_name=long_name), drift, start)
+            self._append(self._balance_series(f"charge_{name}", "1", long_name), drift, start)
         for balance in mass:
-            dataset, values = self._mass_series(balance)
-            self._append(dataset, values, start)
+            name = f"{balance.species}_{'_'.join(balance.compartments)}"
+            if balance.relative_drift is not None:
+                long_name = f"relative change of the total of {balance.label}, which is closed"
+                self._append(self._balance_series(f"mass_{name}", "1", long_name), balance.relative_drift, start)
+            else:
+                where = f"by {' and '.join(balance.compartments)} from {' and '.join(balance.baths)}"
+                long_name = f"{balance.species} received {where}, net, since the start"
+                with np.errstate(over="ignore"):
+                    received = balance.received * 1e15
+                self._append(self._balance_series(f"received_{name}", "fmol", long_name), received, start)
 
-    def _mass_series(self, balance: MassBalance) -> tuple[h5py.Dataset, Any]:
-        name = f"{balance.species}_{'_'.join(balance.compartments)}"
-        if balance.relative_drift is not None:
-            long_name = f"relative change of the total of {balance.label}, which is closed"
-            return self._balance_series(f"mass_{name}", units="1", long_name=long_name), balance.relative_drift
-        long_name = f"{balance.species} received by {' and '.join(balance.compartments)} from {balance.baths[0]}"
-        return self._balance_series(f"received_{name}", units="fmol", long_name=long_name), balance.received * 1e15
-
-    def _balance_series(self, name: str, **attributes: str) -> h5py.Dataset:
-        key = name.replace("/", "_").replace("\0", "_")
-        if key not in self._balance:
-            self._new(self._balance, key, "f8", **attributes).dims[0].attach_scale(self._time)
-        return self._balance[key]
+    def _balance_series(self, name: str, units: str, long_name: str) -> h5py.Dataset:
+        """The dataset of one balance, new or not; ``long_name`` is what tells balances apart."""
+        if long_name not in self._balances:
+            group = self._file["diagnostics/balance"]
+            dataset = self._new(group, unique_name(name, set(group)), "f8", units=units, long_name=long_name)
+            dataset.dims[0].attach_scale(self._time)
+            self._balances[long_name] = dataset
+        return self._balances[long_name]
 
     @staticmethod
     def _append(dataset: h5py.Dataset, values: Any, start: int) -> None:
@@ -191,10 +195,10 @@ class Writer:
     def _finish_state(self, run: Run) -> None:
         state = self._file.require_group("state")
         write_texts(state, "names", run.layout.names)
-        write_array(state, "initial", np.asarray(run.initial.y, dtype=float), units="mol and V")
+        write_array(state, "initial", np.asarray(run.initial.y, dtype=float), units="SI")
         end = self._file.create_group("checkpoint")
         end.attrs["end_time"] = float(run.end_time)
-        write_array(end, "state", np.asarray(run.end_state, dtype=float), units="mol and V")
+        write_array(end, "state", np.asarray(run.end_state, dtype=float), units="SI")
         write_texts(end, "names", run.layout.names)
         impermeants = run.initial.impermeant_amounts
         write_texts(end, "impermeant_compartments", [c for c, _ in impermeants])

@@ -1,0 +1,139 @@
+"""All that a run of a model needs before its first step: program, machine code, values of each segment, start.
+
+A model never changes, so what was prepared for it is kept as long as the model lives: a second run of the same model
+begins at once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .equations import build_program
+from .evaluation import Evaluation
+from .initial import InitialState, complete_values, initial_state
+from .kernel.machine_code import MachineCode, compile_program
+from .kernel.problem import Problem
+from .layout import ABSOLUTE_FRACTION, Layout, membranes_of
+from .model import Model
+from .schedule import Segment, sample_count_limit, scheduled_samples, segments_of
+from .tape import Program
+
+#: Samples in one block, as they are handed over.
+BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a run of a model starts from.
+
+    Attributes
+    ----------
+    layout : Layout
+    program : Program
+    segments : tuple of Segment
+    values : tuple of dict
+        Value (SI) of every settled quantity by path, for each segment.
+    initial : InitialState
+    problem : Problem or None
+        As the integrator takes it; None where the model has no state.
+    code : MachineCode or None
+        Kept alive here, since ``problem`` holds its addresses only.
+    samples : list of blocks or None
+        The sample times (see ``schedule.scheduled_samples``) where they fit one block.
+    """
+
+    layout: Layout
+    program: Program | None
+    segments: tuple[Segment, ...]
+    values: tuple[dict[str, float], ...]
+    initial: InitialState
+    problem: Problem | None
+    code: MachineCode | None
+    samples: list[tuple[NDArray, NDArray, NDArray]] | None
+
+    def sample_blocks(self, model: Model) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+        """Sample times, block by block."""
+        if self.samples is not None:
+            return iter(self.samples)
+        return scheduled_samples(model.recording, list(self.segments), BLOCK)
+
+
+_kept: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
+
+
+def prepare(model: Model) -> Preparation:
+    """Prepare a model, or find what was prepared for it.
+
+    Raises
+    ------
+    ScenarioError
+        Where there is no initial state.
+    """
+    key = id(model)
+    found = _kept.get(key)
+    if found is None or found[0]() is not model:
+        reference = weakref.ref(model, lambda _: _kept.pop(key, None))
+        found = _kept[key] = reference, _prepare(model)
+    return found[1]
+
+
+def _prepare(model: Model) -> Preparation:
+    layout, program = build_program(model)
+    segments = segments_of(model)
+    values = [model.values(segment.settings) for segment in segments]
+    initial = initial_state(model, layout, values[0])
+    values = complete_values(model, segments, values, initial)
+    code = compile_program(program) if program else None
+    few = (
+        model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
+    )
+    return Preparation(
+        layout=layout,
+        program=program,
+        segments=tuple(segments),
+        values=tuple(values),
+        initial=initial,
+        problem=_problem(model, layout, program, code, segments, values, initial) if program and code else None,
+        code=code,
+        samples=list(scheduled_samples(model.recording, segments, BLOCK)) if few else None,
+    )
+
+
+def _problem(
+    model: Model,
+    layout: Layout,
+    program: Program,
+    code: MachineCode,
+    segments: list[Segment],
+    values: list[dict[str, float]],
+    initial: InitialState,
+) -> Problem:
+    prologues = [program.prepare(own) for own in values]
+    simulation = model.simulation
+    scales = np.array(layout.scales(values[0], _capacities(model, layout, values[0], initial)))
+    return Problem(
+        code=np.array(code.addresses, dtype=np.int64),
+        mass=np.array([mass for _, mass in prologues]),
+        constants=np.array([constants for constants, _ in prologues]),
+        lengths=np.array([s.end - s.start for s in segments]),
+        absolute=ABSOLUTE_FRACTION * simulation.relative_tolerance * scales,
+        options=np.array(
+            [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
+        ),
+        counts=np.array([layout.nonnegative, code.work, code.factors], dtype=np.int64),
+    )
+
+
+def _capacities(
+    model: Model, layout: Layout, values: dict[str, float], initial: InitialState
+) -> dict[str, float] | None:
+    """Capacitance around each compartment whose charge is a state, F."""
+    if not layout.charges:
+        return None
+    at = Evaluation(model, layout, values.__getitem__, lambda i: float(initial.y[i]), 0.0)
+    return {c: float(sum(at.capacity(m) for m, _ in membranes_of(model, c))) for c in layout.potentials}

@@ -1,0 +1,424 @@
+"""A result file is there whole or not at all: killed writers, full disks, signals; and streams in bounded memory."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from iontide import storage
+from iontide.errors import FileError
+from iontide.simulate import Integration, simulate
+from iontide.storage import reserved, saving, writer
+from iontide.storage.reserved import ReservedFile, uninterrupted
+from models import p1, pump_leak, with_recording, with_simulation
+from storage_checks import Replay, differences, enlarged, small_trajectory
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def trajectory():
+    return small_trajectory()
+
+
+@pytest.fixture
+def on_disk(monkeypatch):
+    """Every file is written block by block, as a long one; with small chunks, so that there are many blocks."""
+    monkeypatch.setattr(saving, "IN_MEMORY", 0)
+    monkeypatch.setattr(writer, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(writer, "BLOCK_NUMBERS", 20_000)
+
+
+def run_script(code, *arguments, check=True, **options):
+    """Run Python in a process of its own, with the modules of the tests."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, **options)
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def leftovers(folder):
+    return sorted(name for name in os.listdir(folder) if name.endswith(".part"))
+
+
+# -- streams --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("on_disk")
+@pytest.mark.parametrize("steps", [False, True])
+def test_a_stream_holds_the_same_as_a_file_built_in_memory(trajectory, tmp_path, monkeypatch, steps):
+    large = enlarged(trajectory, 3001)
+    source = Replay(large, steps=steps)
+    large = replace(large, run=source.outcome())
+    storage.stream(source, tmp_path / "streamed.h5")
+    monkeypatch.setattr(saving, "IN_MEMORY", 1 << 40)
+    storage.save(large, tmp_path / "whole.h5")
+    streamed, whole = (storage.open_trajectory(tmp_path / f"{name}.h5") for name in ("streamed", "whole"))
+    assert differences(streamed, whole) == []
+    assert differences(streamed, large) == []
+    assert leftovers(tmp_path) == []
+    with h5py.File(tmp_path / "streamed.h5") as one, h5py.File(tmp_path / "whole.h5") as other:
+        for group in ("timeseries", "diagnostics/balance"):
+            assert set(one[group]) == set(other[group])
+            for name, dataset in one[group].items():
+                if isinstance(dataset, h5py.Dataset):
+                    assert dataset[()].tobytes() == other[group][name][()].tobytes(), name
+        assert dict(one["diagnostics"].attrs) == dict(other["diagnostics"].attrs)
+        assert list(one["diagnostics/warnings"]) == list(other["diagnostics/warnings"])
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_a_real_integration_streams_what_simulate_keeps(tmp_path):
+    model = with_recording(pump_leak(), points=2000)
+    run = storage.stream(Integration(model), tmp_path / "x.h5")
+    kept = simulate(model)
+    assert differences(storage.open_trajectory(tmp_path / "x.h5"), kept) == []
+    assert run.status == "done"
+
+
+@pytest.mark.parametrize("spacing", ["linear", "steps"])
+def test_a_short_integration_streams_too(tmp_path, spacing):
+    model = replace(pump_leak(), recording=replace(pump_leak().recording, spacing=spacing))
+    storage.stream(Integration(model), tmp_path / "x.h5")
+    assert differences(storage.open_trajectory(tmp_path / "x.h5"), simulate(model)) == []
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_a_failed_run_is_streamed_up_to_there(tmp_path):
+    run = storage.stream(Integration(with_simulation(p1(), max_steps=20)), tmp_path / "x.h5")
+    again = storage.open_trajectory(tmp_path / "x.h5")
+    assert run.status == again.status == "failed"
+    assert again.run.message == run.message != ""
+    assert again.time[-1] == run.end_time
+
+
+def test_save_of_a_long_trajectory_goes_the_way_of_a_stream(trajectory, tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "IN_MEMORY", 0)
+    large = enlarged(trajectory, 50_000)
+    storage.save(large, tmp_path / "x.h5")
+    assert differences(storage.open_trajectory(tmp_path / "x.h5"), large) == []
+
+
+@pytest.mark.usefixtures("on_disk")
+@pytest.mark.parametrize("samples", [1, 63, 64, 65, 640, 5000])
+def test_the_reserved_space_suffices_for_what_cannot_shrink(trajectory, tmp_path, monkeypatch, samples):
+    sizes = {}
+    reserve, finish = ReservedFile.reserve, ReservedFile.finish
+    monkeypatch.setattr(ReservedFile, "reserve", lambda f, size: (sizes.update(reserved=size), reserve(f, size))[1])
+    monkeypatch.setattr(ReservedFile, "finish", lambda f: (sizes.update(used=f._size), finish(f))[1])
+    large = enlarged(trajectory, samples)
+    storage.save(large, tmp_path / "x.h5")
+    assert sizes["used"] == os.path.getsize(tmp_path / "x.h5") < sizes["reserved"]
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_the_space_of_a_stream_of_unknown_length_grows_ahead_of_it(trajectory, tmp_path, monkeypatch):
+    monkeypatch.setattr(reserved, "GROWTH", 4096)
+    short = []
+    write = ReservedFile.write
+
+    def watched(file, data):
+        done = write(file, data)
+        if file._size > file._reserved:
+            short.append(file._size)
+        return done
+
+    monkeypatch.setattr(ReservedFile, "write", watched)
+    storage.stream(Replay(enlarged(trajectory, 20_000), steps=True), tmp_path / "x.h5")
+    assert short == []
+
+
+@pytest.mark.slow
+def test_streaming_takes_no_more_memory_for_more_samples(tmp_path):
+    code = """
+        import resource, sys
+        from dataclasses import replace
+        from models import pump_leak, with_recording
+        from iontide import storage
+        from iontide.simulate import Integration
+        model = with_recording(pump_leak(), points=int(sys.argv[1]), quantities=("potentials",))
+        model = replace(model, protocol=())
+        storage.stream(Integration(model), sys.argv[2])
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    peaks = [int(run_script(code, n, tmp_path / f"{n}.h5").stdout) for n in (300_000, 3_000_000)]
+    # Its samples alone are 3e6 × 5 × 8 bytes = 117 MB and as much again for what is derived from them.
+    assert peaks[1] - peaks[0] < 60_000, peaks
+
+
+# -- killed writers -------------------------------------------------------------------------------------------------
+
+REWRITER = """
+    import sys
+    from storage_checks import small_trajectory, enlarged
+    from dataclasses import replace
+    from iontide import storage
+    from iontide.storage import saving, writer
+    if sys.argv[2] == "streamed":
+        saving.IN_MEMORY, writer.CHUNK_ROWS, writer.BLOCK_NUMBERS = 0, 64, 20_000
+    large = enlarged(small_trajectory(), 2000)
+    storage.save(large, sys.argv[1])
+    print("ready", flush=True)
+    number = 0
+    while True:
+        number += 1
+        storage.save(replace(large, run=replace(large.run, message=f"version {number}")), sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("how", ["in memory", "streamed"])
+def test_a_killed_writer_leaves_the_old_or_the_new_file_whole(tmp_path, how):
+    path = tmp_path / "x.h5"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", textwrap.dedent(REWRITER), str(path), how]
+    rng = np.random.default_rng(7)
+    seen = set()
+    for _ in range(6):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.02 + 0.3 * rng.random())
+            process.send_signal(signal.SIGKILL)
+        again = storage.open_trajectory(path)
+        assert len(again) == 2000
+        seen.add(again.run.message)
+        storage.open_overview(path)
+    assert len(seen) > 1
+    # What a killed writer leaves is hidden, and no later one stumbles over it.
+    assert all(name.startswith(".x.h5.") for name in leftovers(tmp_path))
+    storage.save(again, path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, ValueError])
+@pytest.mark.parametrize("long", [False, True])
+def test_an_exception_on_the_way_leaves_the_old_file_and_nothing_else(trajectory, tmp_path, monkeypatch, error, long):
+    path = storage.save(trajectory, tmp_path / "x.h5")
+    before = path.read_bytes()
+    if long:
+        monkeypatch.setattr(saving, "IN_MEMORY", 0)
+
+    class Broken(Replay):
+        def blocks(self, progress=None):
+            yield from list(super().blocks())[:3]
+            raise error("now")
+
+    with pytest.raises(error):
+        storage.stream(Broken(trajectory), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["x.h5"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_while_hdf5_writes_end_the_run_cleanly(tmp_path, number):
+    """Signals sent from within HDF5's own calls: the worst moment."""
+    code = """
+        import os, signal, sys
+        from storage_checks import Replay, enlarged, small_trajectory
+        from iontide import storage
+        from iontide.storage import saving, writer
+        from iontide.storage.reserved import ReservedFile
+        saving.IN_MEMORY, writer.CHUNK_ROWS, writer.BLOCK_NUMBERS = 0, 64, 20_000
+        number, path, at = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+        def end(n, frame):
+            raise KeyboardInterrupt
+        signal.signal(number, end)
+        write, count = ReservedFile.write, 0
+        def interrupted(file, data):
+            global count
+            count += 1
+            if count == at:
+                os.kill(os.getpid(), number)
+            return write(file, data)
+        ReservedFile.write = interrupted
+        try:
+            storage.stream(Replay(enlarged(small_trajectory(), 2000)), path)
+        except KeyboardInterrupt:
+            print("interrupted")
+        assert signal.getsignal(number) is end
+    """
+    for at in (1, 40, 200):
+        done = run_script(code, int(number), tmp_path / "x.h5", at)
+        assert done.stdout == "interrupted\n"
+        assert os.listdir(tmp_path) == []
+
+
+def test_signals_are_put_off_and_not_lost():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        reached.append(True)
+    assert reached == [True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# -- full disks -----------------------------------------------------------------------------------------------------
+
+LIMITED = """
+    import os, resource, sys
+    from storage_checks import Replay, enlarged, small_trajectory
+    from iontide import storage
+    from iontide.errors import FileError
+    from iontide.storage import saving, writer
+    from iontide.storage.reserved import ReservedFile
+    path, how, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if how != "in memory":
+        saving.IN_MEMORY, writer.CHUNK_ROWS, writer.BLOCK_NUMBERS = 0, 64, 20_000
+    if how == "unreserved":  # a file system that cannot reserve: the writes themselves fail
+        ReservedFile.reserve = lambda file, size: None
+    large = enlarged(small_trajectory(), 2000)
+    computed = []
+    class Watched(Replay):
+        def blocks(self, progress=None):
+            for block in super().blocks():
+                computed.append(1)
+                yield block
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        if how == "in memory":
+            storage.save(large, path)
+        else:
+            storage.stream(Watched(large, steps=how == "growing"), path)
+    except FileError as error:
+        print(error)
+    print(len(computed) > 0)
+"""
+
+
+@pytest.mark.parametrize("how", ["in memory", "streamed", "growing", "unreserved"])
+@pytest.mark.parametrize("limit", [1000, 200_000])
+def test_a_file_over_the_limit_of_the_system_is_one_clean_error(trajectory, tmp_path, how, limit):
+    path = storage.save(trajectory, tmp_path / "x.h5")
+    before = path.read_bytes()
+    done = run_script(LIMITED, path, how, limit)
+    told, computed = done.stdout.splitlines()
+    assert told == f"cannot write {path}: the file would be larger than the system allows; nothing was written"
+    assert done.stderr == ""
+    # Where the length is known, a full disk shows before anything is computed.
+    assert how != "streamed" or computed == "False"
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["x.h5"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip(f"cannot mount a small disk: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("how", ["in memory", "streamed", "growing", "unreserved"])
+def test_a_full_disk_is_one_clean_error(small_disk, how):
+    path = small_disk / "x.h5"
+    done = run_script(LIMITED, path, how, 0)
+    assert done.stdout.splitlines()[0] == f"cannot write {path}: no space left on the device; nothing was written"
+    assert done.stderr == ""
+    assert os.listdir(small_disk) == []
+
+
+def test_a_write_that_fails_after_all_is_read_back_and_told(tmp_path, monkeypatch):
+    """HDF5 must read what it believes to have written, or it crashes the interpreter at exit."""
+    descriptor = os.open(tmp_path / "x", os.O_RDWR | os.O_CREAT)
+    try:
+        file = ReservedFile(descriptor)
+        assert file.write(b"0123456789") == 10
+        pwrite = os.pwrite
+
+        def short(descriptor, data, offset):
+            if offset >= 12:
+                raise OSError(errno.ENOSPC, "full")
+            return pwrite(descriptor, data[: 12 - offset], offset)
+
+        monkeypatch.setattr(os, "pwrite", short)
+        file.seek(8)
+        assert file.write(b"abcdefgh") == 8
+        file.seek(2)
+        assert file.write(b"XY") == 2
+        file.seek(0)
+        assert file.read(18) == b"01XY4567abcdefgh\0\0"
+        assert file.tell() == 18
+        with pytest.raises(OSError, match="full"):
+            file.check()
+        with pytest.raises(OSError, match="full"):
+            file.finish()
+    finally:
+        os.close(descriptor)
+
+
+# -- where it is written --------------------------------------------------------------------------------------------
+
+
+def test_missing_folders_are_made(trajectory, tmp_path):
+    path = storage.save(trajectory, tmp_path / "a" / "b" / "x.h5")
+    assert len(storage.open_trajectory(path)) == len(trajectory)
+
+
+def test_a_relative_path_is_as_good(trajectory, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(storage.save(trajectory, "x.h5")) == "x.h5"
+    assert os.listdir(tmp_path) == ["x.h5"]
+
+
+def test_a_symbolic_link_stays_a_link(trajectory, tmp_path):
+    target, link = tmp_path / "target.h5", tmp_path / "link.h5"
+    link.symlink_to(target)
+    storage.save(trajectory, link)
+    assert link.is_symlink()
+    assert len(storage.open_trajectory(target)) == len(trajectory)
+
+
+def test_the_mode_is_that_of_an_ordinary_new_file(trajectory, tmp_path):
+    (tmp_path / "plain").write_text("")
+    path = storage.save(trajectory, tmp_path / "x.h5")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_long_name_is_no_trouble(trajectory, tmp_path):
+    storage.save(trajectory, tmp_path / ("µ" * 120 + ".h5"))
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda p: p.mkdir(), "it is a folder"),
+        (lambda p: os.mkfifo(p), "it is not a regular file"),
+        (lambda p: p.parent.rmdir() or p.parent.write_text(""), "a part of the path is|File exists"),
+    ],
+)
+def test_what_cannot_be_a_result_file_is_refused_and_left_alone(trajectory, tmp_path, make, reason):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    make(folder / "x.h5")
+    with pytest.raises(FileError, match=rf"^cannot write .*x\.h5: ({reason}); nothing was written$"):
+        storage.save(trajectory, folder / "x.h5")
+
+
+def test_a_device_is_never_replaced(trajectory):
+    with pytest.raises(FileError, match="cannot write /dev/null: it is not a regular file"):
+        storage.save(trajectory, "/dev/null")
+
+
+def test_a_name_too_long_is_told(trajectory, tmp_path):
+    with pytest.raises(FileError, match="the name is too long"):
+        storage.save(trajectory, tmp_path / ("x" * 300))
