@@ -161,8 +161,12 @@ class Integration:
     def time(self) -> float:
         if not self.layout.size:
             return self.segments[-1].end
-        segment = int(self._progress.counters[SEGMENT])
-        return self.segments[segment].start + float(self._progress.real[T])
+        return float(self._since_start(self._progress.counters[SEGMENT], self._progress.real[T]))
+
+    def _since_start(self, segment: NDArray, within: NDArray) -> NDArray:
+        """Time of the run from the time within segments, s; the end of a segment is met exactly."""
+        starts, ends = (np.array([getattr(s, name) for s in self.segments])[segment] for name in ("start", "end"))
+        return np.where(within == ends - starts, ends, starts + within)
 
     @property
     def state(self) -> NDArray:
@@ -193,12 +197,12 @@ class Integration:
             self.status = status.DONE
             return
         if self.model.recording.spacing == "steps":
-            starts = np.array([s.start for s in self.segments])
             within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
             while self.status > status.STEADY:
                 states = np.empty((BLOCK, self.layout.size))
                 filled = self._fill(within, segment, states, (1, 1), progress)
-                yield starts[segment[:filled]] + within[:filled], segment[:filled], states[:filled]
+                time = self._since_start(segment[:filled], within[:filled])
+                yield time, segment[:filled], states[:filled]
             return
         ahead = self.prepared.sample_blocks(self.model)
         following = next(ahead)

@@ -226,7 +226,7 @@ def integrate(problem, progress, samples, budget):
                 q = u[STAGES - 1, i] / (absolute[i] + relative * max(abs(y[i]), abs(stage[i])))
                 q *= q
                 error += q
-                if not q <= largest:
+                if q > largest or (np.isnan(q) and not np.isnan(largest)):  # the first that is no number, else the largest
                     largest, worst = q, i
                 if i < nonnegative and stage[i] < 0.0:
                     negative = i

@@ -1,0 +1,188 @@
+"""The disk cache of the compiled integrator: private, keyed by what it depends on, and never the cause of a failed run."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iontide.kernel import cache, integrator
+from iontide.simulate import simulate
+from models import p1
+from test_kernel_run import fingerprint
+
+KERNEL = Path(cache.__file__).parent
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache root of the test's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("IONTIDE_CACHE_DIR", str(folder))
+    return folder
+
+
+# -- the folder -------------------------------------------------------------------------------------------------------
+
+
+def test_folder_is_private(root):
+    folder = cache.usable_cache_folder()
+    assert folder is not None
+    assert folder.parent == root
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_folder_that_was_open_is_closed(root):
+    folder = cache.cache_folder()
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    assert cache.usable_cache_folder() == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_folder_of_somebody_else_is_refused(root, monkeypatch):
+    assert cache.usable_cache_folder() is not None
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(root).st_uid + 1)
+    assert cache.usable_cache_folder() is None
+
+
+def test_folder_that_cannot_be_made_is_no_folder(tmp_path, monkeypatch):
+    """Below a plain file: a way that is barred to root, too."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IONTIDE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    assert cache.usable_cache_folder() is None
+
+
+def test_no_home_is_no_folder(monkeypatch):
+    monkeypatch.delenv("IONTIDE_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache.usable_cache_folder() is None
+
+
+def test_where_the_root_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("IONTIDE_CACHE_DIR", str(tmp_path / "own"))
+    assert cache.cache_root() == tmp_path / "own"
+    monkeypatch.delenv("IONTIDE_CACHE_DIR")
+    assert cache.cache_root() == tmp_path / "xdg" / "iontide"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache.cache_root() == Path.home() / ".cache" / "iontide"
+
+
+def test_name_of_the_folder_follows_what_the_code_depends_on(root, monkeypatch):
+    name = cache.cache_folder().name
+    assert cache.cache_folder().name == name
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "version", lambda package: "0.0")
+        assert cache.cache_folder().name != name
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "_processor", lambda: "another")
+        assert cache.cache_folder().name != name
+    read = Path.read_bytes
+    for source in cache.COMPILED_SOURCES:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_bytes", lambda p, s=source: read(p) + (b"#" if p.stem == s else b""))
+            assert cache.cache_folder().name != name, source
+
+
+def test_every_source_that_numba_compiles_is_in_the_name():
+    """All that ``rosenbrock`` imports from this package, and what those import, but for the cache itself."""
+
+    def imported(module: str) -> Iterator[str]:
+        for node in ast.walk(ast.parse((KERNEL / f"{module}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1, f"{module} imports from outside of the kernel"
+                yield from [node.module] if node.module else [alias.name for alias in node.names]
+
+    found, waiting = set(), ["rosenbrock"]
+    while waiting:
+        module = waiting.pop()
+        if module not in found and module != "cache":
+            found.add(module)
+            waiting += imported(module)
+    assert set(cache.COMPILED_SOURCES) == found
+
+
+def test_must_compile_says_whether_one_has_to_wait(root, monkeypatch):
+    monkeypatch.setattr(integrator, "_loaded", None)
+    assert integrator.must_compile()
+    folder = cache.usable_cache_folder()
+    assert folder is not None
+    (folder / "rosenbrock.integrate.nbc").write_bytes(b"")
+    assert not integrator.must_compile()
+    cache.remove(folder)
+    assert not folder.exists()
+    assert integrator.must_compile()
+    cache.remove(folder)  # a second time is no fault
+
+
+# -- a run, whatever the cache ----------------------------------------------------------------------------------------
+
+
+def run_elsewhere(root: Path) -> tuple[str, str]:
+    """Fingerprint of P1 run in a fresh process with this cache root, and what stood on standard error."""
+    code = (
+        "from models import p1; from test_kernel_run import fingerprint; from iontide.simulate import simulate; "
+        "print(fingerprint(simulate(p1())))"
+    )
+    environment = os.environ | {"IONTIDE_CACHE_DIR": str(root)}
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+        env=environment,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip(), result.stderr
+
+
+@pytest.fixture
+def warm_copy(tmp_path: Path) -> Path:
+    """A cache root with a copy of the cache that this process uses."""
+    simulate(p1())
+    own = cache.usable_cache_folder()
+    assert own is not None
+    assert cache.holds_code(own)
+    shutil.copytree(own, tmp_path / "cache" / own.name)
+    return tmp_path / "cache"
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    path.write_bytes({"cut": data[: len(data) // 2], "garbled": bytes(b ^ 0x5A for b in data), "empty": b""}[how])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "how"), [("nbi", "cut"), ("nbc", "garbled")])
+def test_a_broken_cache_is_made_anew(warm_copy, suffix, how):
+    """The run is right, and the cache whole again."""
+    files = list(warm_copy.rglob(f"*.{suffix}"))
+    assert files
+    for path in files:
+        damage(path, how)
+    damaged = {path: path.read_bytes() for path in files}
+    assert run_elsewhere(warm_copy)[0] == fingerprint(simulate(p1()))
+    whole = [path for path in warm_copy.rglob(f"*.{suffix}") if path.read_bytes() != damaged.get(path)]
+    assert whole
+    assert not any(path.exists() and path.read_bytes() == data for path, data in damaged.items())
+
+
+@pytest.mark.slow
+def test_no_folder_means_no_cache_and_the_same_result(tmp_path):
+    (tmp_path / "file").write_text("")
+    output, _ = run_elsewhere(tmp_path / "file" / "cache")
+    assert output == fingerprint(simulate(p1()))
