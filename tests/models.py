@@ -171,12 +171,8 @@ def closed_pair() -> Model:
         species=by_name([K, NA, CL]),
         compartments=by_name(
             [
-                Compartment(
-                    "a", "finite", VOLUME, {"K": 130.0, "Na": 15.0, "Cl": 20.0}, (Impermeant("A", -1.0),)
-                ),
-                Compartment(
-                    "b", "finite", 2 * VOLUME, {"K": 5.0, "Na": 140.0, "Cl": 144.0}, (Impermeant("B", -1.0),)
-                ),
+                Compartment("a", "finite", VOLUME, {"K": 130.0, "Na": 15.0, "Cl": 20.0}, (Impermeant("A", -1.0),)),
+                Compartment("b", "finite", 2 * VOLUME, {"K": 5.0, "Na": 140.0, "Cl": 144.0}, (Impermeant("B", -1.0),)),
             ]
         ),
         membranes=by_name(

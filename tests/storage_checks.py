@@ -4,13 +4,15 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from iontide.simulate import simulate
+from iontide.layout import lay_out
 from iontide.trajectory import Origin, Trajectory
 from models import pump_leak, with_recording
 
 
 def small_trajectory():
     """A pump-leak cell with two protocol steps, as if it came from a file."""
+    from iontide.simulate import simulate  # the scripts that only save do not wait for numba
+
     origin = Origin("pump.toml", 'title = "µ"\n', {"parameters.pump_rate": "1 umol/m^2/s", "simulation.rtol": 1e-8})
     return simulate(with_recording(pump_leak(), "log", points=40, first=1e-3), origin=origin)
 
@@ -36,7 +38,7 @@ class Replay:
         if steps:
             recording = replace(recording, spacing="steps")
         self.model = replace(trajectory.model, recording=recording)
-        self.layout, self.segments = trajectory.run.layout, list(trajectory.run.segments)
+        self.layout, self.segments = lay_out(self.model), list(trajectory.run.segments)
 
     def blocks(self, progress=None):
         t, start, turn = self._trajectory, 0, 0
@@ -46,7 +48,7 @@ class Replay:
             start, turn = end, turn + 1
 
     def outcome(self):
-        return replace(self._trajectory.run, model=self.model)
+        return replace(self._trajectory.run, model=self.model, layout=self.layout)
 
 
 def differences(a, b):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from iontide.differentiation import jacobian, reachable
 from iontide.expression import (
     Expression,
     Graph,
@@ -23,14 +24,12 @@ from iontide.expression import (
     equal,
     exp,
     is_constant,
-    jacobian,
     less,
     less_equal,
     linexp,
     log,
     maximum,
     minimum,
-    reachable,
     sqrt,
     tanh,
     where,

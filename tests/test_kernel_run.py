@@ -324,12 +324,13 @@ def test_the_same_run_twice_is_the_same_to_the_last_bit():
 def test_the_same_run_in_another_process_is_the_same_to_the_last_bit():
     code = (
         "from models import pump_leak; from test_kernel_run import fingerprint; from iontide.simulate import simulate; "
-        "print(fingerprint(simulate(pump_leak())))"
+        "model = pump_leak(); print(fingerprint(simulate(model)))"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent, check=True
     )
     assert result.stdout.strip() == fingerprint(simulate(pump_leak()))
+    assert result.stderr == ""  # nothing is said at exit either
 
 
 def test_the_integrator_is_compiled_for_one_signature_only():

@@ -359,9 +359,7 @@ def test_mass_matrix_is_the_capacitance_laplacian(system):
     amounts = len(layout.amounts)
     np.testing.assert_array_equal(mass[:amounts], np.eye(program.size)[:amounts])
     np.testing.assert_array_equal(mass, mass.T)
-    potential = dict.fromkeys(model.compartments, 0.0) | {
-        c: y[i] for c, i in layout.potential_index.items()
-    }
+    potential = dict.fromkeys(model.compartments, 0.0) | {c: y[i] for c, i in layout.potential_index.items()}
     energy = sum(
         m.area * m.specific_capacitance * (potential[m.inside] - potential[m.outside]) ** 2
         for m in model.membranes.values()

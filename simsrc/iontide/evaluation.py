@@ -14,6 +14,7 @@ from .constants import FARADAY, GAS_CONSTANT
 from .expression import absolute, equal, exp, less, less_equal, linexp, log, maximum, minimum, sqrt, tanh, where
 from .formula import Formula
 from .layout import Layout
+from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
 from .model import Compartment, Exchange, Gate, Injection, Membrane, Model, Pathway, Quantity, Reaction, argument_path
 
@@ -208,22 +209,7 @@ class Evaluation:
             for a in ends:
                 for b in ends:
                     rows[place[a]][place[b]] = rows[place[a]][place[b]] + (capacity if a == b else -capacity)
-        n = len(free)
-        for p in range(n):
-            for i in range(p + 1, n):
-                if _is_zero(rows[i][p]):
-                    continue
-                multiple = rows[i][p] / rows[p][p]
-                right[i] = right[i] - multiple * right[p]
-                for j in range(p + 1, n):
-                    rows[i][j] = rows[i][j] - multiple * rows[p][j]
-        solved: list[Any] = [None] * n
-        for i in range(n - 1, -1, -1):
-            value = right[i]
-            for j in range(i + 1, n):
-                if not _is_zero(rows[i][j]):
-                    value = value - rows[i][j] * solved[j]
-            solved[i] = value / rows[i][i]
+        solved = solve_linear(rows, right)
         return {c: solved[i] for c, i in place.items()} | {
             c: 0.0 for c in self.model.compartments if c not in place
         }
@@ -271,7 +257,7 @@ class Evaluation:
         }
 
     def membrane_names(self, membrane: Membrane, pathway: Pathway | None = None) -> Callable[[str], Any]:
-        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, a gate."""
+        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside.activity``, gates."""
         gates = {g.name: g for g in pathway.gates} if pathway else {}
 
         def local(name: str) -> Any:
@@ -398,7 +384,3 @@ class Evaluation:
             if charge:
                 total = total + (FARADAY * charge) * self.cycles(membrane, pathway)
         return total
-
-
-def _is_zero(x: Any) -> bool:
-    return isinstance(x, float) and x == 0.0

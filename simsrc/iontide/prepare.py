@@ -77,7 +77,7 @@ def prepare(model: Model) -> Preparation:
     key = id(model)
     found = _kept.get(key)
     if found is None or found[0]() is not model:
-        reference = weakref.ref(model, lambda _: _kept.pop(key, None))
+        reference = weakref.ref(model, lambda _, kept=_kept: kept.pop(key, None))
         found = _kept[key] = reference, _prepare(model)
     return found[1]
 

@@ -14,14 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .expression import (
-    Expression,
-    bernoulli_slope_value,
-    bernoulli_value,
-    is_constant,
-    jacobian,
-    reachable,
-)
+from .differentiation import jacobian, reachable
+from .expression import Expression, bernoulli_slope_value, bernoulli_value, is_constant
 
 
 class Instruction(NamedTuple):

@@ -226,7 +226,8 @@ def integrate(problem, progress, samples, budget):
                 q = u[STAGES - 1, i] / (absolute[i] + relative * max(abs(y[i]), abs(stage[i])))
                 q *= q
                 error += q
-                if q > largest or (np.isnan(q) and not np.isnan(largest)):  # the first that is no number, else the largest
+                # The worst state is the first that is no number, else the one with the largest error.
+                if q > largest or (np.isnan(q) and not np.isnan(largest)):
                     largest, worst = q, i
                 if i < nonnegative and stage[i] < 0.0:
                     negative = i

@@ -15,9 +15,7 @@ from ..expression import bernoulli
 from .sides import Sides
 
 
-def ghk_efflux_and_influx(
-    sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]
-) -> tuple[Any, Any]:
+def ghk_efflux_and_influx(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> tuple[Any, Any]:
     """One-way fluxes of the one ion in ``moves``, mol m⁻² s⁻¹, both ≥ 0.
 
     ``efflux = P B(−z phi) a_in``, ``influx = P B(z phi) a_out``; ``arguments[""]`` is the permeability P, m s⁻¹.

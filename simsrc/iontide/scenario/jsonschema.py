@@ -62,7 +62,7 @@ def _pathway(table: dict[str, Any]) -> dict[str, Any]:
 def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[str, Any]:
     """One law with one of the groups of arguments that it leaves to choose."""
     nested: dict[str, Any] = {}
-    for path, kind in (law.arguments | choice).items():
+    for path, kind in {**law.arguments, **choice}.items():
         *tables, last = path.split(".")
         here = nested
         for table in tables:

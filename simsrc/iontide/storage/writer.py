@@ -43,7 +43,7 @@ FILE_OPTIONS: dict[str, Any] = {"libver": ("v110", "v110"), "rdcc_nbytes": 0}
 
 #: Most rows in a chunk (64 kB of doubles), and how many numbers are in memory at a time when streaming.
 CHUNK_ROWS = 8192
-BLOCK_NUMBERS = 2_000_000
+BLOCK_NUMBERS = 500_000
 
 _FIXED_SIZE = 1 << 20
 _DATASET_SIZE = 10_000
