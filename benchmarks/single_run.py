@@ -27,7 +27,7 @@ from problems import ABSOLUTE_FRACTION, PROBLEMS, Problem, error_along, jacobian
 #: A run: returns the states at the output times, in a form that ``states_of`` understands.
 Run = Callable[[], object]
 
-#: Errors at which times are compared, and what PERFORMANCE asks of the first (peer / iontide).
+#: Errors at which times are compared, and the target of the first (peer / iontide).
 ERRORS = (5e-6, 1e-7)
 TARGETS = {
     "numbalsoda LSODA": 3.0,

@@ -24,7 +24,7 @@ from iontide.model import (
     Species,
 )
 
-#: The common cell of PERFORMANCE.md: a sphere of radius 10 µm, 1 µF/cm², 37 °C.
+#: The common cell of the reference problems: a sphere of radius 10 µm, 1 µF/cm², 37 °C.
 RADIUS = 10e-6
 AREA = 4.0 * pi * RADIUS**2
 VOLUME = 4.0 / 3.0 * pi * RADIUS**3

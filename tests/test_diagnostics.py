@@ -4,18 +4,31 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from iontide.conservation import Pool, conserved_sums, exchange_pools
 from iontide.constants import FARADAY
 from iontide.diagnostics import (
     DRIFT_LIMIT,
     Audit,
     charge_balance,
-    exchange_groups,
     mass_balance,
     summary,
     warnings,
 )
-from iontide.model import Compartment, Impermeant, Membrane
+from iontide.formula import parse_formula
+from iontide.model import (
+    Compartment,
+    Exchange,
+    Impermeant,
+    Injection,
+    Membrane,
+    Parameter,
+    ParameterStep,
+    Reaction,
+    Species,
+)
 from iontide.simulate import simulate
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 
@@ -82,21 +95,24 @@ def test_closed_groups_tell_a_drift_and_open_ones_what_they_received(pair):
     potassium, *_ = mass_balance(trajectory)
     assert potassium.is_open
     assert potassium.relative_drift is None
-    assert (potassium.species, potassium.compartments, potassium.baths) == ("K", ("cell",), ("bath",))
+    assert (potassium.what, potassium.compartments, potassium.sources) == ("K", ("cell",), ("bath",))
     lost = trajectory.amount("cell", "K")
     assert potassium.received == pytest.approx(lost - lost[0])
 
 
-def test_groups_are_joined_by_pathways_and_not_by_membranes():
+def pools_of(model):
+    return [(p.species, p.compartments, p.sources) for p in exchange_pools(model)[0]]
+
+
+def test_pools_are_joined_by_pathways_and_not_by_membranes():
     model = series()
     first = model.membranes["first"]
     model = replace(model, membranes=model.membranes | {"first": replace(first, pathways=first.pathways[:1])})
-    groups = exchange_groups(model)
-    assert ("K", ("left", "middle", "right")) in groups
-    assert ("Na", ("middle", "right")) in groups
+    assert ("K", ("middle",), ("left", "right")) in pools_of(model)
+    assert ("Na", ("middle",), ("right",)) in pools_of(model)
 
 
-def test_a_group_reached_over_two_membranes_is_one():
+def test_a_pool_reached_over_two_membranes_is_one():
     model = closed_pair()
     third = Compartment("c", "finite", 1e-15, dict(model.compartments["a"].concentrations), (Impermeant("A", -1.0),))
     wall = model.membranes["wall"]
@@ -106,7 +122,133 @@ def test_a_group_reached_over_two_membranes_is_one():
         compartments=model.compartments | {"c": third},
         membranes={"inner": inner, "wall": wall},
     )
-    assert [c for _, c in exchange_groups(model)] == [("a", "b", "c")] * 3
+    assert [c for _, c, _ in pools_of(model)] == [("a", "b", "c")] * 3
+
+
+# -- reactions, rinsing, injected currents, water -------------------------------------------------------------------
+
+
+def reacting(model, compartment, reactants, products, **more):
+    """The model with neutral species, 1 mM of the reactants, and a reaction between them."""
+    species = {name: Species(name, 0) for name in (*reactants, *products)}
+    cell = model.compartments[compartment]
+    held = {name: float(name in reactants) for name in species}
+    return replace(
+        model,
+        species=model.species | species,
+        compartments=model.compartments | {compartment: replace(cell, concentrations=cell.concentrations | held)},
+        reactions=(Reaction("r", compartment, reactants, products, 1e-3, 1e-4),),
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reactants", "products", "kept"),
+    [
+        ({"X": 1}, {"Y": 1}, ["X + Y"]),
+        ({"X": 1, "Y": 1}, {"XY": 1}, ["X + XY", "Y + XY"]),
+        ({"X": 2}, {"D": 1}, ["X + 2D"]),
+        ({"XY": 1}, {"X": 1, "Y": 1}, ["XY + X", "X - Y"]),
+    ],
+)
+def test_what_reacts_is_kept_in_sums(reactants, products, kept):
+    trajectory = simulate(with_recording(reacting(closed_pair(), "a", reactants, products), points=30))
+    found = {b.what: b for b in mass_balance(trajectory)}
+    assert [what for what in found if what not in ("K", "Na", "Cl")] == kept
+    assert all(found[what].compartments == ("a",) for what in kept)
+    assert summary(trajectory).max_mass_drift < 1e-12
+    first = next(iter(reactants))
+    assert trajectory.amount("a", first)[-1] < 0.99 * trajectory.amount("a", first)[0]  # it did react
+    assert summary(changed(trajectory, f"amount of {first} in a", 1 + 1e-8)).max_mass_drift > DRIFT_LIMIT
+
+
+def test_a_reaction_with_an_open_species_keeps_what_is_still_closed():
+    pools = {name: Pool(name, ("cell",), ()) for name in ("H", "HCO3")}
+    gas = Pool("CO2", ("cell",), ("bath",))
+    (kept,) = conserved_sums(list(pools.values()), [{gas: -1, pools["H"]: 1, pools["HCO3"]: 1}])
+    assert kept == {pools["H"]: 1, pools["HCO3"]: -1}
+    assert conserved_sums([pools["H"]], [{gas: -1, pools["H"]: 1}]) == []
+
+
+@given(st.lists(st.lists(st.integers(-3, 3), min_size=5, max_size=5), max_size=4))
+def test_conserved_sums_are_a_basis_of_the_null_space(matrix):
+    pools = [Pool(name, ("c",), ()) for name in "ABCDE"]
+    reactions = [{p: count for p, count in zip(pools, row, strict=True) if count} for row in matrix]
+    sums = conserved_sums(pools, reactions)
+    for weights in sums:
+        assert all(sum(w * change.get(p, 0) for p, w in weights.items()) == 0 for change in reactions)
+        assert np.gcd.reduce(list(weights.values())) == 1
+    rank = np.linalg.matrix_rank(np.array(matrix)) if matrix else 0
+    basis = np.array([[weights.get(p, 0) for p in pools] for weights in sums]).reshape(len(sums), 5)
+    assert len(sums) == 5 - rank == np.linalg.matrix_rank(basis)
+
+
+def test_rinsing_opens_a_pool_and_keeps_the_charge():
+    model = replace(p1(), exchanges=(Exchange("rinse", "cell", "bath", 1e-4),))
+    trajectory = simulate(with_recording(model, points=30))
+    assert all(b.sources == ("bath",) for b in mass_balance(trajectory))
+    assert summary(trajectory).max_charge_drift < 1e-12
+
+
+def stimulated(model, current, carried_by, compartment="a"):
+    """With a pulse of ``current`` in the middle; it is a parameter, so that it is settled in each segment."""
+    return replace(
+        model,
+        parameters={"i": Parameter("i", 0.0)},
+        protocol=(ParameterStep(100.0, 200.0, {"i": current}),),
+        injections=(Injection("stimulus", compartment, carried_by, parse_formula("i")),),
+    )
+
+
+@pytest.mark.parametrize("carried_by", ["K", None])
+@pytest.mark.parametrize("compartment", ["a", "b"])
+def test_an_injected_current_is_counted(carried_by, compartment):
+    """In ``a``, whose potential is free, and in ``b``, the ground of a part without a bath."""
+    model = with_simulation(stimulated(closed_pair(), 1e-13, carried_by, compartment), duration=400.0)
+    trajectory = simulate(with_recording(model, points=50))
+    assert summary(trajectory).max_charge_drift < 1e-12
+    potassium, *_ = mass_balance(trajectory)
+    assert potassium.sources == (("injection stimulus",) if carried_by else ())
+    if carried_by:
+        assert potassium.received[-1] == pytest.approx(1e-11 / FARADAY, rel=1e-6)
+    assert summary(changed(trajectory, "amount of Na in a", 1 + 1e-8)).max_charge_drift > DRIFT_LIMIT
+
+
+def test_a_varying_current_without_an_ion_is_said_to_be_unchecked():
+    model = with_simulation(closed_pair(), duration=100.0)
+    current = parse_formula("1e-13 A * exp(-t / 10 s)")
+    model = replace(model, injections=(Injection("stimulus", "a", None, current),))
+    trajectory = simulate(with_recording(model, points=20))
+    assert charge_balance(trajectory) == {}
+    assert warnings(trajectory) == [
+        f"the charge of {name} is not checked: a current that no ion carries, and that varies, flows into it"
+        for name in "ab"
+    ]
+
+
+def test_water_of_closed_compartments_is_kept():
+    model = closed_pair()
+    compartments = {name: replace(c, water="osmotic") for name, c in model.compartments.items()}
+    wall = replace(model.membranes["wall"], water_permeability=1e-5)
+    trajectory = simulate(
+        with_recording(replace(model, compartments=compartments, membranes={"wall": wall}), points=30)
+    )
+    (water,) = [b for b in mass_balance(trajectory) if b.what == "water"]
+    assert water.compartments == ("a", "b")
+    assert np.ptp(trajectory.volume("a")) > 1e-3 * trajectory.volume("a")[0]
+    assert summary(trajectory).max_mass_drift < 1e-12
+    assert summary(changed(trajectory, "volume of a", 1 + 1e-8)).max_mass_drift > DRIFT_LIMIT
+
+
+def test_a_swelling_sphere_keeps_its_charge():
+    model = p1()
+    cell = replace(model.compartments["cell"], water="osmotic")
+    plasma = replace(model.membranes["plasma"], water_permeability=1e-5, geometry="sphere")
+    model = replace(model, compartments=model.compartments | {"cell": cell}, membranes={"plasma": plasma})
+    trajectory = simulate(with_recording(with_simulation(model, duration=1000.0), points=30))
+    assert np.ptp(trajectory.area("plasma")) > 1e-3 * trajectory.area("plasma")[0]
+    assert summary(trajectory).max_charge_drift < 1e-12
+    assert [b.what for b in mass_balance(trajectory)] == ["K", "Na", "Cl"]
 
 
 def test_parts_say_the_same_as_the_whole(pair):

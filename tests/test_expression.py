@@ -318,6 +318,45 @@ def test_tape_evaluates_to_what_the_tree_does(tree, at):
     assert abs(got - want.value) <= 8 * want.error + 1e-290
 
 
+X, Y, P, Q, T = VARIABLES[0], VARIABLES[1], VARIABLES[3], VARIABLES[4], VARIABLES[5]
+#: Something of every form that a simplification looks for.
+ATOMS: list[Tree] = [X, Y, P, T, 0.0, 1.0, -1.0, 2.5]
+ATOMS += [
+    ("neg", X),
+    ("neg", P),
+    ("sub", X, Y),
+    ("sub", P, X),
+    ("mul", P, X),
+    ("mul", 2.5, X),
+    ("mul", ("mul", P, X), Y),
+]
+ATOMS += [("mul", X, ("neg", Y)), ("div", X, P), ("div", P, X), ("div", 1.0, Q), ("neg", ("mul", P, X)), ("pow", X, 2)]
+
+
+@pytest.mark.parametrize("op", [*BINARY, "min", "max"])
+def test_every_operation_on_every_form(op):
+    """No rule of simplification is left to chance: all pairs, values and derivatives."""
+    at = dict(zip(VARIABLES, (0.7, -1.3, 0.2, 1.9, -0.6, 2.2), strict=True))
+    for a in ATOMS:
+        for b in ATOMS:
+            if op == "div" and b == 0.0:
+                continue
+            f, slopes, by_time = evaluated((op, a, b), at)
+            with mpmath.workdps(40):
+                for leaf, got in [(None, f[0]), (X, slopes[0, 0]), (Y, slopes[0, 1]), (T, by_time[0])]:
+                    step = mpmath.mpf(10) ** -15 if leaf else 0
+                    ends = [
+                        walk(
+                            (op, a, b),
+                            lambda node, s=s, leaf=leaf: mpmath.mpf(at.get(node, node)) + (s if node == leaf else 0),
+                            mp_operate,
+                        )
+                        for s in (step, -step)
+                    ]
+                    want = (ends[0] - ends[1]) / (2 * step) if leaf else ends[0]
+                    assert abs(got - want) <= 1e-14 * (1 + abs(want)) * 4, (op, a, b, leaf)
+
+
 @given(trees, points)
 def test_derivatives_are_those_of_the_tree(tree, at):
     want = reference(tree, at)

@@ -48,14 +48,14 @@ VOLT = 0.1  # scale of a potential
 
 
 def scales_of(model: Model, trajectory: Trajectory) -> NDArray:
-    """PERFORMANCE.md: 100 mM · w for an amount, 100 mV for a potential."""
+    """Scales of the error metric: 100 mM · w for an amount, 100 mV for a potential."""
     layout = trajectory.run.layout
     amounts = [100.0 * model.compartments[c].volume for c, _ in layout.amounts]
     return np.array(amounts + [VOLT] * len(layout.potentials))
 
 
 def error_of(states: NDArray, reference: NDArray, scales: NDArray) -> float:
-    """The metric of PERFORMANCE.md, over all samples and states."""
+    """The error metric of the benchmarks, over all samples and states."""
     return float((np.abs(states - reference) / (np.abs(reference) + 0.01 * scales)).max())
 
 
@@ -108,7 +108,7 @@ def p1_reference() -> tuple[NDArray, NDArray]:
 
 
 def test_the_reference_is_worth_its_name(p1_reference):
-    """Finite, charged as PHYSICS §5 says to 1e-12, and itself at the closed-form Donnan potential."""
+    """Finite, charged to 1e-12, and itself at the closed-form Donnan potential."""
     _, states = p1_reference
     assert np.all(np.isfinite(states))
     charge = FARADAY * (states[:, 0] + states[:, 1] - states[:, 2] - 140.0 * VOLUME) - CAPACITANCE * AREA * states[:, 3]
@@ -214,7 +214,7 @@ def test_order_of_species_does_not_matter():
 
 
 def test_totals_and_charge_are_kept_to_1e_10():
-    """PHYSICS §9, over a whole run of a closed system."""
+    """The invariants over a whole run of a closed system."""
     trajectory = simulate(closed_pair())
     for name in ("K", "Na", "Cl"):
         total = trajectory.amount("a", name) + trajectory.amount("b", name)
@@ -428,15 +428,15 @@ def test_stops_at_a_steady_state_and_in_time():
 
 
 def with_slow_sodium(permeability: float) -> Model:
-    model = with_simulation(p1(), duration=1e12, stop_at_steady_state=True)
+    model = with_simulation(p1(), duration=1e15, stop_at_steady_state=True)
     plasma = model.membranes["plasma"]
     pathways = (ghk("K", P_K), ghk("Na", permeability), ghk("Cl", 0.45 * P_K))
     return replace(model, membranes={"plasma": replace(plasma, pathways=pathways)})
 
 
-@pytest.mark.parametrize("permeability", [3e-11, 1e-13, 1e-15])
+@pytest.mark.parametrize("permeability", [3e-11, 1e-13, 1e-15, 1e-17])
 def test_does_not_stop_in_the_middle_of_a_slow_drift(permeability):
-    """Charging in ms, K and Cl in 1000 s, Na in 1e5 … 3e9 s: it stops after the slowest, in the same equilibrium."""
+    """Charging in ms, K and Cl in 1000 s, Na in 1e5 … 3e11 s: it stops after the slowest, in the same equilibrium."""
     trajectory = simulate(with_slow_sodium(permeability))
     assert trajectory.status == "steady"
     time_constant = VOLUME / (AREA * permeability)

@@ -1,4 +1,4 @@
-"""What must hold in every run (PHYSICS §9), over random models: conservation, detailed balance, free energy, the end
+"""What must hold in every run, over random models: conservation, detailed balance, free energy, the end
 state found independently, tolerance, symmetry. All of it is computed here in plain NumPy, from states and inputs.
 """
 

@@ -18,16 +18,28 @@ from hypothesis.extra import numpy as hnp
 
 from iontide import storage
 from iontide.errors import SolverError
+from iontide.formula import parse_formula
 from iontide.initial import InitialState, complete_values
 from iontide.layout import lay_out
-from iontide.model import Compartment, Model, ParameterStep, Simulation
+from iontide.model import (
+    Compartment,
+    Gate,
+    Injection,
+    Model,
+    Parameter,
+    ParameterStep,
+    Pathway,
+    Reaction,
+    Simulation,
+    Species,
+)
 from iontide.model_json import run_id
 from iontide.schedule import segments_of
 from iontide.simulate import Integration, simulate
 from iontide.storage.columns import columns_of
 from iontide.storage.git_state import git_state
 from iontide.trajectory import Origin, Run, Statistics, Trajectory
-from iontide.units import parse_unit
+from iontide.units import parse_quantity, parse_unit
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 from storage_checks import differences, small_trajectory
 
@@ -58,10 +70,32 @@ def with_groups(model, *groups):
     return replace(model, recording=replace(model.recording, quantities=groups))
 
 
+def everything():
+    """A swelling cell with a gated channel, a reaction, an injected current, and a ramp in its protocol."""
+    model = p1()
+    cell, plasma = model.compartments["cell"], model.membranes["plasma"]
+    gate = Gate("m", alpha=parse_formula("1 /s"), beta=parse_formula("2 /s * exp(V / 25 mV)"), initial=0.5)
+    channel = Pathway("pathways.leak", "ghk", {"K": 1}, {"": parse_formula("1e-8 m/s * m")}, gates=(gate,))
+    return replace(
+        model,
+        species=model.species | {"X": Species("X", 0), "Y": Species("Y", 0)},
+        compartments=model.compartments
+        | {"cell": replace(cell, water="osmotic", concentrations=cell.concentrations | {"X": 1.0, "Y": 0.0})},
+        membranes={
+            "plasma": replace(plasma, geometry="sphere", water_permeability=1e-5, pathways=(*plasma.pathways, channel))
+        },
+        parameters={"i": Parameter("i", 0.0, parse_quantity("1 A")[1])},
+        protocol=(ParameterStep(10.0, None, {"i": 1e-12}, over=20.0),),
+        injections=(Injection("stimulus", "cell", "K", parse_formula("i")),),
+        reactions=(Reaction("turn", "cell", {"X": 1}, {"Y": 1}, 1e-2, 1e-3),),
+        simulation=Simulation(100.0),
+    )
+
+
 # -- round trip ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [p1, pump_leak, series, closed_pair, lambda: single_ion(0), lambda: single_ion(-2)])
+@pytest.mark.parametrize("make", [p1, pump_leak, series, closed_pair, everything, lambda: single_ion(0)])
 def test_a_run_comes_back_bit_for_bit(make, tmp_path):
     trajectory = simulate(with_recording(make(), points=30))
     path = storage.save(trajectory, tmp_path / "x.h5")
@@ -198,6 +232,29 @@ def test_every_column_is_what_the_trajectory_says_in_the_unit_it_names(tmp_path)
         assert {d.attrs["quantity"] for d in series.values() if "quantity" in d.attrs} == set(getters)
         assert series["cell_A"][0] == pytest.approx(140.0)
     assert checked > 35
+
+
+def test_columns_of_water_gates_and_injections(tmp_path):
+    trajectory = simulate(with_recording(everything(), points=20))
+    with h5py.File(storage.save(trajectory, tmp_path / "x.h5")) as file:
+        series = file["timeseries"]
+        expected = {
+            "volume_cell": trajectory.volume("cell"),
+            "area_plasma": trajectory.area("plasma"),
+            "water_flux_plasma": trajectory.water_flux("plasma"),
+            "gate_plasma_leak_m": trajectory.gate("plasma", "leak", "m"),
+            "current_plasma_leak_pathway": trajectory.pathway_current_density("plasma", "leak"),
+            "injection_stimulus": np.clip((trajectory.time - 10.0) / 20.0, 0.0, 1.0) * 1e-12,
+            "cell_Y": trajectory.concentration("cell", "Y"),
+        }
+        for name, values in expected.items():
+            scale, _ = parse_unit(series[name].attrs["units"])
+            assert np.allclose(series[name][()] * scale, values, rtol=1e-12, atol=0), name
+            assert np.ptp(values) > 0, name
+        assert np.max(np.abs(file["diagnostics/balance/mass_X+Y_cell"])) < 1e-12
+        assert file["diagnostics/balance/received_K_cell"].attrs["long_name"] == (
+            "K in cell: received from bath, injection stimulus, net, since the start"
+        )
 
 
 def test_the_scenario_chooses_what_is_written():

@@ -207,6 +207,18 @@ def test_a_killed_writer_leaves_the_old_or_the_new_file_whole(seed, tmp_path, ho
     storage.save(again, path)
 
 
+@pytest.mark.parametrize("in_memory", [0, 1 << 40])
+def test_who_reads_the_old_file_goes_on_reading_it(trajectory, tmp_path, monkeypatch, in_memory):
+    """A new file takes the old one's name, not its place on the disk: at no moment is there half of one."""
+    monkeypatch.setattr(saving, "IN_MEMORY", in_memory)
+    path = storage.save(trajectory, tmp_path / "x.h5")
+    before = path.read_bytes()
+    with open(path, "rb") as reader:
+        storage.save(enlarged(trajectory, 500), path)
+        assert reader.read() == before
+    assert len(storage.open_trajectory(path)) == 500
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, ValueError])
 @pytest.mark.parametrize("long", [False, True])
 def test_an_exception_on_the_way_leaves_the_old_file_and_nothing_else(trajectory, tmp_path, monkeypatch, error, long):

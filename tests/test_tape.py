@@ -284,7 +284,7 @@ def test_jacobian_is_the_derivative_of_the_rates(system):
 @settings(max_examples=40)
 @given(systems())
 def test_rates_are_those_of_the_laws_written_out(system):
-    """f against the equations of PHYSICS §5 in plain floats, without graph or tape: signs, areas, valences."""
+    """f against the equations in plain floats, without graph or tape: signs, areas, valences."""
     model, layout, program, y, k, _ = system
     rates, gross = plain_rates(model, layout, y)
     np.testing.assert_array_less(np.abs(program.evaluate_rates(0.0, y, k) - rates), 1e-13 * gross + 1e-300)

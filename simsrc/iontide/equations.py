@@ -1,4 +1,4 @@
-"""The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states that ``layout`` chose (PHYSICS §5).
+"""The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states that ``layout`` chose.
 
 Amounts:     dn/dt = Σ over membranes of ∓ A J, reactions, exchange, injection.
 Volumes:     dw/dt = Σ over membranes of ∓ A J_w.

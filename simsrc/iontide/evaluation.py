@@ -313,7 +313,7 @@ class Evaluation:
         return f"membranes.{membrane.name}.{pathway.name}.gates.{gate.name}.{key}"
 
     def water_flux(self, membrane: Membrane) -> Any:
-        """Volume flux of water outward, m s⁻¹: ``P_f v_w (Σ sigma (osm_out − osm_in) + p / (R T))`` (PHYSICS §4)."""
+        """Volume flux of water outward, m s⁻¹: ``P_f v_w (Σ sigma (osm_out − osm_in) + p / (R T))``."""
         path = f"membranes.{membrane.name}"
         assert membrane.water_permeability is not None
         permeability = self.quantity(f"{path}.water_permeability", membrane.water_permeability)

@@ -1,6 +1,6 @@
 """The initial state: amounts, potentials, and the impermeant charge that makes the charge of every cell exact.
 
-In every finite compartment ``F Σ z n + F Q = Σ C A V`` over its membranes, with Q the impermeant charge (PHYSICS §5).
+In every finite compartment ``F Σ z n + F Q = Σ C A V`` over its membranes, with Q the impermeant charge.
 An impermeant declared as ``"balance"`` is given the amount that makes it so. Elsewhere what is left over (rounded
 concentrations, or the charge of the membrane itself, a few µM) is kept as a fixed charge and reported; a scenario
 with a gross excess has been refused before.

@@ -66,9 +66,9 @@ def _ramp(
     for name in step.settings:
         first = origin.setdefault((number, name), before[name])
         slope = (after[name] - first) / step.over
-        gone = start - step.start
-        if gone < step.over:
-            settings[name], slopes[name] = first + slope * gone, slope
+        # The end as the segments have it: start - step.start may fall short of step.over by rounding.
+        if start < step.start + step.over:
+            settings[name], slopes[name] = first + slope * (start - step.start), slope
         else:
             settings[name] = after[name]
             slopes.pop(name, None)

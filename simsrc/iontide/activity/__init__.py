@@ -1,4 +1,4 @@
-"""Activity coefficients that follow the composition and the temperature of a solution (PHYSICS §3).
+"""Activity coefficients that follow the composition and the temperature of a solution.
 
 Each model is a pure function that works on floats, on arrays and on the expressions that the equations are made of.
 """

@@ -90,7 +90,7 @@ def density(temperature: Any) -> Any:
 def molality(concentration: Any, temperature: Any) -> Any:
     """Molality ``m = c / rho`` of a solute (or molal ionic strength), with the density of pure water.
 
-    The simulator's concentration is an amount per volume of *solvent* (PHYSICS §1), for which this is exact. A
+    The simulator's concentration is an amount per volume of *solvent*, for which this is exact. A
     concentration per volume of *solution*, as a chemist weighs it in, is then read as a molality that is too small by
     the volume of the salt, about V_salt c: NaCl 0.3 % at 150 mol m⁻³ and 2 % at 1000 mol m⁻³, KCl 0.4 % and 3 %. It
     changes ln gamma by less than 0.0005 in physiological solutions. On the same footing the molal activity coefficient

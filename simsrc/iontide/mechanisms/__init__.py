@@ -15,6 +15,7 @@ from .atp_cycles import atpase_reversible, na_k_atpase_reversible
 from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
 from .ghk import ghk_efflux_and_influx, ghk_flux
 from .ohmic import ohmic_flux
+from .own import formula_rate
 from .pumps import (
     na_k_atpase_constant,
     na_k_atpase_cubic,
@@ -48,6 +49,7 @@ LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], Any]]
     "linear_force": linear_force,
     "log_ratio": log_ratio,
     "nkcc1_sigmoidal": nkcc1_sigmoidal,
+    "formula": formula_rate,
 }
 
 #: Laws that know both one-way fluxes: ``law(sides, moves, arguments) -> (efflux, influx)``.

@@ -1,7 +1,7 @@
 """Coupled passive transport by stoichiometry: cotransporters and exchangers, driven by nothing but their gradients.
 
 A cycle carries ``moves``, nu of each ion outward (negative: inward), and with it the charge z = Σ nu z_ion. All laws
-here are *thermodynamic*: with D = Σ nu Δmu~ (J mol⁻¹ of cycles, PHYSICS §2) they stop exactly where D = 0, and J has
+here are *thermodynamic*: with D = Σ nu Δmu~ (J mol⁻¹ of cycles) they stop exactly where D = 0, and J has
 the sign of D everywhere else, so that J D ≥ 0. In what follows ``from`` is the side from which a cycle takes an ion
 (inside where nu > 0, outside where nu < 0) and ``to`` the other one; a are activities; phi = F V / (R T).
 """

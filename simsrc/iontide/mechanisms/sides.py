@@ -47,7 +47,7 @@ class Sides:
         return factor * (log(self.outside_activity[ion]) - log(self.inside_activity[ion]))
 
     def driving_force(self, ion: str) -> Any:
-        """Δmu~ = mu~_in − mu~_out = R T ln(a_in / a_out) + z F V, J mol⁻¹ (PHYSICS §2); positive drives outward."""
+        """Δmu~ = mu~_in − mu~_out = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward."""
         chemical = GAS_CONSTANT * self.temperature * (log(self.inside_activity[ion]) - log(self.outside_activity[ion]))
         return chemical + (FARADAY * self.valence[ion]) * self.potential
 

@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from ..model import (
     Compartment,
+    Gate,
     Impermeant,
     Membrane,
     Model,
@@ -17,11 +18,16 @@ from ..model import (
 )
 from .crossings import flattened
 from .draft import Draft
-from .laws import LIBRARY, TABLES
+from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
 from .schedule import start_key
-from .schema import MembraneTable, TimesTable
+from .schema import GateTable, MembraneTable, TimesTable
 from .stoichiometry import moves_of
+from .transporters import TRANSPORTERS
+from .water import shape_of
+
+#: Of water, m³ mol⁻¹, where the file gives none.
+WATER_MOLAR_VOLUME = 1.8069e-5
 
 
 def build_model(draft: Draft) -> Model:
@@ -33,6 +39,7 @@ def build_model(draft: Draft) -> Model:
         membranes={name: _membrane(draft, name, table) for name, table in document.membranes.items()},
         simulation=_simulation(draft),
         temperature=_quantity(draft, "simulation", "temperature"),
+        water_molar_volume=_or_default(draft, WATER_MOLAR_VOLUME, "simulation", "water_molar_volume"),
         parameters=draft.quantities.parameters,
         protocol=tuple(_step(draft, index) for index in range(len(document.protocol))),
         recording=_recording(draft),
@@ -48,6 +55,10 @@ def _quantity(draft: Draft, *path: str | int) -> Quantity:
 
 def _optional(draft: Draft, *path: str | int) -> Quantity | None:
     return draft.quantities.quantities.get(path)
+
+
+def _or_default(draft: Draft, default: float, *path: str | int) -> Quantity:
+    return draft.quantities.quantities.get(path, default)
 
 
 def _value(draft: Draft, *path: str | int) -> float:
@@ -79,6 +90,7 @@ def _compartment(draft: Draft, name: str) -> Compartment:
             for solute, given in table.impermeants.items()
         ),
         {ion: _quantity(draft, *path, "activity_coefficients", ion) for ion in table.activity_coefficients},
+        table.water,
     )
 
 
@@ -90,24 +102,47 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
         for ion in getattr(table, law.table)
     ]
     for pathway, given in table.pathways.items():
-        law = LIBRARY[given.law]
         below: KeyPath = (*path, "pathways", pathway)
+        gates = tuple(_gate(draft, (*below, "gates", gate), gate, given.gates[gate]) for gate in given.gates)
+        if given.ion is not None:
+            channel = next(law for law in TABLES.values() if law.table in (given.model_extra or {}))
+            value = _quantity(draft, *below, channel.table)
+            pathways.append(
+                Pathway(f"pathways.{pathway}", channel.name, {given.ion: 1}, {"": value}, gates=gates)
+            )
+            continue
+        law = LIBRARY[given.law] if given.law is not None else FORMULA
         moves, present = moves_of(given, law), flattened(given.model_extra or {})
         arguments = {
             argument: _quantity(draft, *below, *argument.split("."))
             for argument in law.every_kind(moves)
             if argument in present
         }
-        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(moves), arguments, law.driven_by))
+        driven_by = given.driven_by or law.driven_by
+        if law is FORMULA and given.driven_by is None and given.transporter is not None:
+            driven_by = TRANSPORTERS[given.transporter].driven_by
+        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(moves), arguments, driven_by, gates))
+    shape, wall = shape_of(table), (*path, "wall")
     return Membrane(
         name,
         table.inside,
         table.outside,
-        _quantity(draft, *path, "area"),
+        _quantity(draft, *path, "area") if shape == "given" else _value(draft, *path, "area"),
         _quantity(draft, *path, "capacitance"),
         "ghk" if table.potential == "ghk" else _optional(draft, *path, "potential"),
         tuple(pathways),
+        cast(Literal["given", "sphere", "cylinder"], shape),
+        _optional(draft, *path, "area", "cylinder", "length"),
+        _optional(draft, *path, "water_permeability"),
+        {solute: _quantity(draft, *path, "reflection", solute) for solute in table.reflection},
+        _optional(draft, *wall, "elastic_modulus"),
+        _optional(draft, *wall, "slack_volume"),
     )
+
+
+def _gate(draft: Draft, path: KeyPath, name: str, table: GateTable) -> Gate:
+    given = {key: _optional(draft, *path, key) for key in ("alpha", "beta", "steady", "time_constant", "initial")}
+    return Gate(name, **given, speed=_or_default(draft, 1.0, *path, "speed"))
 
 
 def _step(draft: Draft, index: int) -> ParameterStep:

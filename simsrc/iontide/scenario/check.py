@@ -14,6 +14,7 @@ from .quantities import Quantities
 from .schedule import check_steps, read_protocol, read_recording, read_simulation
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
+from .water import check_water
 
 #: A name that a formula, a path and a dataset can all bear.
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
@@ -31,11 +32,13 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     """
     draft = Draft(document, faults, Quantities(faults, declared))
     _check_names(document, faults)
-    draft.quantities.read_parameters(document.parameters)
+    species = {ion for compartment in document.compartments.values() for ion in compartment.concentrations}
+    draft.quantities.read_parameters(document.parameters, species)
     read_simulation(draft)
     read_species(draft)
     read_compartments(draft)
     read_membranes(draft)
+    check_water(draft)
     check_charges(draft)
     check_potentials(draft)
     read_protocol(draft)
@@ -46,13 +49,15 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
 
 
 def _check_names(document: Document, faults: Faults) -> None:
-    for table in ("parameters", "species", "compartments", "membranes"):
+    for table in ("parameters", "species", "compartments", "membranes", "reactions", "exchange"):
         _check_table((table,), getattr(document, table), faults)
     for name, compartment in document.compartments.items():
         for key in ("concentrations", "impermeants"):
             _check_table(("compartments", name, key), getattr(compartment, key), faults)
     for name, membrane in document.membranes.items():
         _check_table(("membranes", name, "pathways"), membrane.pathways, faults)
+        for pathway, given in membrane.pathways.items():
+            _check_table(("membranes", name, "pathways", pathway, "gates"), given.gates, faults)
 
 
 def _check_table(path: tuple[str, ...], names: Iterable[str], faults: Faults) -> None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..formula import Formula
 from ..ions import find_ion
+from ..units import Dimension
 from . import kinds
+from .channels import read_gates
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import Kind
-from .laws import EVERY_ION, LIBRARY, TABLES, Law
+from .laws import EVERY_ION, FORMULA, LIBRARY, TABLES, Law
 from .lines import KeyPath
+from .names import membrane_names
 from .schema import MembraneTable, PathwayTable
 from .solutions import holds
 from .stoichiometry import check_charge, read_moves
+from .water import read_area, read_water
+
+_NO_LAW = (
+    "missing; a pathway needs it, unless it gives what it moves and its rate as a formula, or an ion with its "
+    "conductance or permeability"
+)
 
 
 def read_membranes(draft: Draft) -> None:
@@ -24,16 +34,18 @@ def read_membranes(draft: Draft) -> None:
         if draft.faults.is_faulty(*path):
             continue
         _check_sides(draft, name, table)
-        draft.quantities.read((*path, "area"), table.area, kinds.AREA)
+        read_area(draft, name, table)
         draft.quantities.read((*path, "capacitance"), table.capacitance, kinds.CAPACITANCE)
         if table.potential != "ghk":
             draft.quantities.read((*path, "potential"), table.potential, kinds.POTENTIAL)
+        read_water(draft, name, table)
+        names = membrane_names(draft, name)
         for law in TABLES.values():
             for ion, raw in getattr(table, law.table).items():
                 _check_moves(draft, name, (*path, law.table, ion), [ion])
-                draft.quantities.read((*path, law.table, ion), raw, law.kind)
+                _read_formula(draft, name, (*path, law.table, ion), raw, law.kind, names)
         for ion in table.conductance:
-            _check_reversal_potential(draft, name, ion)
+            _check_reversal_potential(draft, name, (*path, "conductance", ion), ion)
         for pathway, given in table.pathways.items():
             if not draft.faults.is_faulty(*path, "pathways", pathway):
                 _read_pathway(draft, name, pathway, given)
@@ -91,9 +103,23 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
             )
 
 
-def _check_reversal_potential(draft: Draft, name: str, ion: str) -> None:
+def _read_formula(
+    draft: Draft, name: str, place: KeyPath, raw: Any, kind: Kind, names: Mapping[str, Dimension]
+) -> None:
+    """Read a quantity that may follow the state, and see that every E in it has a value at the start."""
+    draft.quantities.read(place, raw, kind, local=names)
+    quantity = draft.quantities.quantities.get(place)
+    for used in sorted(quantity.names) if isinstance(quantity, Formula) else ():
+        first, _, ion = used.partition(".")
+        for side in _sides(draft, name) if first == "E" and ion else ():
+            if draft.value("compartments", side, "concentrations", ion) == 0:
+                told = f"{used} has no value, for {side} has no {ion}"
+                draft.faults.add(place, f"{told}; its concentration must be greater than 0")
+                return
+
+
+def _check_reversal_potential(draft: Draft, name: str, place: KeyPath, ion: str) -> None:
     """An ohmic pathway needs E: an ion with a charge, and some of it on both sides."""
-    place = ("membranes", name, "conductance", ion)
     if draft.faults.is_faulty(*place) or ion not in draft.species:
         return
     if draft.species[ion].valence == 0:
@@ -120,7 +146,21 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
     path = ("membranes", name, "pathways", pathway)
     if draft.faults.is_faulty(*path, "law"):
         return
-    law = LIBRARY.get(given.law)
+    names = membrane_names(draft, name)
+    names |= read_gates(draft, path, given.gates, names)
+    if given.law is None:
+        if given.ion is not None or draft.faults.is_faulty(*path, "ion"):
+            _read_channel(draft, name, path, given, names)
+            return
+        if not _says_its_rate(draft, path, given):
+            draft.faults.add((*path, "law"), _NO_LAW)
+            return
+    else:
+        for key, value in (("ion", given.ion), ("driven_by", given.driven_by)):
+            if value is not None:
+                told = "a channel names its ion, and no law" if key == "ion" else "a law says itself what drives it"
+                draft.faults.add((*path, key), f"{told}; leave out {key} or law")
+    law = LIBRARY.get(given.law) if given.law is not None else FORMULA
     if law is None:
         tables = next((t for t in TABLES.values() if t.name == given.law), None)
         hint = f"; write it as {tables.table} = {{ … }}" if tables else did_you_mean(given.law, LIBRARY)
@@ -138,7 +178,7 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
     for argument, raw in arguments.items():
         kind = known.get(argument)
         if kind is not None:
-            _read_argument(draft, (*path, *argument.split(".")), raw, kind)
+            _read_argument(draft, name, (*path, *argument.split(".")), raw, kind, names)
         elif moves is not None or not law.asks_by_ion:
             draft.faults.add((*path, *argument.split(".")), _unknown_argument(argument, law.name, known))
     _check_choice(draft, path, law, arguments)
@@ -181,17 +221,55 @@ def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, moves: Ma
                 return
 
 
-def _read_argument(draft: Draft, place: KeyPath, raw: Any, kind: Kind) -> None:
+def _says_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
+    """Whether a pathway without a law gives what it takes to do without."""
+    moves = any(
+        getattr(given, key) is not None or draft.faults.is_faulty_within(*path, key) for key in ("moves", "transporter")
+    )
+    return moves and "rate" in (given.model_extra or {})
+
+
+def _read_channel(
+    draft: Draft, name: str, path: KeyPath, given: PathwayTable, names: Mapping[str, Dimension]
+) -> None:
+    """A pathway that lets one ion through, by a conductance or a permeability."""
+    ways = {law.table: law for law in TABLES.values()}
+    extra = flattened(given.model_extra or {})
+    for key in ("moves", "transporter", "charge", "driven_by"):
+        if getattr(given, key) is not None:
+            draft.faults.add((*path, key), f"a channel of one ion is passive and moves that alone; leave out {key}")
+    for key in extra:
+        if key not in ways:
+            told = f"no such key{did_you_mean(key, ways)} (a channel has ion, {listed(ways)}, gates)"
+            draft.faults.add((*path, *key.split(".")), told)
+    given_ways = [key for key in ways if key in extra]
+    if len(given_ways) != 1:
+        said = "both" if given_ways else "neither"
+        told = f"a channel takes either a conductance or a permeability; this one says {said}"
+        draft.faults.add(path, told, spoils=False)
+        return
+    (way,) = given_ways
+    if given.ion is not None:
+        _check_moves(draft, name, (*path, "ion"), [given.ion])
+        _read_argument(draft, name, (*path, way), extra[way], ways[way].kind, names)
+        if way == "conductance":
+            _check_reversal_potential(draft, name, (*path, "ion"), given.ion)
+
+
+def _read_argument(
+    draft: Draft, name: str, place: KeyPath, raw: Any, kind: Kind, names: Mapping[str, Dimension]
+) -> None:
     message = kind.written_fault(raw)
     if message is not None:
         draft.faults.add(place, message)
     else:
-        draft.quantities.read(place, raw, kind)
+        _read_formula(draft, name, place, raw, kind, names)
 
 
 def _unknown_argument(argument: str, law: str, known: Mapping[str, Kind]) -> str:
-    keys = [*known, "moves", "transporter", "charge"]
-    return f"no such key{did_you_mean(argument, keys)} ({law} has law, {listed(keys)})"
+    keys = [*known, "moves", "transporter", "charge", "gates"]
+    told = f"{law} has law, " if law != FORMULA.name else "a pathway of its own rate has driven_by, "
+    return f"no such key{did_you_mean(argument, keys)} ({told}{listed(keys)})"
 
 
 def flattened(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:

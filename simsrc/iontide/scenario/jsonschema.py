@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .check import NAME_PATTERN
-from .kinds import Kind
-from .laws import EVERY_ION, LIBRARY, Law
+from .kinds import FORMULA_RATE, Kind
+from .laws import EVERY_ION, LIBRARY, TABLES, Law, TableLaw
 from .schema import Document
 from .size import CAPS
 from .transporters import TRANSPORTERS
@@ -55,7 +55,11 @@ def _pathway(table: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": table["title"],
         "description": table["description"],
-        "oneOf": [_law(law, choice, table) for law in LIBRARY.values() for choice in law.choices or ({},)],
+        "oneOf": [
+            *(_law(law, choice, table) for law in LIBRARY.values() for choice in law.choices or ({},)),
+            _own_rate(table),
+            *(_channel(law, table) for law in TABLES.values()),
+        ],
     }
 
 
@@ -70,7 +74,7 @@ def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[
         here[last] = kind
     schema = _object(nested)
     name = {"const": law.name, "description": f"{law.description} ({law.source})"}
-    every: dict[str, Any] = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge")}
+    every: dict[str, Any] = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge", "gates")}
     every["transporter"] = every["transporter"] | {
         "enum": [t.name for t in TRANSPORTERS.values() if t.driven_by == law.driven_by]
     }
@@ -81,6 +85,30 @@ def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[
         ways = {"oneOf": [{"required": ["moves"]}, {"required": ["transporter"]}]}
     properties = {"law": name} | every | schema["properties"]
     return schema | ways | {"properties": properties, "required": ["law", *schema["required"]]}
+
+
+def _own_rate(pathway: dict[str, Any]) -> dict[str, Any]:
+    """A pathway that says what it moves, and its rate as a formula."""
+    every = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge", "driven_by", "gates")}
+    every["transporter"] = every["transporter"] | {"enum": list(TRANSPORTERS)}
+    return {
+        "type": "object",
+        "properties": every | {"rate": FORMULA_RATE.schema()},
+        "required": ["rate"],
+        "oneOf": [{"required": ["moves"]}, {"required": ["transporter"]}],
+        "additionalProperties": False,
+    }
+
+
+def _channel(law: TableLaw, pathway: dict[str, Any]) -> dict[str, Any]:
+    """A channel of one ion."""
+    every = {key: pathway["properties"][key] for key in ("ion", "gates")}
+    return {
+        "type": "object",
+        "properties": every | {law.table: law.kind.schema()},
+        "required": ["ion", law.table],
+        "additionalProperties": False,
+    }
 
 
 def _object(keys: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .kinds import CONCENTRATION, CONDUCTANCE, PERMEABILITY, RATE, Kind
+from .kinds import CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
 
 #: In the place of a name: every ion that the pathway moves.
 EVERY_ION = "*"
@@ -316,6 +316,14 @@ _COUPLED = (
 
 #: Laws by the name a pathway gives.
 LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED)}
+
+#: The law of a pathway that names none, but gives its rate.
+FORMULA = Law(
+    name="formula",
+    description="a rate of its own, by a formula over what the membrane knows; driven by what the pathway says",
+    source="the scenario",
+    arguments={"rate": FORMULA_RATE},
+)
 
 #: Laws that are tables of a membrane, by the key of the table, in the order in which their pathways stand.
 TABLES: Mapping[str, TableLaw] = {

@@ -15,8 +15,14 @@ from .lines import KeyPath
 from .structure import unknown_key
 
 #: Tables whose names are given in the file: an override changes one that is there, a new name is a slip.
-_NAMED = {"parameters": "parameter", "compartments": "compartment", "membranes": "membrane"}
-_NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant"}
+_NAMED = {
+    "parameters": "parameter",
+    "compartments": "compartment",
+    "membranes": "membrane",
+    "reactions": "reaction",
+    "exchange": "exchange",
+}
+_NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
 
 
 def apply_overrides(
@@ -63,8 +69,8 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
     path: KeyPath = ()
     here: Any = raw
     while True:
-        if path[:1] == ("protocol",) and path[2:] == ("set",):
-            words = [".".join(words)]  # the keys of this table hold a dot themselves
+        if path[:1] == ("protocol",) and path[2:] in (("set",), ("ramp",)):
+            words = [".".join(words)]  # the keys of these tables hold a dot themselves
         word = words.pop(0)
         key: str | int = word
         if isinstance(here, list):

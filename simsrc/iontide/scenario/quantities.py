@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
 from ..model import Parameter, Quantity, dependency_order
 from ..units import DIMENSIONLESS, NUMBER_PATTERN, Dimension, UnitError, format_quantity, parse_quantity
-from .faults import Faults, did_you_mean, listed
-from .kinds import BALANCED_CONCENTRATION, POTENTIAL, Kind, show
+from .faults import Faults, did_you_mean, listed, nearest
+from .kinds import AREA, BALANCED_CONCENTRATION, POTENTIAL, Kind, show
 from .lines import KeyPath
 
 #: Words that may stand in the place of a quantity, so that no parameter may bear them.
-_RESERVED = frozenset(FLOAT_FUNCTIONS) | set(POTENTIAL.words) | set(BALANCED_CONCENTRATION.words)
+_RESERVED = (
+    frozenset(FLOAT_FUNCTIONS)
+    | set(POTENTIAL.words)
+    | set(BALANCED_CONCENTRATION.words)
+    | set(AREA.words)
+    | {"V", "T", "t", "E", "area", "volume", "potential"}
+)
+
+#: The one name besides its fellows that a parameter may use.
+_TIME = {"t": parse_quantity("1 s")[1]}
 
 #: A number and what must be its unit.
 _PLAIN = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*[^\s()*+,-]+\s*")
@@ -32,7 +42,7 @@ class Quantities:
     quantities : dict of tuple to Quantity
         What stands at each path: a float (SI) where the text is a constant, else a formula over parameters.
     values : dict of tuple to float
-        What it is worth, SI, before any protocol.
+        What it is worth, SI, at time 0, before any protocol; not there where it depends on the state.
     kinds : dict of tuple to Kind
         What it was read as.
 
@@ -47,20 +57,20 @@ class Quantities:
         self.kinds: dict[KeyPath, Kind] = {}
         self._faults = faults
         self._written: tuple[str, ...] = ()
-        self._parameter_values: dict[str, float] = {}
+        self._parameter_values: dict[str, float] = {"t": 0.0}
 
-    def read_parameters(self, table: Mapping[str, str | float]) -> None:
-        """Read ``[parameters]``: formulas in any order, but not in a circle."""
+    def read_parameters(self, table: Mapping[str, str | float], species: Collection[str] = ()) -> None:
+        """Read ``[parameters]``: formulas in any order, but not in a circle; none may bear the name of a species."""
         self._written = tuple(table)
         parsed: dict[str, Quantity] = {}
         for name, raw in table.items():
             path = ("parameters", name)
             if self._faults.is_faulty(*path):
                 continue
-            if name in _RESERVED:
+            if name in _RESERVED or name in species:
                 self._faults.add(path, f"{name} already means something in a formula; choose another name")
                 continue
-            quantity = self._parse(path, raw)
+            quantity = self._parse(path, raw, local=_TIME)
             if quantity is not None:
                 parsed[name] = quantity
         for name in self._in_order(parsed):
@@ -74,6 +84,7 @@ class Quantities:
         kind: Kind,
         dimension: Dimension | None = None,
         constant: bool = False,
+        local: Mapping[str, Dimension] | None = None,
     ) -> float | None:
         """Read what stands at a path.
 
@@ -88,21 +99,27 @@ class Quantities:
             Expected where the kind itself leaves it open.
         constant : bool
             Whether names are refused.
+        local : mapping of str to Dimension, optional
+            What a formula may name here besides parameters. One that does has no value before the run.
 
         Returns
         -------
         float or None
-            Its value, SI; None where it is absent, faulty, or depends on what is.
+            Its value, SI; None where it is absent, faulty, depends on what is, or follows the state.
         """
         if raw is None or self._faults.is_faulty(*path):
             return None
-        quantity = self._parse(path, raw, constant, kind.words)
+        quantity = self._parse(path, raw, constant, kind.words, local or {})
         if quantity is None:
             return None
         expected = kind.dimension or dimension
-        message = self._misfit(quantity, raw, kind, expected) if expected is not None else None
+        message = self._misfit(quantity, raw, kind, expected, local or {}) if expected is not None else None
         if message is not None:
             self._faults.add(path, message)
+            return None
+        if isinstance(quantity, Formula) and not quantity.names <= self.parameters.keys() | {"t"}:
+            self.quantities[path] = quantity
+            self.kinds[path] = kind
             return None
         value = self._evaluate(path, quantity)
         if value is None:
@@ -117,7 +134,12 @@ class Quantities:
         return value
 
     def _parse(
-        self, path: KeyPath, raw: str | float, constant: bool = False, words: tuple[str, ...] = ()
+        self,
+        path: KeyPath,
+        raw: str | float,
+        constant: bool = False,
+        words: tuple[str, ...] = (),
+        local: Mapping[str, Dimension] = MappingProxyType({}),
     ) -> Quantity | None:
         """A bare number as it is, text as a formula whose names are all known; None where that fails."""
         if not isinstance(raw, str):
@@ -131,26 +153,34 @@ class Quantities:
             told = f"must be a number with its unit, not a formula over parameters, got {show(raw)}"
             self._faults.add(path, told)
             return None
-        unknown = sorted(formula.names - set(self._written))
+        unknown = sorted(formula.names - set(self._written) - local.keys())
         unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
         if unknown:
-            near = did_you_mean(unknown[0], [*words, *self._written])
-            every = listed(self._written)
-            self._faults.add(path, f"no such parameter as {unknown[0]}{near} (parameters are {every})")
+            near = did_you_mean(unknown[0], [*words, *self._written, *local])
+            every = f"parameters are {listed(self._written)}"
+            noun = "parameter"
+            if len(local) > len(_TIME) and nearest(unknown[0], self._written) is None:
+                noun, every = "name", f"{every}; a formula here also knows {listed(local, most=24)}"
+            self._faults.add(path, f"no such {noun} as {unknown[0]}{near} ({every})")
             return None
         if any(self._faults.is_faulty("parameters", name) for name in formula.names):
             self._faults.mark(path)
             return None
         return formula
 
-    def _misfit(self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension) -> str | None:
+    def _misfit(
+        self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension, local: Mapping[str, Dimension]
+    ) -> str | None:
         is_bare = not isinstance(quantity, Formula) or (quantity.is_constant and _is_number(raw))
         if is_bare and not expected.is_dimensionless:
             example = f'"{kind.example}"' if kind.unit else f"in {expected}"
             return f"{kind.noun} needs a unit (as {example}), got {show(raw)}"
         if not isinstance(quantity, Formula):
             return None
-        return fit_message(expected, quantity, lambda name: self.parameters[name].dimension, kind.noun)
+        return fit_message(expected, quantity, lambda name: self._dimension(name, local), kind.noun)
+
+    def _dimension(self, name: str, local: Mapping[str, Dimension]) -> Dimension:
+        return self.parameters[name].dimension if name in self.parameters else local[name]
 
     def _evaluate(self, path: KeyPath, quantity: Quantity) -> float | None:
         if not isinstance(quantity, Formula):
@@ -171,11 +201,11 @@ class Quantities:
         path = ("parameters", name)
         dimension = DIMENSIONLESS
         if isinstance(quantity, Formula):
-            if not quantity.names <= self.parameters.keys():
+            if not quantity.names <= self.parameters.keys() | _TIME.keys():
                 self._faults.mark(path)
                 return
             try:
-                dimension = quantity.dimension_of(lambda other: self.parameters[other].dimension)
+                dimension = quantity.dimension_of(lambda other: self._dimension(other, _TIME))
             except FormulaError as error:
                 self._faults.add(path, str(error))
                 return

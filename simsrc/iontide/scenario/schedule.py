@@ -24,6 +24,8 @@ def read_simulation(draft: Draft) -> None:
     table = draft.document.simulation
     draft.quantities.read(DURATION_PATH, table.duration, kinds.DURATION, constant=True)
     draft.quantities.read(("simulation", "temperature"), table.temperature, kinds.TEMPERATURE)
+    molar_volume = ("simulation", "water_molar_volume")
+    draft.quantities.read(molar_volume, table.water_molar_volume, kinds.WATER_MOLAR_VOLUME)
 
 
 def read_protocol(draft: Draft) -> None:

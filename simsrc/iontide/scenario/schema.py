@@ -6,6 +6,7 @@ module are the product's face: a key that has shipped keeps its name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -19,7 +20,7 @@ Concentration = Annotated[str, kinds.CONCENTRATION]
 BalancedConcentration = Annotated[str, kinds.BALANCED_CONCENTRATION]
 Amount = Annotated[str, kinds.AMOUNT]
 ActivityCoefficient = Annotated[str | float, kinds.ACTIVITY_COEFFICIENT]
-Area = Annotated[str, kinds.AREA]
+Length = Annotated[str, kinds.LENGTH]
 Capacitance = Annotated[str, kinds.CAPACITANCE]
 Potential = Annotated[str, kinds.POTENTIAL]
 Permeability = Annotated[str, kinds.PERMEABILITY]
@@ -29,6 +30,18 @@ Time = Annotated[str, kinds.TIME]
 Temperature = Annotated[str, kinds.TEMPERATURE]
 DiffusionCoefficient = Annotated[str, kinds.DIFFUSION_COEFFICIENT]
 IonSize = Annotated[str, kinds.ION_SIZE]
+WaterPermeability = Annotated[str, kinds.WATER_PERMEABILITY]
+WaterMolarVolume = Annotated[str, kinds.WATER_MOLAR_VOLUME]
+Reflection = Annotated[str | float, kinds.REFLECTION]
+ElasticModulus = Annotated[str, kinds.ELASTIC_MODULUS]
+RateConstant = Annotated[str, kinds.RATE_CONSTANT]
+Opening = Annotated[str, kinds.OPENING]
+Steady = Annotated[str | float, kinds.STEADY]
+TimeConstant = Annotated[str, kinds.TIME_CONSTANT]
+Speed = Annotated[str | float, kinds.SPEED]
+Initial = Annotated[str | float, kinds.INITIAL]
+Current = Annotated[str, kinds.CURRENT]
+ReactionConstant = Annotated[str, kinds.REACTION_CONSTANT]
 ParameterValue = Annotated[str | float, kinds.PARAMETER]
 
 Group = Literal[
@@ -56,15 +69,22 @@ def _no_number(value: Any) -> Any:
     return value
 
 
-#: Where sample times stand, and the three ways of giving them.
-TIMES_PATH = ("recording", "times")
-TIMES_FORMS = ("table", "list", "word")
+#: Where a value can be of several forms (``*``: any name), and what these are called.
+FORMS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("recording", "times"): ("table", "list", "word"),
+    ("membranes", "*", "area"): ("table", "word"),
+}
 
 
 def _times_form(value: Any) -> str | None:
     """Which of the three ways of giving sample times a value is meant to be."""
     forms: dict[type, str] = {dict: "table", TimesTable: "table", list: "list", str: "word"}
     return forms.get(type(value))
+
+
+def _area_form(value: Any) -> str:
+    """Whether an area is given as a shape in a table, or else by a quantity or a word."""
+    return "table" if isinstance(value, dict | Table) else "word"
 
 
 class Table(BaseModel):
@@ -89,6 +109,7 @@ class SimulationTable(Table):
     stop_at_steady_state: Annotated[
         bool, Field(description="Stop where nothing moves any more, before the duration is over")
     ] = False
+    water_molar_volume: WaterMolarVolume | None = None
     max_steps: Annotated[int | None, Field(ge=1, le=10**15, description="Give up after so many steps")] = None
 
 
@@ -127,6 +148,13 @@ class CompartmentTable(Table):
         BeforeValidator(_no_number),
         Field(description='true: composition kept, potential 0; "floating": composition kept, potential free'),
     ] = False
+    water: Annotated[
+        Literal["fixed", "osmotic", "equilibrium"],
+        Field(
+            description="fixed: the volume stays; osmotic: it follows the water that the membranes let through; "
+            "equilibrium: it is always that at which the osmolarity is that of the bath beside it"
+        ),
+    ] = "fixed"
     concentrations: Annotated[
         dict[str, Concentration], Field(description="Initial concentration of each mobile species")
     ] = {}
@@ -139,13 +167,60 @@ class CompartmentTable(Table):
     ] = {}
 
 
+class CylinderTable(Table):
+    """A cylinder of fixed length."""
+
+    noun: ClassVar[str] = "a cylinder"
+
+    length: Length
+
+
+class ShapeTable(Table):
+    """A membrane whose area follows the volume inside."""
+
+    noun: ClassVar[str] = "a shape"
+
+    cylinder: Annotated[CylinderTable, Field(description="A cylinder; its side is the area")]
+
+
+Area = Annotated[
+    Annotated[str, kinds.AREA, Tag("word")] | Annotated[ShapeTable, Tag("table")], Discriminator(_area_form)
+]
+
+
+class WallTable(Table):
+    """A wall that presses on the inside once it is stretched."""
+
+    noun: ClassVar[str] = "a wall"
+
+    elastic_modulus: ElasticModulus
+    slack_volume: Volume
+
+
+class GateTable(Table):
+    """A gate of a channel: by alpha and beta, by steady and time_constant, or by steady alone, which follows at once."""
+
+    noun: ClassVar[str] = "a gate"
+
+    alpha: Opening | None = None
+    beta: Opening | None = None
+    steady: Steady | None = None
+    time_constant: TimeConstant | None = None
+    speed: Speed | None = None
+    initial: Initial | None = None
+
+
 class PathwayTable(Table):
-    """A pathway with a law of the library; its other keys are the arguments of that law."""
+    """A pathway: by a law of the library (its other keys are the arguments of that law), by a conductance or a
+    permeability of one ion, or by a rate of its own."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     noun: ClassVar[str] = "a pathway"
 
-    law: Annotated[str, Field(description="Name of a rate law of the library")]
+    law: Annotated[str | None, Field(description="Name of a rate law of the library")] = None
+    ion: Annotated[
+        str | None, Field(description="The one ion that a channel lets through, by its conductance or permeability")
+    ] = None
     moves: Annotated[
         dict[str, Annotated[int, Field(ge=-12, le=12)]] | None,
         Field(description="Ions that a cycle carries outward, each with its count; negative counts are inward"),
@@ -156,6 +231,10 @@ class PathwayTable(Table):
     charge: Annotated[
         int | None, Field(description="Charge that a cycle carries outward, to be checked against what it moves")
     ] = None
+    driven_by: Annotated[
+        str | None, Field(min_length=1, description='What pays for a rate of its own (as "ATP"); passive unless said')
+    ] = None
+    gates: Annotated[dict[str, GateTable], Field(description="Gates, whose values the formulas here may name")] = {}
 
 
 class MembraneTable(Table):
@@ -165,12 +244,47 @@ class MembraneTable(Table):
 
     inside: Annotated[str, Field(description="Name of the compartment on the inside")]
     outside: Annotated[str, Field(description="Name of the compartment on the outside")]
-    area: Area
+    area: Annotated[Area, Field(description="The area, or what shape it follows the volume inside as")]
     capacitance: Capacitance
     potential: Potential | None = None
     permeability: Annotated[dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")] = {}
     conductance: Annotated[dict[str, Conductance], Field(description="Ohmic pathways, by ion")] = {}
-    pathways: Annotated[dict[str, PathwayTable], Field(description="Pumps and transporters, by name")] = {}
+    water_permeability: WaterPermeability | None = None
+    reflection: Annotated[
+        dict[str, Reflection], Field(description="Reflection coefficient of each solute; 1 where none is given")
+    ] = {}
+    wall: Annotated[WallTable | None, Field(description="An elastic wall")] = None
+    pathways: Annotated[dict[str, PathwayTable], Field(description="Pumps, transporters and channels, by name")] = {}
+
+
+class ReactionTable(Table):
+    """A reversible reaction by mass action within a compartment."""
+
+    noun: ClassVar[str] = "a reaction"
+
+    in_: Annotated[str, Field(alias="in", description="Name of the compartment")]
+    equation: Annotated[str, Field(description="What becomes of what", examples=["Ca + B <=> CaB"])]
+    forward: ReactionConstant
+    backward: ReactionConstant
+
+
+class ExchangeTable(Table):
+    """A compartment rinsed by another."""
+
+    noun: ClassVar[str] = "an exchange"
+
+    between: Annotated[list[str], Field(description="Names of the two compartments; the rate is of the volume of the first")]
+    rate: RateConstant
+
+
+class InjectionTable(Table):
+    """A current into a compartment."""
+
+    noun: ClassVar[str] = "an injection"
+
+    into: Annotated[str, Field(description="Name of the compartment")]
+    current: Current
+    carried_by: Annotated[str | None, Field(description="Ion that carries it")] = None
 
 
 class ProtocolTable(Table):
@@ -184,7 +298,15 @@ class ProtocolTable(Table):
     set: Annotated[
         dict[str, ParameterValue],
         Field(description="New values", examples=[{"parameters.pump_rate": "0 mol/m^2/s"}]),
-    ]
+    ] = {}
+    ramp: Annotated[
+        dict[str, ParameterValue],
+        Field(
+            description="Values to be reached in a straight line, over a time",
+            examples=[{"compartments.bath.K": "20 mM", "over": "30 s"}],
+        ),
+    ] = {}
+    inject: Annotated[InjectionTable | None, Field(description="A current that flows meanwhile")] = None
 
 
 class TimesTable(Table):
@@ -230,5 +352,7 @@ class Document(Table):
     ] = {}
     compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
     membranes: Annotated[dict[str, MembraneTable], Field(description="What parts the solutions, by name")] = {}
+    reactions: Annotated[dict[str, ReactionTable], Field(description="Reactions within compartments, by name")] = {}
+    exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

@@ -8,7 +8,7 @@ from .faults import Faults
 from .lines import KeyPath
 
 #: Most entries of the tables (and the list) at the top; of every other table `MOST_KEYS`.
-CAPS = {"parameters": 1000, "species": 200, "compartments": 200, "membranes": 200, "protocol": 1000}
+CAPS = {"parameters": 1000, "species": 200, "compartments": 200, "membranes": 200, "reactions": 200, "exchange": 200, "protocol": 1000}
 MOST_KEYS = 200
 
 
@@ -32,7 +32,7 @@ def check_size(raw: dict[str, Any], faults: Faults) -> bool:
         else:
             pending += [((*path, index), value) for index, value in enumerate(here)]
         most = CAPS.get(str(path[0]), MOST_KEYS) if len(path) == 1 else MOST_KEYS
-        if path[-1:] == ("set",):
+        if path[-1:] in (("set",), ("ramp",)):
             most = CAPS["parameters"]
         if len(here) > most:
             fits = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .draft import Draft
 from .faults import did_you_mean, listed
-from .laws import Law
+from .laws import FORMULA, Law
 from .lines import KeyPath
 from .schema import PathwayTable
 from .transporters import TRANSPORTERS
@@ -74,7 +74,7 @@ def _is_known(draft: Draft, place: KeyPath, name: str, law: Law) -> bool:
     if transporter is None:
         hint, known = did_you_mean(name, TRANSPORTERS), listed(TRANSPORTERS, most=30)
         draft.faults.add(place, f"no such transporter as {name}{hint} (transporters are {known}; or write moves)")
-    elif transporter.driven_by != law.driven_by:
+    elif transporter.driven_by != law.driven_by and law is not FORMULA:
         paid, pays = transporter.driven_by or "nothing", law.driven_by or "nothing"
         draft.faults.add(place, f"{name} is driven by {paid}, but the law {law.name} is driven by {pays}")
     else:

@@ -15,7 +15,7 @@ from . import places
 from .faults import Faults, did_you_mean, listed, nearest
 from .kinds import Kind, show
 from .lines import KeyPath
-from .schema import TIMES_FORMS, TIMES_PATH, Document
+from .schema import FORMS, Document
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",
@@ -67,9 +67,11 @@ def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
 
 def _path(location: tuple[str | int, ...]) -> KeyPath:
     """Path in the file of a place as pydantic names it, which counts the branch of a union as a key."""
-    depth = len(TIMES_PATH)
-    if location[:depth] == TIMES_PATH and location[depth : depth + 1] and location[depth] in TIMES_FORMS:
-        return (*TIMES_PATH, *location[depth + 1 :])
+    for place, forms in FORMS.items():
+        above, below = location[: len(place)], location[len(place) :]
+        is_there = len(above) == len(place) and all(key in ("*", a) for key, a in zip(place, above, strict=True))
+        if is_there and below and below[0] in forms:
+            return (*above, *below[1:])
     return location
 
 

@@ -2,7 +2,8 @@
 
 Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_…``, ``volume_<compartment>``,
 ``E_<membrane>_<ion>``, ``driving_force_<membrane>_<species>``, ``flux_…``, ``efflux_…``, ``influx_…``,
-``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``, ``current_<membrane>_<pump>_pathway``. Where two
+``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``, ``current_<membrane>_<pump>_pathway``,
+``injection_<name>``, ``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``. Where two
 would be the same, the later one ends in ``_2``; the attributes of a dataset say what it is without its name.
 """
 
@@ -17,11 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..mechanisms import UNIDIRECTIONAL
-from ..model import Model
+from ..model import Injection, Model
 from ..trajectory import Trajectory
 
 #: Groups of quantities that are written where the scenario does not choose.
-DEFAULT_GROUPS = ("potentials", "concentrations", "reversal_potentials", "fluxes", "currents")
+DEFAULT_GROUPS = (
+    "potentials",
+    "concentrations",
+    "reversal_potentials",
+    "fluxes",
+    "currents",
+    "gates",
+    "water_fluxes",
+)
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,27 @@ def _volumes(model: Model) -> Iterator[Column]:
         if compartment.is_finite:
             compute = methodcaller("volume", c)
             yield Column(f"volume_{c}", "volume", f"solvent volume of {c}", "pL", 1e15, compute, {"compartment": c})
+    for m, membrane in model.membranes.items():
+        if membrane.geometry != "given":
+            yield Column(f"area_{m}", "area", f"area of {m}", "um^2", 1e12, methodcaller("area", m), {"membrane": m})
+
+
+def _gates(model: Model) -> Iterator[Column]:
+    for m, membrane in model.membranes.items():
+        for p in membrane.pathways:
+            for g in p.gates:
+                name = f"gate {g.name} of {p.label} in {m}"
+                of = {"membrane": m, "pathway": p.name, "gate": g.name}
+                compute = methodcaller("gate", m, p.name, g.name)
+                yield Column(f"gate_{m}_{p.label}_{g.name}", "gate", name, "1", 1.0, compute, of)
+
+
+def _water_fluxes(model: Model) -> Iterator[Column]:
+    for m, membrane in model.membranes.items():
+        if membrane.water_permeability is not None:
+            name = f"volume flux of water through {m}, positive outward"
+            compute = methodcaller("water_flux", m)
+            yield Column(f"water_flux_{m}", "water_flux", name, "um/s", 1e6, compute, {"membrane": m})
 
 
 def _reversal_potentials(model: Model) -> Iterator[Column]:
@@ -196,6 +226,15 @@ def _currents(model: Model) -> Iterator[Column]:
                 of = {"membrane": m, "pathway": p.name}
                 compute = methodcaller("pathway_current_density", m, p.name)
                 yield column(f"{m}_{p.label}_pathway", f"{p.label} of {m}", compute, of)
+    for injection in model.injections:
+        name = f"current injected into {injection.compartment}, positive inward"
+        of = {"injection": injection.name, "compartment": injection.compartment}
+        compute_injected = partial(_injected, injection)
+        yield Column(f"injection_{injection.name}", "injected_current", name, "pA", 1e12, compute_injected, of)
+
+
+def _injected(injection: Injection, part: Trajectory) -> NDArray:
+    return np.broadcast_to(part.at.injected_current(injection), (len(part),))
 
 
 #: What each group of the scenario's ``recording.quantities`` stands for; the order is that of the file.
@@ -209,6 +248,8 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "fluxes": _fluxes,
     "unidirectional_fluxes": _unidirectional_fluxes,
     "currents": _currents,
+    "gates": _gates,
+    "water_fluxes": _water_fluxes,
 }
 
 

@@ -127,13 +127,12 @@ class Writer:
             long_name = f"charge of {name} that is out of balance, relative to all charge in it"
             self._append(self._balance_series(f"charge_{name}", "1", long_name), drift, start)
         for balance in mass:
-            name = f"{balance.species}_{'_'.join(balance.compartments)}"
+            name = f"{balance.what.replace(' ', '')}_{'_'.join(balance.compartments)}"
             if balance.relative_drift is not None:
                 long_name = f"relative change of the total of {balance.label}, which is closed"
                 self._append(self._balance_series(f"mass_{name}", "1", long_name), balance.relative_drift, start)
             else:
-                where = f"by {' and '.join(balance.compartments)} from {' and '.join(balance.baths)}"
-                long_name = f"{balance.species} received {where}, net, since the start"
+                long_name = f"{balance.label}: received from {', '.join(balance.sources)}, net, since the start"
                 with np.errstate(over="ignore"):
                     received = balance.received * 1e15
                 self._append(self._balance_series(f"received_{name}", "fmol", long_name), received, start)

@@ -1,0 +1,13 @@
+"""A rate that the scenario gives itself, as a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .sides import Sides
+
+
+def formula_rate(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+    """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, whatever the formula there says."""
+    return arguments["rate"]
