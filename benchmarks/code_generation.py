@@ -39,16 +39,12 @@ def chain(compartments: int) -> Model:
     """Compartments in series, the last bordering on a bath."""
     names = [f"cell_{i}" for i in range(compartments)]
     inside = {name: {ion: c * (1.0 + 0.03 * i) for ion, c in INSIDE.items()} for i, name in enumerate(names)}
-    cells = {
-        name: Compartment(name, "finite", VOLUME, inside[name], (Impermeant("A", -1.0),)) for name in names
-    }
+    cells = {name: Compartment(name, "finite", VOLUME, inside[name], (Impermeant("A", -1.0),)) for name in names}
     bath = Compartment("bath", "bath", None, OUTSIDE)
     membranes = {}
     for i, (a, b) in enumerate(zip(names, [*names[1:], "bath"], strict=True)):
         name = f"membrane_{i}"
-        pathways = tuple(
-            Pathway(f"permeability.{ion}", "ghk", {ion: 1}, {"": p}) for ion, p in PERMEABILITY.items()
-        )
+        pathways = tuple(Pathway(f"permeability.{ion}", "ghk", {ion: 1}, {"": p}) for ion, p in PERMEABILITY.items())
         membranes[name] = Membrane(name, a, b, AREA, CAPACITANCE, -0.01, pathways)
     return Model(
         species={ion: Species(ion, z) for ion, z in IONS.items()},
@@ -93,9 +89,7 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
         n = program.size
         printer = Printer()
         work = printer.print_tape("rates", program.rates, {"f": 0})
-        work = max(
-            work, printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n})
-        )
+        work = max(work, printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}))
         StepPrinter(printer, program).print_all(work)
         printer.module()
         texts.append(time.perf_counter() - began)
@@ -116,10 +110,7 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
     def per_call(address: int, out: np.ndarray) -> float:
         _call_rates(address, (clock, y, constants, work_space, out), 10)
         return (
-            seconds_of(
-                lambda: _call_rates(address, (clock, y, constants, work_space, out), 2000), repeats + 2
-            )
-            / 2000
+            seconds_of(lambda: _call_rates(address, (clock, y, constants, work_space, out), 2000), repeats + 2) / 2000
         )
 
     return {
@@ -163,9 +154,7 @@ def main() -> None:
             flush=True,
         )
     if arguments.json:
-        Path(arguments.json).write_text(
-            json.dumps({"machine": machine.description(), "rows": rows}, indent=1) + "\n"
-        )
+        Path(arguments.json).write_text(json.dumps({"machine": machine.description(), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

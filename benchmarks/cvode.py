@@ -126,9 +126,7 @@ def _load() -> dict[str, Any]:
         return 0
 
     @cfunc(
-        types.int32(
-            types.float64, pointer, pointer, pointer, types.CPointer(types.float64), pointer, pointer, pointer
-        )
+        types.int32(types.float64, pointer, pointer, pointer, types.CPointer(types.float64), pointer, pointer, pointer)
     )
     def slopes(t, y, f, matrix, p, a, b, c):  # type: ignore[no-untyped-def]
         by_columns = carray(_pointer(matrix_data(matrix)), (4, 4))

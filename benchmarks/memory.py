@@ -36,19 +36,14 @@ import iontide
 scenario = sys.argv[1]
 """
 
-_IN_MEMORY = (
-    _LOAD + "trajectory = iontide.run(scenario)\nassert len(trajectory) == int(sys.argv[2])\n" + _PEAK
-)
+_IN_MEMORY = _LOAD + "trajectory = iontide.run(scenario)\nassert len(trajectory) == int(sys.argv[2])\n" + _PEAK
 
 _TO_FILE = (
     "import sys\nfrom iontide.cli import main\n"
     "code = main(['run', sys.argv[1], '-q', '-o', sys.argv[2]])\n" + _PEAK + "sys.exit(code)\n"
 )
 
-_NOTHING = (
-    "import iontide, iontide.simulate, iontide.scenario.read, h5py\nimport iontide.kernel.rosenbrock\n"
-    + _PEAK
-)
+_NOTHING = "import iontide, iontide.simulate, iontide.scenario.read, h5py\nimport iontide.kernel.rosenbrock\n" + _PEAK
 
 
 def peak_of(code: str, *arguments: str) -> int | str:
@@ -95,9 +90,7 @@ def main() -> None:
             )
             peaks[str(samples)] = {"in memory": kept, "to file": streamed, "file": size or 0}
     if arguments.json:
-        Path(arguments.json).write_text(
-            json.dumps({"machine": machine.description(), "bytes": peaks}, indent=1) + "\n"
-        )
+        Path(arguments.json).write_text(json.dumps({"machine": machine.description(), "bytes": peaks}, indent=1) + "\n")
 
 
 def _megabytes(count: int | str) -> str:

@@ -296,9 +296,7 @@ def _ghk(ion: str) -> Pathway:
 
 
 def _passive_cell() -> Model:
-    membrane = Membrane(
-        "plasma", "cell", "bath", AREA, CAPACITANCE, 0.0, tuple(_ghk(ion) for ion in ("K", "Na", "Cl"))
-    )
+    membrane = Membrane("plasma", "cell", "bath", AREA, CAPACITANCE, 0.0, tuple(_ghk(ion) for ion in ("K", "Na", "Cl")))
     return Model(
         title="P1",
         species={"K": Species("K", 1), "Na": Species("Na", 1), "Cl": Species("Cl", -1)},
@@ -314,9 +312,7 @@ def _passive_cell() -> Model:
 
 def p1() -> Problem:
     """Passive cell to Donnan equilibrium."""
-    return Problem(
-        "p1", "P1, passive cell to Donnan equilibrium", _passive_cell(), ((36_000.0, _parameters(0.0)),)
-    )
+    return Problem("p1", "P1, passive cell to Donnan equilibrium", _passive_cell(), ((36_000.0, _parameters(0.0)),))
 
 
 def pump_leak() -> Problem:

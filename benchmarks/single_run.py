@@ -91,9 +91,7 @@ def numbalsoda_lsoda(problem: Problem, times: list[NDArray], rtol: float, points
     address = _compiled["numbalsoda"].address
 
     def solve(y: NDArray, p: NDArray, within: NDArray) -> NDArray:
-        states, success = lsoda(
-            address, y, within, data=p, rtol=rtol, atol=ABSOLUTE_FRACTION * rtol, mxstep=1_000_000
-        )
+        states, success = lsoda(address, y, within, data=p, rtol=rtol, atol=ABSOLUTE_FRACTION * rtol, mxstep=1_000_000)
         return states if success else np.full_like(states, np.nan)
 
     return lambda: problem.by_segments(solve, times)
@@ -251,9 +249,7 @@ def states_of(problem: Problem, name: str, result: object) -> NDArray:
     return np.asarray(result)
 
 
-def points_of(
-    problem: Problem, name: str, times: list[NDArray], reference: NDArray, points: int
-) -> list[Point]:
+def points_of(problem: Problem, name: str, times: list[NDArray], reference: NDArray, points: int) -> list[Point]:
     """One solver over the tolerances, each run once for its error."""
     made = []
     for rtol in TOLERANCES:

@@ -44,9 +44,7 @@ def seconds_of(command: list[str], cache: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9, help="runs of each command (default: %(default)s)")
-    parser.add_argument(
-        "--cold-repeats", type=int, default=1, help="runs without a cache (default: %(default)s)"
-    )
+    parser.add_argument("--cold-repeats", type=int, default=1, help="runs without a cache (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write every measurement")
     arguments = parser.parse_args()
 

@@ -149,7 +149,7 @@ def bounded_operate(op: str, a: Bounded, b: Any = None, c: Any = None) -> Bounde
     x, e = a.value, a.error
     if op in CHOOSING or op in ("where", "abs"):
         y = b.value if op in CHOOSING else mpmath.mpf(0)
-        assume(abs(x - y) > 1e-6 or (op in ("min", "max") and x == y == 0))
+        assume(abs(x - y) > 1e-6)
         if op == "where":
             return b if x > 0 else c
         errors = {"less": 0, "less_equal": 0, "abs": e}

@@ -63,9 +63,7 @@ ATOMS = st.one_of(st.integers(0, 9).map(str), st.sampled_from(["0.5", "1.5e1", "
 ARITHMETIC = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**", " ** ", " - ", "-  "]), inner).map(
-            "".join
-        ),
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**", " ** ", " - ", "-  "]), inner).map("".join),
         inner.map(lambda text: f"-{text}"),
         inner.map(lambda text: f"({text})"),
         st.tuples(st.sampled_from(["min", "max"]), inner, inner).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
@@ -125,9 +123,7 @@ def test_values(text, value):
 @given(st.floats(-1e3, 1e3))
 def test_linexp_is_smooth_and_positive(x):
     value = FLOAT_FUNCTIONS["linexp"](x)
-    assert value == pytest.approx(
-        1 + x / 2 + x**2 / 12 if abs(x) < 1e-2 else x / -np.expm1(-np.longdouble(x))
-    )
+    assert value == pytest.approx(1 + x / 2 + x**2 / 12 if abs(x) < 1e-2 else x / -np.expm1(-np.longdouble(x)))
     assert value - FLOAT_FUNCTIONS["linexp"](-x) == pytest.approx(x, abs=1e-12)
 
 
@@ -237,9 +233,7 @@ def test_the_tree():
         "where",
         (
             Compare(">=", Name("V", here), Number(0.005, volt, "5 mV", here), here),
-            Unary(
-                "-", Binary("^", Name("K.inside.activity", here), Number(2.0, pure, "2", here), here), here
-            ),
+            Unary("-", Binary("^", Name("K.inside.activity", here), Number(2.0, pure, "2", here), here), here),
             Name("x", here),
         ),
         here,

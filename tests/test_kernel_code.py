@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +133,7 @@ def in_lanes(tape: Tape, lanes: int, offsets: dict[str, int], t: NDArray, y: NDA
 def test_lanes_equal_runs_of_one(monkeypatch, name, lanes, chunk):
     """Every lane has its own state, constants and time; some lie beyond the switch of the Bernoulli function."""
     monkeypatch.setattr(llvm_text, "CHUNK", chunk)
+    monkeypatch.setattr(machine_code, "_compiled", {})  # what is compiled in pieces here is nobody else's
     rng = np.random.default_rng(3)
     if name == "zoo":
         program = zoo()
@@ -318,6 +321,17 @@ def test_code_is_made_once_and_outlives_many_others(monkeypatch):
     out, work = np.zeros(4), np.zeros(code.work)  # the code itself is still held here
     pointer_call(code.addresses[0], np.zeros(2), y.copy(), k.copy(), work, out)
     np.testing.assert_array_equal(out, want)
+
+
+def test_a_program_lives_as_long_as_its_code(monkeypatch):
+    """Code is found by the identity of its program, which must not pass to another one."""
+    monkeypatch.setattr(machine_code, "_compiled", {})
+    program = linear_program(2, [(0, 1)], [(0, 0), (1, 1)])
+    compile_program(program)
+    kept = weakref.ref(program)
+    del program
+    gc.collect()
+    assert kept() is not None
 
 
 def test_step_printer_says_how_much_work_it_needs():

@@ -101,8 +101,8 @@ def test_order_conditions_of_the_interpolant(order, tree, theta):
 
 def test_rows():
     """c_i = Σ α_ij, the weights of ∂f/∂t are Σ γ_ij, the weights sum to 1, all is explicit but for the diagonal γ."""
-    np.testing.assert_allclose(ALPHA.sum(axis=1), NODES, atol=1e-13)
-    np.testing.assert_allclose(BIG_GAMMA.sum(axis=1), TIME_WEIGHTS, atol=1e-13)
+    np.testing.assert_allclose(ALPHA.sum(axis=1), NODES, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(BIG_GAMMA.sum(axis=1), TIME_WEIGHTS, rtol=0, atol=1e-13)
     assert WEIGHTS.sum() == pytest.approx(1.0, abs=4e-14)
     np.testing.assert_array_equal(np.triu(A), 0.0)
     np.testing.assert_array_equal(np.triu(C), 0.0)
@@ -111,8 +111,8 @@ def test_rows():
 
 def test_stiffly_accurate():
     """The last stage sits at y_new before its own increment: b_i = α_8i + γ_8i; so with the embedded method."""
-    np.testing.assert_allclose(BETA[7], WEIGHTS, atol=1e-13)
-    np.testing.assert_allclose(BETA[6], EMBEDDED, atol=1e-13)
+    np.testing.assert_allclose(BETA[7], WEIGHTS, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(BETA[6], EMBEDDED, rtol=0, atol=1e-13)
     assert NODES[7] == NODES[6] == 1.0
 
 
@@ -162,9 +162,9 @@ def test_step_equals_its_dense_twin_on_any_model(system, exponent):
         return
     got, got_u = run_step(program, y, k, mass, 0.0, h)
     amounts = len(layout.amounts)
-    for part in (slice(0, amounts), slice(amounts, None)):
+    for part, least in ((slice(0, amounts), 0.0), (slice(amounts, None), 1e-3)):  # V: what cancels is not small
         if got[part].size:
-            size = np.abs(want_u[:, part]).max() + np.abs(want[part]).max()
+            size = np.abs(want_u[:, part]).max() + np.abs(want[part]).max() + least
             np.testing.assert_allclose(got[part], want[part], rtol=1e-10, atol=1e-10 * size)
             np.testing.assert_allclose(got_u[:, part], want_u[:, part], rtol=1e-8, atol=1e-10 * size)
 
@@ -228,8 +228,9 @@ def test_order_on_the_slow_time_scale():
     """Steps ten thousand times longer than the fast mode: stiffness costs no order."""
     _, _, program, y, k, mass = system_of(p1())
     start = march(program, y, k, mass, 0.1, 400)[-1]
-    for row in range(4):
-        assert order_against_fine_steps(program, start, k, mass, 1500.0, [16, 24, 32, 48], row) >= 4.75
+    for row in range(3):
+        assert order_against_fine_steps(program, start, k, mass, 1500.0, [48, 64, 96], row) >= 4.75
+    assert order_against_fine_steps(program, start, k, mass, 1500.0, [16, 24, 32], 3) >= 4.8
 
 
 def test_order_on_a_linear_system():
@@ -348,7 +349,7 @@ def test_interpolation_never_makes_an_amount_negative(states, theta):
     plain = (1 - theta) * dense[0] + theta * dense[1]
     plain = plain + theta * (1 - theta) * (dense[2] + theta * (dense[3] + theta * dense[4]))
     if np.all(plain[:-1] >= 0.0):
-        np.testing.assert_allclose(out, plain, atol=1e-13)
+        np.testing.assert_allclose(out, plain, rtol=0, atol=1e-13)
 
 
 def test_interpolation_meets_the_ends_of_the_step():

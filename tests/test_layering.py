@@ -22,7 +22,7 @@ TIERS = [
     {"formula"},
     {"parts"},
     {"model"},
-    {"model_json", "scenario", "layout", "schedule", "mechanisms", "activity", "tape"},
+    {"model_json", "scenario", "layout", "conservation", "schedule", "mechanisms", "activity", "tape"},
     {"evaluation", "kernel"},
     {"equations", "initial"},
     {"prepare", "trajectory"},

@@ -22,7 +22,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A working folder with the scenarios in it, as after a clone."""
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
@@ -31,7 +31,9 @@ def folder(tmp_path: Path) -> Path:
 
 def iontide_commands() -> list[str]:
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [part.strip().removeprefix(".venv/bin/") for line in lines for part in line.split("&&") if "iontide " in part]
+    return [
+        part.strip().removeprefix(".venv/bin/") for line in lines for part in line.split("&&") if "iontide " in part
+    ]
 
 
 def test_there_are_commands() -> None:

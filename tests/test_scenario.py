@@ -354,9 +354,7 @@ def test_faults_of_overrides_have_no_line():
         (0, "parameters.P_K"),
         (0, "simulation.duration"),
     ]
-    assert caught.value.faults[0].message == (
-        "m^2 does not fit, this parameter is m/s in the file (given with --set)"
-    )
+    assert caught.value.faults[0].message == ("m^2 does not fit, this parameter is m/s in the file (given with --set)")
     assert str(caught.value).splitlines()[1] == (
         "x.toml: simulation.duration: must be greater than 0, got -1 s (given with --set)"
     )

@@ -279,9 +279,7 @@ class Writer:
 
 def printable(text):
     """Whether `text` may stand unescaped on one line."""
-    return not any(
-        (ord(character) < 0x20 and character != "\t") or ord(character) == 0x7F for character in text
-    )
+    return not any((ord(character) < 0x20 and character != "\t") or ord(character) == 0x7F for character in text)
 
 
 # What breaks scanners, often; any other character, now and then.

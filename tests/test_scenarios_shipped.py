@@ -62,11 +62,13 @@ def test_the_library_is_as_listed():
         "donnan_equilibrium",
         "ghk_resting_potential",
         "ghk_to_nernst",
+        "hodgkin_huxley",
         "nernst_calcium",
         "nernst_chloride",
         "nernst_potassium",
         "neutral_solute",
         "pump_leak_cell",
+        "pump_leak_swelling",
         "two_membranes_in_series",
         "valence_sign",
     ]

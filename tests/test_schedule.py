@@ -56,6 +56,44 @@ def test_a_step_from_the_very_start_and_one_beyond_the_end():
     assert spans(model_with([ParameterStep(50.0, 500.0, {"a": 1.0})])) == [(0.0, 50.0, {}), (50.0, 100.0, {"a": 1.0})]
 
 
+def course(model: Model, name: str, t: float) -> float:
+    """Value of a parameter at a moment, from the segments alone."""
+    (segment,) = [s for s in segments_of(model) if s.start <= t < s.end]
+    return segment.settings.get(name, 0.0) + segment.slopes.get(name, 0.0) * (t - segment.start)
+
+
+def test_a_ramp_goes_in_a_straight_line_and_stays():
+    model = model_with([ParameterStep(10.0, None, {"a": 4.0}, over=40.0)])
+    assert [(s.start, s.end) for s in segments_of(model)] == [(0.0, 10.0), (10.0, 50.0), (50.0, 100.0)]
+    for t, value in [(5.0, 0.0), (10.0, 0.0), (20.0, 1.0), (49.0, 3.9), (50.0, 4.0), (99.0, 4.0)]:
+        assert course(model, "a", t) == pytest.approx(value, abs=1e-14)
+
+
+def test_a_ramp_goes_on_across_another_step_and_starts_from_where_things_are():
+    protocol = [
+        ParameterStep(0.0, None, {"a": 2.0}),
+        ParameterStep(10.0, None, {"a": 4.0}, over=40.0),
+        ParameterStep(30.0, 40.0, {"b": 1.0}),
+    ]
+    model = model_with(protocol)
+    for t, value in [(5.0, 2.0), (20.0, 2.5), (30.0, 3.0), (35.0, 3.25), (45.0, 3.75), (60.0, 4.0)]:
+        assert course(model, "a", t) == pytest.approx(value, abs=1e-14)
+    assert course(model, "b", 35.0) == 1.0
+
+
+def test_a_later_step_ends_a_ramp():
+    protocol = [ParameterStep(10.0, None, {"a": 4.0}, over=40.0), ParameterStep(30.0, None, {"a": 7.0})]
+    model = model_with(protocol)
+    for t, value in [(20.0, 1.0), (30.0, 7.0), (45.0, 7.0), (60.0, 7.0)]:
+        assert course(model, "a", t) == pytest.approx(value, abs=1e-14)
+
+
+def test_a_ramp_that_the_end_of_the_run_cuts():
+    model = model_with([ParameterStep(80.0, None, {"a": 4.0}, over=40.0)])
+    assert course(model, "a", 90.0) == pytest.approx(1.0)
+    assert segments_of(model)[-1].end == 100.0
+
+
 @given(
     st.lists(
         st.tuples(st.floats(0, 120), st.none() | st.floats(0, 120), st.sampled_from("ab"), st.integers(1, 9)),
@@ -163,7 +201,7 @@ def test_schedule_is_whole_ordered_and_independent_of_blocks(recording, inner, b
         own = number == n
         assert np.all((time[own] >= piece.start) & (time[own] <= piece.end))
         assert np.all((within[own] >= 0.0) & (within[own] <= piece.end - piece.start))
-        np.testing.assert_allclose(within[own], time[own] - piece.start, atol=1e-13)
+        np.testing.assert_allclose(within[own], time[own] - piece.start, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(("spacing", "changes"), [("linear", {"points": 7}), ("log", {"points": 7, "first": 1e-5})])

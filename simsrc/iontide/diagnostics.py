@@ -106,7 +106,7 @@ def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
         fixed = impermeant.valence * run.initial.impermeant_amounts[compartment, impermeant.name]
         excess, present = excess + fixed, present + abs(fixed)
     for membrane, sign in membranes_of(model, compartment):
-        capacity = trajectory.value(f"membranes.{membrane.name}.capacitance") * trajectory.area(membrane.name)
+        capacity = trajectory.at.capacity(membrane)
         charge = sign * capacity * trajectory.membrane_potential(membrane.name) / FARADAY
         excess, present = excess - charge, present + np.abs(charge)
     for injection, sign in _uncarried(model, compartment):
@@ -131,8 +131,13 @@ def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
 
 
 def unaccounted_charge(model: Model) -> set[str]:
-    """Finite compartments whose charge cannot be balanced, for a current varies that no ion carries."""
-    return {
+    """Finite compartments whose charge cannot be balanced.
+
+    A current varies that no ion carries; or the compartment is a ground and is rinsed, so that the ground makes up
+    for the charge that the rinse takes.
+    """
+    rinsed = {e.inside for e in model.exchanges} & grounds(model)
+    return rinsed | {
         c.name
         for c in model.compartments.values()
         if c.is_finite and not all(model.is_settled(i.current) for i, _ in _uncarried(model, c.name))

@@ -33,7 +33,7 @@ def build_program(model: Model) -> tuple[Layout, Program | None]:
     layout = lay_out(model)
     if not layout.size:
         return layout, None
-    key = structure_of(model)
+    key = (layout.charges, structure_of(model))
     program = _programs.get(key)
     if program is None:
         equations = _Equations(model, layout)
@@ -69,7 +69,7 @@ def structure_of(model: Model) -> tuple:
         tuple(
             (
                 *(m.name, m.inside, m.outside, m.geometry, tuple(m.reflection)),
-                *(form(m.area), form(m.water_permeability), m.elastic_modulus is None),
+                *(form(m.area), form(m.specific_capacitance), form(m.water_permeability), m.elastic_modulus is None),
                 tuple(map(_pathway_form(form), m.pathways)),
             )
             for m in model.membranes.values()

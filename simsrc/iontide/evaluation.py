@@ -50,8 +50,8 @@ class Evaluation:
         Time since the start of the segment, s.
     potentials : mapping of str to number, optional
         Potentials of compartments, V, where they are known and not to be taken from the state.
-    steady_gates : bool
-        Take every gate at its steady value (before there is a state).
+    starting_gates : bool
+        Take every gate where it starts, as given or at its steady value (before there is a state).
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Evaluation:
         state: Callable[[int], Any],
         within: Any,
         potentials: Mapping[str, Any] | None = None,
-        steady_gates: bool = False,
+        starting_gates: bool = False,
     ) -> None:
         self.model, self.layout = model, layout
         self.given, self.state, self.within = given, state, within
-        self.steady_gates = steady_gates
+        self.starting_gates = starting_gates
         self._potentials: dict[str, Any] | None = None if potentials is None else dict(potentials)
         self._parameters: dict[str, Any] = {}
 
@@ -210,9 +210,7 @@ class Evaluation:
                 for b in ends:
                     rows[place[a]][place[b]] = rows[place[a]][place[b]] + (capacity if a == b else -capacity)
         solved = solve_linear(rows, right)
-        return {c: solved[i] for c, i in place.items()} | {
-            c: 0.0 for c in self.model.compartments if c not in place
-        }
+        return {c: solved[i] for c, i in place.items()} | {c: 0.0 for c in self.model.compartments if c not in place}
 
     # -- membranes --------------------------------------------------------------------------------------------------
 
@@ -231,7 +229,8 @@ class Evaluation:
 
     def capacity(self, membrane: Membrane) -> Any:
         """Capacitance times area, F."""
-        return self.given(f"membranes.{membrane.name}.capacitance") * self.area(membrane)
+        path = f"membranes.{membrane.name}.capacitance"
+        return self.quantity(path, membrane.specific_capacitance) * self.area(membrane)
 
     def sides(self, membrane: Membrane) -> Sides:
         """What the laws of a membrane see."""
@@ -281,8 +280,10 @@ class Evaluation:
 
     def gate(self, membrane: Membrane, pathway: Pathway, gate: Gate) -> Any:
         """Value of a gate, 0 to 1."""
-        if gate.is_state and not self.steady_gates:
+        if gate.is_state and not self.starting_gates:
             return self.state(self.layout.gate_index[membrane.name, pathway.name, gate.name])
+        if gate.is_state and gate.initial is not None:
+            return self.quantity(self._gate_path(membrane, pathway, gate, "initial"), gate.initial)
         return self._gate_formulas(membrane, pathway, gate)["steady"]
 
     def gate_rate(self, membrane: Membrane, pathway: Pathway, gate: Gate) -> Any:

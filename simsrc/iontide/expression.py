@@ -20,9 +20,7 @@ class Graph:
         self.nodes: list[Expression] = []
         self._index: dict[tuple, Expression] = {}
 
-    def node(
-        self, op: str, args: tuple[Expression, ...] = (), value: Any = None, varies: int = 0
-    ) -> Expression:
+    def node(self, op: str, args: tuple[Expression, ...] = (), value: Any = None, varies: int = 0) -> Expression:
         key = (op, tuple(a.index for a in args), value)
         found = self._index.get(key)
         if found is None:
@@ -309,11 +307,7 @@ def bernoulli_slope_value(x: Any) -> Any:
     series = -0.5 + s * (
         1 / 6
         + squared
-        * (
-            -1 / 180
-            + squared
-            * (1 / 5040 + squared * (-1 / 151200 + squared * (1 / 4790016 - squared / 157703131.75)))
-        )
+        * (-1 / 180 + squared * (1 / 5040 + squared * (-1 / 151200 + squared * (1 / 4790016 - squared / 157703131.75))))
     )
     safe = np.where(near, 1.0, np.maximum(x, -745.0))
     value = bernoulli_value(np.abs(safe))

@@ -138,9 +138,7 @@ def _apply(table: Mapping[str, Callable], floats: Mapping[str, Callable], name: 
     return table[name](*operands)
 
 
-def _value(
-    node: Node, operands: list[Any], lookup: Callable[[str], Any], functions: Mapping[str, Callable]
-) -> Any:
+def _value(node: Node, operands: list[Any], lookup: Callable[[str], Any], functions: Mapping[str, Callable]) -> Any:
     """Value of one node, given those of its operands."""
     match node:
         case Number():
@@ -214,9 +212,7 @@ class Formula:
         """
         return fold(self.ast, lambda node, operands: self._dimension(node, operands, lookup))
 
-    def _dimension(
-        self, node: Node, operands: list[Dimension], lookup: Callable[[str], Dimension]
-    ) -> Dimension:
+    def _dimension(self, node: Node, operands: list[Dimension], lookup: Callable[[str], Dimension]) -> Dimension:
         match node:
             case Number():
                 return node.dimension
@@ -247,8 +243,7 @@ class Formula:
     def _match(self, first: tuple[Node, Dimension], other: tuple[Node, Dimension], relation: str) -> None:
         if first[1] != other[1]:
             raise DimensionError(
-                f"the term {self.source(other[0])} is {other[1]}, "
-                f"but {self.source(first[0])} {relation} is {first[1]}"
+                f"the term {self.source(other[0])} is {other[1]}, but {self.source(first[0])} {relation} is {first[1]}"
             )
 
     def _power_dimension(self, node: Binary, base: Dimension, exponent: Dimension) -> Dimension:
@@ -263,8 +258,7 @@ class Formula:
             if float(fraction) == value and abs(fraction) <= 100:
                 return base**fraction
         raise DimensionError(
-            f"{self.source(node.left)} is {base}, so its exponent {quoted_exponent} "
-            "must be a constant such as 2 or 1/2"
+            f"{self.source(node.left)} is {base}, so its exponent {quoted_exponent} must be a constant such as 2 or 1/2"
         )
 
     def evaluate(self, lookup: Callable[[str], Any], functions: Mapping[str, Callable]) -> Any:
@@ -293,14 +287,10 @@ class Formula:
 
 
 def _names(root: Node) -> frozenset[str]:
-    return fold(
-        root, lambda node, sets: frozenset({node.dotted} if isinstance(node, Name) else ()).union(*sets)
-    )
+    return fold(root, lambda node, sets: frozenset({node.dotted} if isinstance(node, Name) else ()).union(*sets))
 
 
-def _evaluate(
-    formula: Formula, root: Node, lookup: Callable[[str], Any], functions: Mapping[str, Callable]
-) -> Any:
+def _evaluate(formula: Formula, root: Node, lookup: Callable[[str], Any], functions: Mapping[str, Callable]) -> Any:
     culprit = root
 
     def combine(node: Node, operands: list[Any]) -> Any:

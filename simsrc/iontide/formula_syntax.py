@@ -329,9 +329,7 @@ class _Parser:
             takes = f"{due} or more arguments" if more else f"{due} argument{'s' if due > 1 else ''}"
             raise self.fault(name, f"{name.text} takes {takes}, not {len(arguments)}")
         if name.text == "where" and not isinstance(arguments[0], Compare):
-            raise _fault(
-                self.text, arguments[0].place[0], "the condition of where is a comparison, as in V < 0 mV"
-            )
+            raise _fault(self.text, arguments[0].place[0], "the condition of where is a comparison, as in V < 0 mV")
         for argument in arguments[name.text == "where" :]:
             self.no_comparison(argument)
         return Call(name.text, tuple(arguments), (name.start, self.last.end))

@@ -112,9 +112,7 @@ def _starting_values(model: Model, values: Mapping[str, float]) -> dict[str, flo
     return start
 
 
-def _at_start(
-    model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, float]
-) -> Evaluation:
+def _at_start(model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, float]) -> Evaluation:
     """The model at t = 0, with gates at their steady values and amounts as given."""
 
     def state(i: int) -> float:
@@ -124,7 +122,7 @@ def _at_start(
             return known[f"{path}.initial_concentrations.{name}"] * known[f"{path}.initial_volume"]
         return known[f"compartments.{layout.volumes[i - len(layout.amounts)]}.initial_volume"]
 
-    return Evaluation(model, layout, known.__getitem__, state, 0.0, potentials=potentials, steady_gates=True)
+    return Evaluation(model, layout, known.__getitem__, state, 0.0, potentials=potentials, starting_gates=True)
 
 
 def _given_amount(c: Compartment, impermeant: Impermeant, known: Mapping[str, float]) -> float:
@@ -171,12 +169,10 @@ def _stored_charge(at: Evaluation, compartment: str) -> float:
 
 
 def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> float:
-    """Where a gate starts: as given, or at its steady value."""
+    """Where a gate starts."""
     membrane = at.model.membranes[key[0]]
     pathway = next(p for p in membrane.pathways if p.name == key[1])
     gate = next(g for g in pathway.gates if g.name == key[2])
-    if gate.initial is not None:
-        return float(at.quantity(f"membranes.{key[0]}.{key[1]}.gates.{key[2]}.initial", gate.initial))
     return float(at.gate(membrane, pathway, gate))
 
 
@@ -205,9 +201,7 @@ def membrane_current(
     return float(_at_start(model, layout, known, potentials).current_density(membrane))
 
 
-def _membrane_potential(
-    model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]
-) -> float | None:
+def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]) -> float | None:
     if membrane.potential is None:
         return None
     if membrane.potential != "ghk":

@@ -24,7 +24,8 @@ class Layout:
 
     Attributes
     ----------
-    model : Model
+    compartments : tuple of str
+        All of the model. (Not the model itself: what is kept for a model must not keep it alive.)
     amounts : tuple of (compartment, species)
     volumes : tuple of str
         Compartments whose volume is a state.
@@ -33,10 +34,10 @@ class Layout:
         Compartments whose potential is free.
     charges : bool
         Whether the states of ``potentials`` are their charges (C) and not their potentials (V): so wherever an area
-        moves, since then it is charge that is conserved.
+        or a capacitance changes, since then it is charge that is conserved.
     """
 
-    model: Model
+    compartments: tuple[str, ...]
     amounts: tuple[tuple[str, str], ...]
     volumes: tuple[str, ...]
     gates: tuple[tuple[str, str, str], ...]
@@ -89,8 +90,11 @@ class Layout:
         scales = []
         for compartment, name in self.amounts:
             own = values[f"compartments.{compartment}.initial_concentrations.{name}"]
+            # Of a bath the concentrations, of a finite compartment those at its start; a bath's may be moving.
             most = max(
-                values.get(f"compartments.{c}.initial_concentrations.{name}", 0.0) for c in self.model.compartments
+                values.get(f"compartments.{c}.{key}.{name}", 0.0)
+                for c in self.compartments
+                for key in ("initial_concentrations", "concentrations")
             )
             size = max(own, 1e-3 * most) or 1.0
             scales.append(size * values[f"compartments.{compartment}.initial_volume"])
@@ -128,10 +132,10 @@ def lay_out(model: Model) -> Layout:
     grounded = grounds(model)
     joined = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
     potentials = tuple(c for c in model.compartments if c in joined and c not in grounded)
-    charges = any(
+    charges = any(model.changes(q) for m in model.membranes.values() for q in (m.area, m.specific_capacitance)) or any(
         m.geometry != "given" and model.compartments[m.inside].water != "fixed" for m in model.membranes.values()
     )
-    return Layout(model, amounts, volumes, gates, potentials, charges)
+    return Layout(tuple(model.compartments), amounts, volumes, gates, potentials, charges)
 
 
 def grounds(model: Model) -> set[str]:

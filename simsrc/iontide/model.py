@@ -75,19 +75,9 @@ class Model:
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for membrane in self.membranes.values():
-            for side in (membrane.inside, membrane.outside):
-                if side not in self.compartments:
-                    raise ValueError(f"membrane {membrane.name}: there is no compartment {side}")
-            for pathway in membrane.pathways:
-                for name in pathway.moves:
-                    if name not in self.species:
-                        raise ValueError(f"membrane {membrane.name}: there is no species {name}")
-                    for side in (membrane.inside, membrane.outside):
-                        if name not in self.compartments[side].concentrations:
-                            raise ValueError(
-                                f"membrane {membrane.name}: {side} gives no concentration of {name}"
-                            )
+        fault = next(faults_of(self), None)
+        if fault is not None:
+            raise ValueError(fault)
 
     @cached_property
     def ramped(self) -> frozenset[str]:
@@ -107,6 +97,24 @@ class Model:
             if not more:
                 return frozenset(found)
             found |= more
+
+    @cached_property
+    def changing(self) -> frozenset[str]:
+        """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
+        found = {name for step in self.protocol for name in step.settings} | self.moving
+        while True:
+            more = {
+                name
+                for name, p in self.parameters.items()
+                if name not in found and isinstance(p.value, Formula) and p.value.names & found
+            }
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    def changes(self, quantity: Quantity) -> bool:
+        """Whether a quantity over parameters has another value at some other time of the run."""
+        return isinstance(quantity, Formula) and bool(quantity.names & (self.changing | {"t"}))
 
     def is_settled(self, quantity: Quantity) -> bool:
         """Whether a quantity changes at protocol steps only: a number, or a formula over such parameters."""
@@ -176,6 +184,53 @@ class Model:
             if name not in timed:
                 values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
         return values
+
+
+def faults_of(model: Model) -> Iterator[str]:
+    """What does not fit together in a model, one sentence each (a scenario has been told of it before, with lines)."""
+    for m in model.membranes.values():
+        told = f"membrane {m.name}: "
+        missing = [side for side in (m.inside, m.outside) if side not in model.compartments]
+        yield from (f"{told}there is no compartment {side}" for side in missing)
+        if missing:
+            continue
+        inside = model.compartments[m.inside]
+        for pathway in m.pathways:
+            for name in pathway.moves:
+                if name not in model.species:
+                    yield f"{told}there is no species {name}"
+                for side in (m.inside, m.outside):
+                    if name not in model.compartments[side].concentrations:
+                        yield f"{told}{side} gives no concentration of {name}"
+        if m.geometry != "given" and not inside.is_finite:
+            yield f"{told}its area follows the volume of {m.inside}, but a bath has none"
+        if m.geometry == "cylinder" and m.length is None:
+            yield f"{told}a cylinder needs a length"
+        if (m.elastic_modulus is None) != (m.slack_volume is None):
+            yield f"{told}a wall needs both elastic_modulus and slack_volume"
+        if (m.elastic_modulus is not None or m.reflection) and inside.water == "equilibrium":
+            yield f"{told}a wall or reflection coefficients say nothing where {m.inside} is always in equilibrium"
+    for c in model.compartments.values():
+        beside = {
+            b
+            for m in model.membranes.values()
+            for a, b in ((m.inside, m.outside), (m.outside, m.inside))
+            if a == c.name and b in model.compartments
+        }
+        if c.water == "equilibrium" and all(model.compartments[b].is_finite for b in beside):
+            yield f"compartment {c.name}: water in equilibrium needs a bath beside it, to be in equilibrium with"
+    for r in model.reactions:
+        for name in (*r.reactants, *r.products):
+            if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
+                yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
+    for step in model.protocol:
+        for name, value in step.settings.items():
+            if name not in model.parameters:
+                yield f"the protocol sets {name}, which is no parameter"
+            elif name in model.moving - model.ramped:
+                yield f"the protocol sets {name}, which is made of time or of what ramps: set what it is made of"
+            elif isinstance(value, Formula) and value.names & (model.moving | {"t"}):
+                yield f"the protocol sets {name} to what moves itself ({value.text}); make {name} a formula instead"
 
 
 def _membrane_quantities(membrane: Membrane) -> Iterator[tuple[str, Quantity]]:

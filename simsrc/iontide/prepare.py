@@ -89,9 +89,7 @@ def _prepare(model: Model) -> Preparation:
     initial = initial_state(model, layout, values[0])
     values = complete_values(model, segments, values, initial)
     code = compile_program(program) if program else None
-    few = (
-        model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
-    )
+    few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
     return Preparation(
         layout=layout,
         program=program,

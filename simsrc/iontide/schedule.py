@@ -108,11 +108,7 @@ def _pieces(recording: Recording, segments: list[Segment], block: int) -> Iterat
     """The samples of ``scheduled_samples``, none of a piece in another segment than the rest."""
     duration = segments[-1].end
     position = 0
-    total = (
-        len(recording.times)
-        if recording.spacing == "list"
-        else recording.points + (recording.spacing == "log")
-    )
+    total = len(recording.times) if recording.spacing == "list" else recording.points + (recording.spacing == "log")
     for number, segment in enumerate(segments):
         if number:
             yield _block(np.array([segment.start]), segment, number)

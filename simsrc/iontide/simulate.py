@@ -277,4 +277,3 @@ class Integration:
             f"the run stopped {at}: the step became too small to go on; the {worst} changes fastest. "
             "It may run away there; try a larger simulation.rtol, or look at the laws that move it"
         )
-

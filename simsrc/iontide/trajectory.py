@@ -210,9 +210,7 @@ class Trajectory:
         valence = self.model.species[species].valence
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
-        return self._log_ratio(membrane, species) * (
-            GAS_CONSTANT * self.temperature / (valence * FARADAY)
-        )
+        return self._log_ratio(membrane, species) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
 
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""

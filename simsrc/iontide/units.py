@@ -237,9 +237,7 @@ def _exact_unit(text: str) -> tuple[Fraction, Dimension]:
             break
         name, digits, superscript = factor.groups()
         if name in _CELSIUS:
-            raise UnitError(
-                f"{name} stands alone (its zero is not that of K); write K in {quoted(text)}, as in K/min"
-            )
+            raise UnitError(f"{name} stands alone (its zero is not that of K); write K in {quoted(text)}, as in K/min")
         if name not in _UNITS:
             raise _unknown(name)
         power = _exponent(factor[0], digits or superscript)
@@ -252,9 +250,7 @@ def _exact_unit(text: str) -> tuple[Fraction, Dimension]:
         if follows is None:
             break
         position, separator = follows.end(), follows[0]
-    raise UnitError(
-        f"cannot read {quoted(text)} as a unit; write as in mS/cm^2 or mol/m^2/s, no space around /"
-    )
+    raise UnitError(f"cannot read {quoted(text)} as a unit; write as in mS/cm^2 or mol/m^2/s, no space around /")
 
 
 def _exponent(factor: str, digits: str | None) -> int:
@@ -302,9 +298,7 @@ def parse_quantity(text: str) -> tuple[float, Dimension]:
     _check_length(text, "quantity")
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise UnitError(
-            f"{quoted(text)} is no quantity; it opens with a decimal number, as in 145 mM or 4e-6 cm/s"
-        )
+        raise UnitError(f"{quoted(text)} is no quantity; it opens with a decimal number, as in 145 mM or 4e-6 cm/s")
     literal, space, unit = match.groups()
     if unit.startswith("/") and not space:
         raise UnitError(f"{quoted(text)} lacks the space before the slash of its unit, as in 600 /mM/s")

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,14 @@ def run(arguments: Namespace) -> int:
 
     from ..kernel import integrator
 
-    integrator.import_numba_alone()
+    integrator.load_numba_alone()
     from ..simulate import Integration, origin_of
     from ..storage import save, stream
     from .progress import ProgressDisplay
 
     if integrator.must_compile() and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
-    began = time.perf_counter()
+    began, started = time.perf_counter(), datetime.now(UTC)
     integration = Integration(scenario.model, origin_of(scenario))
     numbers = _sample_count(scenario) * max(1, integration.layout.size)
     samples: Trajectory | None = None
@@ -47,7 +48,7 @@ def run(arguments: Namespace) -> int:
             from ..simulate import collect
 
             trajectory = collect(integration, display)
-            save(trajectory, output)
+            save(trajectory, output, started=started)
             outcome = trajectory.run
             samples = trajectory
     elapsed = time.perf_counter() - began
@@ -129,9 +130,7 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
     if arguments.quiet:
         return
     ended = {"done": "ran to", "steady": "reached a steady state at", "failed": "stopped at"}[outcome.status]
-    potentials = ", ".join(
-        f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in outcome.model.membranes
-    )
+    potentials = ", ".join(f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in outcome.model.membranes)
     print(
         f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s; {potentials} "
         f"({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
@@ -146,10 +145,13 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
 
 
 def _end_potential(outcome: Run, membrane: str) -> float:
-    place = outcome.layout.potential_index
-    m = outcome.model.membranes[membrane]
-    inside, outside = (outcome.end_state[place[c]] if c in place else 0.0 for c in (m.inside, m.outside))
-    return float(inside - outside)
+    import numpy as np
+
+    from ..trajectory import Trajectory
+
+    last = next(i for i, s in reversed(list(enumerate(outcome.segments))) if s.start <= outcome.end_time)
+    end = Trajectory(outcome, np.array([outcome.end_time]), np.array([last]), outcome.end_state[np.newaxis])
+    return float(end.membrane_potential(membrane)[0])
 
 
 def plot(arguments: Namespace) -> int:

@@ -17,19 +17,14 @@ def must_compile() -> bool:
     return _loaded is None and not cache.holds_code(cache.usable_cache_folder())
 
 
-def import_numba_alone() -> None:
-    """Import numba without the half of a second that it spends on scipy.linalg.
+def load_numba_alone() -> None:
+    """See to it that ``load`` does without the third of a second that numba spends on scipy.linalg.
 
     numba looks for BLAS so that compiled code may multiply matrices; ours does not. For the command line only: a
     program that imports iontide may want numba whole.
     """
-    if "numba" in sys.modules or "scipy.linalg" in sys.modules:
-        return
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
-    try:
-        import numba  # noqa: F401
-    finally:
-        del sys.modules["scipy.linalg"]
+    if "numba" not in sys.modules and "scipy.linalg" not in sys.modules:
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
 
 
 def load(problem: Any, progress: Any, samples: Any) -> ModuleType:
@@ -53,6 +48,8 @@ def load(problem: Any, progress: Any, samples: Any) -> ModuleType:
         try:
             module = importlib.import_module(".rosenbrock", __package__)
             module.integrate.compile(signature)
+            if sys.modules.get("scipy.linalg", module) is None:
+                del sys.modules["scipy.linalg"]
         except Exception:
             if attempt == "uncached":
                 raise

@@ -151,9 +151,7 @@ class StepPrinter:
             if (i, j) in slopes:
                 slope = self._load("%linear", n + i * n + j)
                 value = (
-                    self._emit(f"fneg double {slope}")
-                    if value is None
-                    else self._emit(f"fsub double {value}, {slope}")
+                    self._emit(f"fneg double {slope}") if value is None else self._emit(f"fsub double {value}, {slope}")
                 )
             self._store(value or self.printer.literal(0.0), "%lu", at)
             self._statement(statements)
@@ -161,9 +159,7 @@ class StepPrinter:
             self._store(self._emit(f"fdiv double {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
             self._statement(statements)
             for i in self.elimination.below(p):
-                multiple = self._emit(
-                    f"fmul double {self._load('%lu', place[i, p])}, {self._load('%lu', place[p, p])}"
-                )
+                multiple = self._emit(f"fmul double {self._load('%lu', place[i, p])}, {self._load('%lu', place[p, p])}")
                 self._store(multiple, "%lu", place[i, p])
                 self._statement(statements)
                 for j in self.elimination.right(p):
@@ -285,6 +281,4 @@ class StepPrinter:
             return scalar
         one = self._emit(f"insertelement {self.kind} undef, double {scalar}, i32 0")
         mask = "<" + ", ".join(["i32 0"] * self.program.size) + ">"
-        return self._emit(
-            f"shufflevector {self.kind} {one}, {self.kind} undef, <{self.program.size} x i32> {mask}"
-        )
+        return self._emit(f"shufflevector {self.kind} {one}, {self.kind} undef, <{self.program.size} x i32> {mask}")

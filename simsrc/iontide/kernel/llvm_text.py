@@ -76,9 +76,7 @@ class Printer:
         ``offsets`` says where each output array starts within ``out``.
         """
         instructions = tape.instructions
-        chunks = [
-            range(i, min(i + CHUNK, len(instructions))) for i in range(0, max(len(instructions), 1), CHUNK)
-        ]
+        chunks = [range(i, min(i + CHUNK, len(instructions))) for i in range(0, max(len(instructions), 1), CHUNK)]
         chunk_of = [i // CHUNK for i in range(len(instructions))]
         shared: dict[int, int] = {}  # register → place in work, for values that outlive their chunk
         for i, instruction in enumerate(instructions):
@@ -105,8 +103,7 @@ class Printer:
                 f"define internal void @{name}.{c}({arguments}) {hint} nounwind {{\nentry:\n{lines}\n  ret void\n}}"
             )
         calls = "\n".join(
-            f"  call void @{name}.{c}(ptr %t, ptr %y, ptr %k, ptr %work, ptr %out)"
-            for c in range(len(chunks))
+            f"  call void @{name}.{c}(ptr %t, ptr %y, ptr %k, ptr %work, ptr %out)" for c in range(len(chunks))
         )
         self.parts.append(f"define void @{name}({arguments}) nounwind {{\nentry:\n{calls}\n  ret void\n}}")
         return len(shared)
@@ -186,7 +183,6 @@ class Printer:
         out += [f"  ret {four} {previous}", "}"]
         self.parts.append("\n".join(out))
         return name
-
 
     def _polynomial(self, name: str, coefficients: list[float]) -> list[str]:
         """Lines that set ``%name`` to a polynomial of degree ≤ 7 in ``%s``, by Estrin's scheme.
@@ -285,9 +281,7 @@ class _Body:
                 self.lines.append(f"  {r} = fneg {t} {x}")
             else:
                 extra = [self.printer.literal(number)] if op == "pow" else []
-                function = self.printer.declare(
-                    f"{_INTRINSIC[op]}.{self.printer.suffix}", t, *([t] * (1 + len(extra)))
-                )
+                function = self.printer.declare(f"{_INTRINSIC[op]}.{self.printer.suffix}", t, *([t] * (1 + len(extra))))
                 r = self.fresh()
                 given = ", ".join(f"{t} {v}" for v in [x, *extra])
                 self.lines.append(f"  {r} = call {t} {function}({given})")

@@ -252,11 +252,7 @@ def integrate(problem, progress, samples, budget):
 
         if not every_step and (
             (count[SAMPLE] == room and more)
-            or (
-                count[SAMPLE] < room
-                and samples.segments[count[SAMPLE]] == s
-                and samples.times[count[SAMPLE]] <= t + h
-            )
+            or (count[SAMPLE] < room and samples.segments[count[SAMPLE]] == s and samples.times[count[SAMPLE]] <= t + h)
         ):
             for r in range(3):
                 for i in range(n):

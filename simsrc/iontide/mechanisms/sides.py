@@ -63,9 +63,7 @@ def sides_of(
     """The sides of one membrane, from functions of (compartment, species) and of compartment."""
     inside, outside = membrane.inside, membrane.outside
     names = [
-        name
-        for name in model.compartments[inside].concentrations
-        if name in model.compartments[outside].concentrations
+        name for name in model.compartments[inside].concentrations if name in model.compartments[outside].concentrations
     ]
     c_in = {name: concentration(inside, name) for name in names}
     c_out = {name: concentration(outside, name) for name in names}

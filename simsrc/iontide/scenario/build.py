@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, cast
 
+from ..formula import parse_formula
 from ..model import (
     Compartment,
+    Exchange,
     Gate,
     Impermeant,
+    Injection,
     Membrane,
     Model,
+    Parameter,
     ParameterStep,
     Pathway,
     Quantity,
+    Reaction,
     Recording,
     Simulation,
 )
+from ..units import Dimension
+from . import kinds
 from .crossings import flattened
 from .draft import Draft
 from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
-from .schedule import start_key
-from .schema import GateTable, MembraneTable, TimesTable
+from .reactions import equation_of, rinsed
+from .schedule import bath_target, injection_parameter, parameter_of, start_key
+from .schema import GateTable, MembraneTable, ReactionTable, TimesTable
 from .stoichiometry import moves_of
 from .transporters import TRANSPORTERS
 from .water import shape_of
@@ -33,16 +42,28 @@ WATER_MOLAR_VOLUME = 1.8069e-5
 def build_model(draft: Draft) -> Model:
     """The model that a draft without faults describes."""
     document = draft.document
+    implicit = _implicit_parameters(draft)
     return Model(
         species=draft.species,
-        compartments={name: _compartment(draft, name) for name in document.compartments},
+        compartments={name: _compartment(draft, name, implicit) for name in document.compartments},
         membranes={name: _membrane(draft, name, table) for name, table in document.membranes.items()},
         simulation=_simulation(draft),
         temperature=_quantity(draft, "simulation", "temperature"),
         water_molar_volume=_or_default(draft, WATER_MOLAR_VOLUME, "simulation", "water_molar_volume"),
-        parameters=draft.quantities.parameters,
-        protocol=tuple(_step(draft, index) for index in range(len(document.protocol))),
+        parameters={**draft.quantities.parameters, **implicit},
+        protocol=tuple(step for index in range(len(document.protocol)) for step in _steps(draft, index)),
         recording=_recording(draft),
+        reactions=tuple(_reaction(draft, name, table) for name, table in document.reactions.items()),
+        exchanges=tuple(
+            Exchange(name, *rinsed(draft, table), _quantity(draft, "exchange", name, "rate"))
+            for name, table in document.exchange.items()
+        ),
+        injections=tuple(
+            Injection(parameter.split(".")[1], entry.inject.into, entry.inject.carried_by, parse_formula(parameter))
+            for index, entry in enumerate(document.protocol)
+            if entry.inject is not None
+            for parameter in [injection_parameter(draft, index)]
+        ),
         title=document.title,
         description=document.description,
         sources=tuple(document.source),
@@ -73,13 +94,44 @@ def _simulation(draft: Draft) -> Simulation:
     return Simulation(duration, table.rtol, table.stop_at_steady_state, table.max_steps)
 
 
-def _compartment(draft: Draft, name: str) -> Compartment:
+def _concentration(draft: Draft, compartment: str, ion: str, changed: Collection[str]) -> Quantity:
+    """What the file says, or the parameter that stands for it where the protocol changes it."""
+    parameter = f"compartments.{compartment}.concentrations.{ion}"
+    if parameter in changed:
+        return parse_formula(parameter)
+    return _quantity(draft, "compartments", compartment, "concentrations", ion)
+
+
+def _implicit_parameters(draft: Draft) -> dict[str, Parameter]:
+    """The parameters that stand for what the protocol changes besides parameters, by their dotted paths."""
+    found: dict[str, Parameter] = {}
+    for index, entry in enumerate(draft.document.protocol):
+        for target in (*entry.set, *entry.ramp):
+            solution = bath_target(draft, target)
+            if solution is not None:
+                name, dimension = parameter_of(draft, target), kinds.CONCENTRATION.dimension
+                value = _quantity(draft, "compartments", solution[0], "concentrations", solution[1])
+                found[name] = Parameter(name, value, cast(Dimension, dimension))
+        if entry.inject is not None:
+            name = injection_parameter(draft, index)
+            found[name] = Parameter(name, 0.0, cast(Dimension, kinds.CURRENT.dimension))
+    return found
+
+
+def _reaction(draft: Draft, name: str, table: ReactionTable) -> Reaction:
+    sides = equation_of(table.equation)
+    assert sides is not None
+    forward, backward = (_quantity(draft, "reactions", name, key) for key in ("forward", "backward"))
+    return Reaction(name, table.in_, *sides, forward, backward)
+
+
+def _compartment(draft: Draft, name: str, changed: Collection[str]) -> Compartment:
     table, path = draft.document.compartments[name], ("compartments", name)
     return Compartment(
         name,
         cast(Literal["finite", "bath", "floating bath"], draft.kind_of(name)),
         _optional(draft, *path, "volume"),
-        {ion: _quantity(draft, *path, "concentrations", ion) for ion in table.concentrations},
+        {ion: _concentration(draft, name, ion, changed) for ion in table.concentrations},
         tuple(
             Impermeant(
                 solute,
@@ -107,9 +159,7 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
         if given.ion is not None:
             channel = next(law for law in TABLES.values() if law.table in (given.model_extra or {}))
             value = _quantity(draft, *below, channel.table)
-            pathways.append(
-                Pathway(f"pathways.{pathway}", channel.name, {given.ion: 1}, {"": value}, gates=gates)
-            )
+            pathways.append(Pathway(f"pathways.{pathway}", channel.name, {given.ion: 1}, {"": value}, gates=gates))
             continue
         law = LIBRARY[given.law] if given.law is not None else FORMULA
         moves, present = moves_of(given, law), flattened(given.model_extra or {})
@@ -145,11 +195,22 @@ def _gate(draft: Draft, path: KeyPath, name: str, table: GateTable) -> Gate:
     return Gate(name, **given, speed=_or_default(draft, 1.0, *path, "speed"))
 
 
-def _step(draft: Draft, index: int) -> ParameterStep:
+def _steps(draft: Draft, index: int) -> list[ParameterStep]:
+    """The changes that one entry of the protocol makes."""
     entry, path = draft.document.protocol[index], ("protocol", index)
-    start = _value(draft, *path, start_key(entry))
-    settings = {target.removeprefix("parameters."): _quantity(draft, *path, "set", target) for target in entry.set}
-    return ParameterStep(start, draft.value(*path, "to"), settings)
+    start, end = _value(draft, *path, start_key(entry)), draft.value(*path, "to")
+    settings = {parameter_of(draft, target): _quantity(draft, *path, "set", target) for target in entry.set}
+    if entry.inject is not None:
+        settings[injection_parameter(draft, index)] = _quantity(draft, *path, "inject", "current")
+    steps = [ParameterStep(start, end, settings)] if settings else []
+    if entry.ramp:
+        reached = {
+            parameter_of(draft, target): _quantity(draft, *path, "ramp", target)
+            for target in entry.ramp
+            if target != "over"
+        }
+        steps.append(ParameterStep(start, None, reached, _value(draft, *path, "ramp", "over")))
+    return steps
 
 
 def _recording(draft: Draft) -> Recording:

@@ -103,7 +103,9 @@ def _check_circles(draft: Draft, path: KeyPath, gates: Mapping[str, GateTable]) 
         _order(needs)
     except ValueError as error:
         first = re.split(": | → ", str(error))[1]
-        draft.faults.add((*path, "gates", first), f"the gates name one another in a circle: {str(error).partition(': ')[2]}")
+        draft.faults.add(
+            (*path, "gates", first), f"the gates name one another in a circle: {str(error).partition(': ')[2]}"
+        )
 
 
 def _order(needs: Mapping[str, set[str]]) -> None:

@@ -11,7 +11,8 @@ from .draft import Draft
 from .faults import Faults
 from .potentials import check_potentials
 from .quantities import Quantities
-from .schedule import check_steps, read_protocol, read_recording, read_simulation
+from .reactions import read_exchange, read_reactions
+from .schedule import check_moving, check_steps, read_protocol, read_recording, read_simulation
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .water import check_water
@@ -41,8 +42,12 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     check_water(draft)
     check_charges(draft)
     check_potentials(draft)
+    read_reactions(draft)
+    read_exchange(draft)
     read_protocol(draft)
     read_recording(draft)
+    if not faults.found:
+        check_moving(draft)
     if not faults.found:
         check_steps(draft)
     return draft

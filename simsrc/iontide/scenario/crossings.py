@@ -148,6 +148,9 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
         return
     names = membrane_names(draft, name)
     names |= read_gates(draft, path, given.gates, names)
+    if given.law is not None and given.ion is not None:
+        draft.faults.add((*path, "ion"), "a channel names its ion, and no law; leave out ion or law")
+        return
     if given.law is None:
         if given.ion is not None or draft.faults.is_faulty(*path, "ion"):
             _read_channel(draft, name, path, given, names)
@@ -155,11 +158,8 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
         if not _says_its_rate(draft, path, given):
             draft.faults.add((*path, "law"), _NO_LAW)
             return
-    else:
-        for key, value in (("ion", given.ion), ("driven_by", given.driven_by)):
-            if value is not None:
-                told = "a channel names its ion, and no law" if key == "ion" else "a law says itself what drives it"
-                draft.faults.add((*path, key), f"{told}; leave out {key} or law")
+    elif given.driven_by is not None:
+        draft.faults.add((*path, "driven_by"), "a law says itself what drives it; leave out driven_by or law")
     law = LIBRARY.get(given.law) if given.law is not None else FORMULA
     if law is None:
         tables = next((t for t in TABLES.values() if t.name == given.law), None)
@@ -229,9 +229,7 @@ def _says_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
     return moves and "rate" in (given.model_extra or {})
 
 
-def _read_channel(
-    draft: Draft, name: str, path: KeyPath, given: PathwayTable, names: Mapping[str, Dimension]
-) -> None:
+def _read_channel(draft: Draft, name: str, path: KeyPath, given: PathwayTable, names: Mapping[str, Dimension]) -> None:
     """A pathway that lets one ion through, by a conductance or a permeability."""
     ways = {law.table: law for law in TABLES.values()}
     extra = flattened(given.model_extra or {})

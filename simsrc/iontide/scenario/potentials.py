@@ -61,6 +61,16 @@ def check_potentials(draft: Draft) -> None:
             draft.faults.add(("membranes", name, "potential"), f'{told}"-70 mV" or potential = "ghk"')
 
 
+def is_ground(draft: Draft, compartment: str) -> bool:
+    """Whether the potential of a compartment is 0 because nothing that its membranes join it to is a grounded bath."""
+    joined = Tied(draft.compartments())
+    for table in draft.membranes().values():
+        joined.tie(table.inside, table.outside, 0.0)
+    head = joined.find(compartment)[0]
+    part = [name for name in draft.compartments() if joined.find(name)[0] == head]
+    return part[-1] == compartment and all(draft.kind_of(name) != "bath" for name in part)
+
+
 def _check_ghk(draft: Draft, name: str, table: MembraneTable) -> None:
     """Tell a membrane that should start where its net current is 0, but has no passive current."""
     path = ("membranes", name)

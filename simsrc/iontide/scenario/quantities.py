@@ -156,17 +156,23 @@ class Quantities:
         unknown = sorted(formula.names - set(self._written) - local.keys())
         unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
         if unknown:
-            near = did_you_mean(unknown[0], [*words, *self._written, *local])
-            every = f"parameters are {listed(self._written)}"
-            noun = "parameter"
-            if len(local) > len(_TIME) and nearest(unknown[0], self._written) is None:
-                noun, every = "name", f"{every}; a formula here also knows {listed(local, most=24)}"
-            self._faults.add(path, f"no such {noun} as {unknown[0]}{near} ({every})")
+            self._faults.add(path, self._unknown(unknown[0], words, local))
             return None
         if any(self._faults.is_faulty("parameters", name) for name in formula.names):
             self._faults.mark(path)
             return None
         return formula
+
+    def _unknown(self, name: str, words: tuple[str, ...], local: Mapping[str, Dimension]) -> str:
+        """What to say of a name that means nothing where it stands."""
+        near = did_you_mean(name, [*words, *self._written, *local])
+        every = f"parameters are {listed(self._written)}"
+        if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
+            return f"no such parameter as {name}{near} ({every})"
+        if near:
+            return f"no such name as {name}{near}"
+        known = [other for other in local if not other.endswith(".activity")]
+        return f"no such name as {name} ({every}; a formula here also knows {listed(known, most=24)})"
 
     def _misfit(
         self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension, local: Mapping[str, Dimension]

@@ -198,7 +198,7 @@ class WallTable(Table):
 
 
 class GateTable(Table):
-    """A gate of a channel: by alpha and beta, by steady and time_constant, or by steady alone, which follows at once."""
+    """A gate: by alpha and beta, by steady and time_constant, or by steady alone (it follows at once)."""
 
     noun: ClassVar[str] = "a gate"
 
@@ -211,8 +211,7 @@ class GateTable(Table):
 
 
 class PathwayTable(Table):
-    """A pathway: by a law of the library (its other keys are the arguments of that law), by a conductance or a
-    permeability of one ion, or by a rate of its own."""
+    """A pathway: by a law of the library and its arguments, as a channel of one ion, or by a rate of its own."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     noun: ClassVar[str] = "a pathway"
@@ -273,7 +272,9 @@ class ExchangeTable(Table):
 
     noun: ClassVar[str] = "an exchange"
 
-    between: Annotated[list[str], Field(description="Names of the two compartments; the rate is of the volume of the first")]
+    between: Annotated[
+        list[str], Field(description="Names of the two compartments; the rate is of the volume of the first")
+    ]
     rate: RateConstant
 
 

@@ -8,7 +8,15 @@ from .faults import Faults
 from .lines import KeyPath
 
 #: Most entries of the tables (and the list) at the top; of every other table `MOST_KEYS`.
-CAPS = {"parameters": 1000, "species": 200, "compartments": 200, "membranes": 200, "reactions": 200, "exchange": 200, "protocol": 1000}
+CAPS = {
+    "parameters": 1000,
+    "species": 200,
+    "compartments": 200,
+    "membranes": 200,
+    "reactions": 200,
+    "exchange": 200,
+    "protocol": 1000,
+}
 MOST_KEYS = 200
 
 

@@ -56,7 +56,7 @@ def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, moves: Mappin
     charge = sum(count * draft.species[ion].valence for ion, count in moves.items())
     if charge != given.charge:
         terms = " ".join(f"{count:+d}·({draft.species[ion].valence:+d}) {ion}" for ion, count in moves.items())
-        told = f"a cycle carries the charge {_signed(charge)} outward ({terms}), not {_signed(given.charge)}"
+        told = f"a cycle carries the charge {signed(charge)} outward ({terms}), not {signed(given.charge)}"
         draft.faults.add((*path, "charge"), told)
 
 
@@ -65,7 +65,8 @@ def written(moves: Mapping[str, int]) -> str:
     return "{ " + ", ".join(f"{ion} = {count}" for ion, count in moves.items()) + " }"
 
 
-def _signed(charge: int) -> str:
+def signed(charge: int) -> str:
+    """A number of charges with its sign: ``+2``."""
     return f"{charge:+d}" if charge else "0"
 
 

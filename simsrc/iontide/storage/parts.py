@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 #: gzip and shuffle are in every HDF5 library; the checksum makes a flipped bit an error and not a result.
 FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 
-#: What no text in a file may exceed, bytes; a scenario is at most 1 MB.
-MAX_TEXT = 64 << 20
-
 
 def write_array(group: h5py.Group, name: str, values: NDArray, **attributes: str) -> h5py.Dataset:
     """A dataset that holds a small array as it is."""
