@@ -227,10 +227,14 @@ def faults_of(model: Model) -> Iterator[str]:
         for name, value in step.settings.items():
             if name not in model.parameters:
                 yield f"the protocol sets {name}, which is no parameter"
-            elif name in model.moving - model.ramped:
+            elif _moves_by_itself(model, model.parameters[name].value):
                 yield f"the protocol sets {name}, which is made of time or of what ramps: set what it is made of"
-            elif isinstance(value, Formula) and value.names & (model.moving | {"t"}):
+            elif _moves_by_itself(model, value):
                 yield f"the protocol sets {name} to what moves itself ({value.text}); make {name} a formula instead"
+
+
+def _moves_by_itself(model: Model, value: Quantity) -> bool:
+    return isinstance(value, Formula) and bool(value.names & (model.moving | {"t"}))
 
 
 def _membrane_quantities(membrane: Membrane) -> Iterator[tuple[str, Quantity]]:

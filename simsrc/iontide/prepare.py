@@ -9,6 +9,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +79,14 @@ def prepare(model: Model) -> Preparation:
     key = id(model)
     found = _kept.get(key)
     if found is None or found[0]() is not model:
-        reference = weakref.ref(model, lambda _, kept=_kept: kept.pop(key, None))
+        reference = weakref.ref(model, partial(_forget, _kept, key))
         found = _kept[key] = reference, _prepare(model)
     return found[1]
+
+
+def _forget(kept: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
+    """The model is gone (at the end of the process the globals of this module may be gone before it)."""
+    kept.pop(key, None)
 
 
 def _prepare(model: Model) -> Preparation:
