@@ -184,7 +184,8 @@ def power(a: Expression, exponent: Any) -> Expression:
         exponent = exponent.value
     exponent = float(exponent)
     if is_constant(a):
-        return a.graph.constant(a.value**exponent)
+        with np.errstate(all="ignore"):  # as a run would: 0 to a negative power is infinite, not an error
+            return a.graph.constant(float(np.power(a.value, exponent)))
     if exponent.is_integer() and abs(exponent) <= 16:
         count, result, square = int(abs(exponent)), a.graph.constant(1.0), a
         while count:
@@ -201,7 +202,8 @@ def _function(op: str, x: Any, numeric: Any) -> Any:
     if not isinstance(x, Expression):
         return numeric(x)
     if is_constant(x):
-        return x.graph.constant(float(numeric(x.value)))
+        with np.errstate(all="ignore"):
+            return x.graph.constant(float(numeric(x.value)))
     return x.graph.node(op, (x,))
 
 
@@ -294,7 +296,7 @@ def bernoulli_value(x: Any) -> Any:
     safe = np.where(small, 1.0, x)
     with np.errstate(over="ignore"):
         far = safe / np.expm1(safe)
-    return np.where(small, 1.0 - x / 2 + x * x / 12, far)[()]
+        return np.where(small, 1.0 - x / 2 + x * x / 12, far)[()]
 
 
 def bernoulli_slope_value(x: Any) -> Any:

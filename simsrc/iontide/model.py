@@ -223,6 +223,12 @@ def faults_of(model: Model) -> Iterator[str]:
         for name in (*r.reactants, *r.products):
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
+    if model.recording.spacing == "list":
+        times = model.recording.times
+        if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):
+            yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
+    elif model.recording.points < 2:
+        yield f"a recording needs at least 2 points, got {model.recording.points}"
     for step in model.protocol:
         for name, value in step.settings.items():
             if name not in model.parameters:
@@ -230,7 +236,7 @@ def faults_of(model: Model) -> Iterator[str]:
             elif _moves_by_itself(model, model.parameters[name].value):
                 yield f"the protocol sets {name}, which is made of time or of what ramps: set what it is made of"
             elif _moves_by_itself(model, value):
-                yield f"the protocol sets {name} to what moves itself ({value.text}); make {name} a formula instead"
+                yield f"the protocol sets {name} to what moves itself ({value}); make {name} a formula instead"
 
 
 def _moves_by_itself(model: Model, value: Quantity) -> bool:

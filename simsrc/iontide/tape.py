@@ -88,6 +88,10 @@ class Tape:
         -------
         dict of str to array, shape (size, ...)
         """
+        with np.errstate(all="ignore"):  # as machine code does it; what is not chosen by a `where` may be anything
+            return self._run(time, y, k, sizes)
+
+    def _run(self, time: float, y: NDArray, k: NDArray, sizes: Mapping[str, int]) -> dict[str, NDArray]:
         registers: list = []
         for op, a, b, value, c in self.instructions:
             if op == "state":

@@ -54,6 +54,8 @@ Group = Literal[
     "fluxes",
     "unidirectional_fluxes",
     "currents",
+    "gates",
+    "water_fluxes",
 ]
 
 
