@@ -163,3 +163,21 @@ def test_start_up_imports_are_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "numba", "pydantic", "h5py", "matplotlib", "scipy", "rich"}
+
+
+def test_run_never_overwrites_what_is_no_result(tmp_path: Path) -> None:
+    scenario = tmp_path / "own.toml"
+    scenario.write_text(Path(DONNAN).read_text(encoding="utf-8"), encoding="utf-8")
+    notes = tmp_path / "notes.h5"
+    notes.write_text("my notes", encoding="utf-8")
+    for target, code in ((scenario, 2), (notes, 6)):
+        before = target.read_text(encoding="utf-8")
+        done = iontide("run", str(scenario), "-o", str(target))
+        assert done.returncode == code, done.stderr
+        assert str(target) in done.stderr
+        assert target.read_text(encoding="utf-8") == before
+
+
+def test_run_tells_its_warnings(tmp_path: Path) -> None:
+    done = iontide("run", PUMP_LEAK, "-o", "x.h5", folder=tmp_path)
+    assert "warning: a fixed charge of" in done.stderr

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .activity import out_of_range
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
 from .layout import connected_parts, grounds, membranes_of
@@ -222,6 +223,7 @@ class Audit:
     mass: dict[str, float] = field(default_factory=dict)
     undefined: dict[tuple[str, str], str] = field(default_factory=dict)
     non_finite: dict[str, float] = field(default_factory=dict)
+    out_of_range: dict[str, str] = field(default_factory=dict)
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
         """Take in the next samples; returns their charge and mass balance."""
@@ -238,6 +240,7 @@ class Audit:
                 self.mass[balance.label] = _worse(self.mass.get(balance.label, 0.0), balance.relative_drift)
         self._look_for_non_finite(part)
         self._look_for_undefined(part)
+        self._look_out_of_range(part)
         return charge, mass
 
     def _look_for_non_finite(self, part: Trajectory) -> None:
@@ -245,6 +248,14 @@ class Audit:
             bad = ~np.isfinite(column)
             if name not in self.non_finite and bad.any():
                 self.non_finite[name] = float(part.time[np.argmax(bad)])
+
+    def _look_out_of_range(self, part: Trajectory) -> None:
+        for c in part.model.compartments.values():
+            if c.activity != "ideal" and c.name not in self.out_of_range and np.isfinite(part.states).all():
+                strength = np.asarray(part.at.ionic_strength(c.name), dtype=float)
+                told = out_of_range(c.activity, strength, part.temperature)
+                if told is not None:
+                    self.out_of_range[c.name] = told
 
     def _look_for_undefined(self, part: Trajectory) -> None:
         for membrane in part.model.membranes.values():
@@ -289,6 +300,7 @@ class Audit:
             f"the reversal potential of {name} at {membrane} is undefined where its concentration in {side} is 0"
             for (membrane, name), side in self.undefined.items()
         ]
+        found += [f"in {name}: {told}" for name, told in self.out_of_range.items()]
         return found + _residual_charges(run)
 
 

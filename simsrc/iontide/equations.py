@@ -53,13 +53,15 @@ def structure_of(model: Model) -> tuple:
         return value.text if isinstance(value, Formula) and not model.is_settled(value) else ""
 
     return (
-        tuple((s.name, s.valence) for s in model.species.values()),
+        tuple((s.name, s.valence, s.ion_size, s.truesdell_jones) for s in model.species.values()),
+        tuple(i.valence for c in model.compartments.values() for i in c.impermeants),
         tuple((p.name, form(p.value), p.name in model.ramped) for p in model.parameters.values()),
         tuple(
             (
                 c.name,
                 c.kind,
                 c.water,
+                c.activity,
                 tuple((name, form(q)) for name, q in c.concentrations.items()),
                 tuple(i.name for i in c.impermeants),
                 tuple((name, form(q)) for name, q in c.activity_coefficients.items()),

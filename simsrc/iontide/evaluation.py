@@ -10,29 +10,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .activity import ionic_strength, log_gamma
 from .constants import FARADAY, GAS_CONSTANT
-from .expression import absolute, equal, exp, less, less_equal, linexp, log, maximum, minimum, sqrt, tanh, where
+from .expression import FUNCTIONS, exp, maximum, sqrt
 from .formula import Formula
 from .layout import Layout
 from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
 from .model import Compartment, Exchange, Gate, Injection, Membrane, Model, Pathway, Quantity, Reaction, argument_path
-
-#: The functions of the formula language, over any kind of number.
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "exp": exp,
-    "log": log,
-    "sqrt": sqrt,
-    "tanh": tanh,
-    "abs": absolute,
-    "min": minimum,
-    "max": maximum,
-    "where": where,
-    "linexp": linexp,
-    "less": less,
-    "less_equal": less_equal,
-    "equal": equal,
-}
 
 
 class Evaluation:
@@ -69,6 +54,7 @@ class Evaluation:
         self.starting_gates = starting_gates
         self._potentials: dict[str, Any] | None = None if potentials is None else dict(potentials)
         self._parameters: dict[str, Any] = {}
+        self._log_gamma: dict[str, dict[str, Any]] = {}
 
     # -- numbers and formulas ---------------------------------------------------------------------------------------
 
@@ -150,11 +136,42 @@ class Evaluation:
         return self.amount(compartment, species) / self.volume(compartment)
 
     def activity_coefficient(self, compartment: str, species: str) -> Any:
-        """Activity coefficient; the number 1 where none is given, so that it leaves no trace in the tape."""
-        given = self.model.compartments[compartment].activity_coefficients
+        """Activity coefficient; the number 1 of an ideal solution leaves no trace in the tape."""
+        c = self.model.compartments[compartment]
+        given = c.activity_coefficients
         if species not in given:
-            return 1.0
+            if c.activity == "ideal":
+                return 1.0
+            if compartment not in self._log_gamma:
+                self._log_gamma[compartment] = self._activity_model(c)
+            return exp(self._log_gamma[compartment][species])
         return self.quantity(f"compartments.{compartment}.activity_coefficients.{species}", given[species])
+
+    def ionic_strength(self, compartment: str) -> Any:
+        """½ Σ z² c over all solutes, impermeants too, mol m⁻³."""
+        c = self.model.compartments[compartment]
+        contents = {name: self.concentration(compartment, name) for name in c.concentrations}
+        valence: dict[str, float] = {name: self.model.species[name].valence for name in contents}
+        for impermeant in c.impermeants:
+            key = f"impermeants.{impermeant.name}"
+            contents[key] = self.impermeant_concentration(compartment, impermeant.name)
+            valence[key] = impermeant.valence
+        return ionic_strength(contents, valence)
+
+    def _activity_model(self, c: Compartment) -> dict[str, Any]:
+        return log_gamma(
+            c.activity,
+            {name: self.model.species[name] for name in c.concentrations},
+            self.ionic_strength(c.name),
+            self.temperature,
+            {name: self.concentration(c.name, name) for name in c.concentrations},
+        )
+
+    def impermeant_concentration(self, compartment: str, impermeant: str) -> Any:
+        """mol m⁻³."""
+        if self.model.compartments[compartment].is_finite:
+            return self.impermeant_amount(compartment, impermeant) / self.volume(compartment)
+        return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
 
     def osmolarity(self, compartment: str, reflection: Mapping[str, Any] | None = None) -> Any:
         """Σ c of all solutes, impermeants too, each times its reflection coefficient (1 where none is given)."""
@@ -164,10 +181,7 @@ class Evaluation:
         for name in c.concentrations:
             total = total + weights.get(name, 1.0) * self.concentration(compartment, name)
         for impermeant in c.impermeants:
-            if c.is_finite:
-                here = self.impermeant_amount(compartment, impermeant.name) / self.volume(compartment)
-            else:
-                here = self.given(f"compartments.{compartment}.impermeants.{impermeant.name}.concentration")
+            here = self.impermeant_concentration(compartment, impermeant.name)
             total = total + weights.get(impermeant.name, 1.0) * here
         return total
 

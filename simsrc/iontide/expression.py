@@ -8,6 +8,7 @@ parameters alone is gathered to the left of products so that it can be hoisted o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -315,3 +316,20 @@ def bernoulli_slope_value(x: Any) -> Any:
     value = bernoulli_value(np.abs(safe))
     right = value * (1.0 - np.abs(safe) - value) / np.abs(safe)  # at |x|: no cancellation there
     return np.where(near, series, np.where(safe > 0, right, -1.0 - right))[()]
+
+
+#: The functions of the formula language, over any kind of number.
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "exp": exp,
+    "log": log,
+    "sqrt": sqrt,
+    "tanh": tanh,
+    "abs": absolute,
+    "min": minimum,
+    "max": maximum,
+    "where": where,
+    "linexp": linexp,
+    "less": less,
+    "less_equal": less_equal,
+    "equal": equal,
+}

@@ -29,6 +29,9 @@ from .parts import (
     Species,
 )
 
+#: Activity models by the name a compartment gives (a test holds them equal to those of ``activity``).
+ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
+
 __all__ = [
     "Compartment",
     "Exchange",
@@ -211,6 +214,9 @@ def faults_of(model: Model) -> Iterator[str]:
         if (m.elastic_modulus is not None or m.reflection) and inside.water == "equilibrium":
             yield f"{told}a wall or reflection coefficients say nothing where {m.inside} is always in equilibrium"
     for c in model.compartments.values():
+        if c.activity not in ACTIVITY_MODEL_NAMES:
+            every = ", ".join(ACTIVITY_MODEL_NAMES)
+            yield f"compartment {c.name}: no such activity model as {c.activity}; there are {every}"
         beside = {
             b
             for m in model.membranes.values()

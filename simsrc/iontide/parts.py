@@ -30,6 +30,8 @@ class Species:
         Kielland's ion size parameter, m.
     source : str
         Where valence, mobility and size come from.
+    truesdell_jones : tuple of float or None
+        a0 (m) and b (kg mol⁻¹) of the Truesdell–Jones activity coefficient.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Species:
     diffusion_coefficient: float | None = None
     ion_size: float | None = None
     source: str = ""
+    truesdell_jones: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,9 @@ class Compartment:
     impermeants : tuple of Impermeant
     activity_coefficients : mapping of str to Quantity
         Constant activity coefficient of a species (1 where none is given).
+    activity : str
+        Name of the activity model (``activity.ACTIVITY_MODELS``) of the species that ``activity_coefficients`` leaves
+        out.
     water : {"fixed", "osmotic", "equilibrium"}
         Whether the volume stays, follows the water that its membranes let through, or is at every moment the one
         at which its osmolarity is that of the bath beside it.
@@ -126,6 +132,7 @@ class Compartment:
     impermeants: tuple[Impermeant, ...] = ()
     activity_coefficients: Mapping[str, Quantity] = field(default_factory=dict)
     water: Literal["fixed", "osmotic", "equilibrium"] = "fixed"
+    activity: str = "ideal"
 
     @property
     def is_finite(self) -> bool:

@@ -20,7 +20,7 @@ from .evaluation import Evaluation
 from .initial import InitialState
 from .layout import Layout
 from .mechanisms import UNIDIRECTIONAL
-from .model import Membrane, Model, Pathway
+from .model import Compartment, Membrane, Model, Pathway
 from .schedule import Segment
 
 if TYPE_CHECKING:
@@ -149,18 +149,21 @@ class Trajectory:
 
     def amount(self, compartment: str, species: str) -> NDArray:
         """Amount, mol; raises ``KeyError`` for a bath, which has none."""
-        if not self.model.compartments[compartment].is_finite:
+        if not self._compartment(compartment).is_finite:
             raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
         return self._full(self.at.amount(compartment, species))
 
     def volume(self, compartment: str) -> NDArray:
         """Solvent volume, m³; raises ``KeyError`` for a bath."""
-        if not self.model.compartments[compartment].is_finite:
+        if not self._compartment(compartment).is_finite:
             raise KeyError(f"{compartment} is a bath: it has no volume")
         return self._full(self.at.volume(compartment))
 
     def concentration(self, compartment: str, species: str) -> NDArray:
         """Concentration, mol m⁻³."""
+        held = self._compartment(compartment).concentrations
+        if species not in held:
+            raise KeyError(f"{compartment} has no {species}; it has {', '.join(held)}")
         return self._full(self.at.concentration(compartment, species))
 
     def activity_coefficient(self, compartment: str, species: str) -> NDArray:
@@ -177,6 +180,7 @@ class Trajectory:
 
     def potential(self, compartment: str) -> NDArray:
         """Potential against the ground, V."""
+        self._compartment(compartment)
         return self._full(self.at.potential(compartment))
 
     def parameter(self, name: str) -> NDArray:
@@ -192,11 +196,11 @@ class Trajectory:
 
     def membrane_potential(self, membrane: str) -> NDArray:
         """V = psi_inside − psi_outside, V."""
-        return self._full(self.at.membrane_potential(self.model.membranes[membrane]))
+        return self._full(self.at.membrane_potential(self._membrane(membrane)))
 
     def ions(self, membrane: str) -> list[str]:
         """Species that some pathway of the membrane moves, in the order of the model's species."""
-        moved = {name for p in self.model.membranes[membrane].pathways for name in p.moves}
+        moved = {name for p in self._membrane(membrane).pathways for name in p.moves}
         return [name for name in self.model.species if name in moved]
 
     def reversal_potential(self, membrane: str, species: str) -> NDArray:
@@ -219,7 +223,7 @@ class Trajectory:
 
     def _log_ratio(self, membrane: str, species: str) -> NDArray:
         """ln(a_out / a_in)."""
-        m = self.model.membranes[membrane]
+        m = self._membrane(membrane)
         inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
         defined = (inside > 0) & (outside > 0)
         return np.where(defined, np.log(np.where(defined, outside, 1.0) / np.where(defined, inside, 1.0)), np.nan)
@@ -238,7 +242,7 @@ class Trajectory:
 
     def water_flux(self, membrane: str) -> NDArray:
         """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
-        m = self.model.membranes[membrane]
+        m = self._membrane(membrane)
         return self._full(0.0 if m.water_permeability is None else self.at.water_flux(m))
 
     def pathway_current_density(self, membrane: str, pathway: str) -> NDArray:
@@ -249,7 +253,7 @@ class Trajectory:
     def flux(self, membrane: str, species: str) -> NDArray:
         """Net flux of a species through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
         total = np.zeros(len(self))
-        for p in self.model.membranes[membrane].pathways:
+        for p in self._membrane(membrane).pathways:
             if species in p.moves:
                 total = total + p.moves[species] * self.pathway_cycles(membrane, p.name)
         return total
@@ -262,7 +266,7 @@ class Trajectory:
         ValueError
             Where the membrane has no pathway for it whose law knows one-way fluxes.
         """
-        m = self.model.membranes[membrane]
+        m = self._membrane(membrane)
         own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.moves]
         if not own:
             raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
@@ -281,15 +285,25 @@ class Trajectory:
 
     def area(self, membrane: str) -> NDArray:
         """Area, m²."""
-        return self._full(self.at.area(self.model.membranes[membrane]))
+        return self._full(self.at.area(self._membrane(membrane)))
 
     def _pathway(self, membrane: str, pathway: str) -> tuple[Membrane, Pathway]:
-        m = self.model.membranes[membrane]
+        m = self._membrane(membrane)
         for p in m.pathways:
             if pathway in (p.name, p.label):
                 return m, p
         known = ", ".join(p.name for p in m.pathways)
         raise KeyError(f"{membrane} has no pathway {pathway}; it has {known}")
+
+    def _membrane(self, name: str) -> Membrane:
+        if name not in self.model.membranes:
+            raise KeyError(f"there is no membrane {name}; there are {', '.join(self.model.membranes)}")
+        return self.model.membranes[name]
+
+    def _compartment(self, name: str) -> Compartment:
+        if name not in self.model.compartments:
+            raise KeyError(f"there is no compartment {name}; there are {', '.join(self.model.compartments)}")
+        return self.model.compartments[name]
 
     def _full(self, value: Any) -> NDArray:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self),)).copy()

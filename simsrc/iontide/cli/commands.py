@@ -25,14 +25,18 @@ def run(arguments: Namespace) -> int:
     """``iontide run``."""
     scenario = _load(arguments)
     output = Path(arguments.output) if arguments.output else Path("outputs") / (Path(scenario.source).stem + ".h5")
+    from ..storage import check_target
+
+    check_target(output)
     if arguments.dry_run:
         return _describe(scenario, output, arguments)
 
     from ..kernel import integrator
 
     integrator.load_numba_alone()
+    from ..diagnostics import warnings
     from ..simulate import Integration, origin_of
-    from ..storage import save, stream
+    from ..storage import open_overview, save, stream
     from .progress import ProgressDisplay
 
     if integrator.must_compile() and not arguments.quiet:
@@ -61,6 +65,9 @@ def run(arguments: Namespace) -> int:
         for suffix in (".pdf", ".png"):
             written |= dict.fromkeys(write_figure(figure, output.with_suffix(suffix), figure.data))
     _tell(outcome, scenario, list(written), elapsed, arguments)
+    told = warnings(samples) if samples is not None else list(open_overview(output).warnings)
+    if told and not arguments.quiet:
+        print(*(f"warning: {sentence}" for sentence in told), sep="\n", file=sys.stderr)
     if outcome.status == "failed":
         raise SolverError(f"{scenario.source}: {outcome.message}. The run up to there is in {output}.")
     return 0

@@ -143,6 +143,7 @@ def _compartment(draft: Draft, name: str, changed: Collection[str]) -> Compartme
         ),
         {ion: _quantity(draft, *path, "activity_coefficients", ion) for ion in table.activity_coefficients},
         table.water,
+        table.activity,
     )
 
 

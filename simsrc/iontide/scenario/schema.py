@@ -163,6 +163,10 @@ class CompartmentTable(Table):
     impermeants: Annotated[
         dict[str, ImpermeantTable], Field(description="Solutes that no membrane lets through, by name")
     ] = {}
+    activity: Annotated[
+        Literal["ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer"],
+        Field(description="Activity model of the species for which no coefficient is given"),
+    ] = "ideal"
     activity_coefficients: Annotated[
         dict[str, ActivityCoefficient],
         Field(description="Constant activity coefficients; 1 where none is given"),

@@ -62,6 +62,7 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
         diffusion if diffusion is not None else ion.diffusion_coefficient if ion else None,
         size if size is not None else ion.ion_size if ion else None,
         (table.source if table else None) or (ion.source if ion else ""),
+        ion.truesdell_jones if ion else None,
     )
 
 
@@ -90,7 +91,22 @@ def _read_compartment(draft: Draft, name: str, table: CompartmentTable) -> None:
         if not holds(draft, name, ion):
             draft.faults.add(place, f"{name} gives no concentration of {ion}")
         draft.quantities.read(place, coefficient, kinds.ACTIVITY_COEFFICIENT)
+    if table.activity != "ideal" and not draft.faults.is_faulty(*path, "activity"):
+        _check_activity(draft, name, table)
     _read_impermeants(draft, name, table)
+
+
+def _check_activity(draft: Draft, name: str, table: CompartmentTable) -> None:
+    """The model must know every species whose coefficient it is to give."""
+    from ..activity import ACTIVITY_MODELS  # loads NumPy: only where it is asked for
+
+    for ion in table.concentrations:
+        if ion in draft.species and ion not in table.activity_coefficients:
+            message = ACTIVITY_MODELS[table.activity].missing(draft.species[ion])
+            if message is not None:
+                place = ("compartments", name, "activity")
+                draft.faults.add(place, f"{table.activity} cannot be used here: {message}", spoils=False)
+                return
 
 
 def _read_impermeants(draft: Draft, name: str, table: CompartmentTable) -> None:

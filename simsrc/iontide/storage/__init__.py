@@ -10,10 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import FileError, UsageError
+
 if TYPE_CHECKING:
     from ..simulate import Integration, ProgressCallback
     from ..trajectory import Run, Trajectory
     from .reader import Overview
+
+
+#: How every HDF5 file begins.
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def save(trajectory: Trajectory, path: str | os.PathLike[str], *, started: datetime | None = None) -> Path:
@@ -32,6 +38,28 @@ def stream(
     from . import saving
 
     return saving.stream(integration, path, progress)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """See to it that a result may be written here: a new file, or one that is HDF5 already.
+
+    Raises
+    ------
+    UsageError
+        Another ending than .h5 or .hdf5.
+    FileError
+        A file of another kind is there; it is never overwritten.
+    """
+    target = Path(path)
+    if target.suffix not in (".h5", ".hdf5"):
+        raise UsageError(f"a result file ends in .h5 (or .hdf5), got {target}")
+    try:
+        with target.open("rb") as file:
+            start = file.read(len(_SIGNATURE))
+    except OSError:  # not there yet, or not readable: writing will tell
+        return
+    if start and start != _SIGNATURE:
+        raise FileError(f"{target} exists and is no result file; nothing was written")
 
 
 def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
