@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iontide.cli.parser import build_parser
 from iontide.errors import FileError, UsageError
 from iontide.formula import parse_formula
 from iontide.model import (
@@ -38,13 +39,15 @@ from iontide.plots import (
     overview_figure,
     plot,
     potential_figure,
+    volume_figure,
     write_figure,
 )
 from iontide.plots import decimation as decimation_module
 from iontide.plots.decimation import visible_samples
+from iontide.plots.files import KINDS
 from iontide.plots.line_labels import PITCH, spread
-from iontide.plots.names import number_text, species_label, symbol_label, unit_label
-from iontide.plots.panels import current_panel
+from iontide.plots.names import name_label, number_text, species_label, symbol_label, unit_label
+from iontide.plots.panels import current_panel, volume_panel
 from iontide.plots.protocol_marks import protocol_marks
 from iontide.plots.style import ION_STYLES, PaperFigure, species_styles
 from iontide.plots.time_axis import time_axis_for, time_text
@@ -112,9 +115,34 @@ def epithelium() -> Model:
     return Model(SPECIES, compartments, membranes, Simulation(HOUR), recording=Recording("log", 100, 1e-5))
 
 
+def swelling(volumes: dict[str, float], water: str = "osmotic") -> Model:
+    """Cells in one bath, that swell while their pumps are blocked, and one of fixed volume."""
+    base = pump_leak()
+    cells = {
+        name: replace(base.compartments["cell"], name=name, volume=volume, water=water)
+        for name, volume in volumes.items()
+    } | {"fixed": replace(base.compartments["cell"], name="fixed")}
+    membranes = {
+        f"m_{name}": replace(
+            base.membranes["plasma"],
+            name=f"m_{name}",
+            inside=name,
+            water_permeability=0.0 if name == "fixed" else 2e-5,
+        )
+        for name in cells
+    }
+    compartments = cells | {"bath": base.compartments["bath"]}
+    return replace(base, compartments=compartments, membranes=membranes, water_molar_volume=18e-6)
+
+
 @pytest.fixture(scope="module")
 def run():
     return simulate(pump_leak())
+
+
+@pytest.fixture(scope="module")
+def swollen():
+    return simulate(swelling({"big": VOLUME, "small": VOLUME / 2}))
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +223,53 @@ def test_an_undefined_reversal_potential_is_a_gap():
     assert np.isfinite(figure.axes[0].get_ylim()).all()
 
 
+def test_volumes_that_change_are_drawn_in_litres(swollen):
+    (axes,) = volume_figure(swollen).axes
+    lines = curves(axes)
+    assert set(lines) == {name_label("big"), name_label("small")}
+    for name in ("big", "small"):
+        time, volume = lines[name_label(name)].T
+        np.testing.assert_array_equal(time, swollen.time / HOUR)
+        np.testing.assert_allclose(volume, swollen.volume(name) * 1e15, rtol=1e-12)
+    assert lines[name_label("big")][0, 1] == pytest.approx(4.18879)
+    assert lines[name_label("big")][:, 1].max() > 4.5
+    assert axes.get_ylabel() == "Volume (pL)"
+    (alone,) = volume_figure(swollen, membrane="m_big").axes
+    assert set(curves(alone)) == {name_label("big")}
+
+
+@pytest.mark.parametrize(("scale", "unit", "size"), [(1e-3, "fL", 1e-18), (1.0, "pL", 1e-15), (1e3, "nL", 1e-12)])
+def test_volumes_are_in_a_unit_that_fits_their_size(swollen, scale, unit, size):
+    layout = swollen.run.layout
+    states = swollen.states.copy()
+    states[:, [layout.volume_index["big"], layout.volume_index["small"]]] *= scale
+    scaled = replace(swollen, states=states)
+    panel = volume_panel(scaled, ["big"])
+    assert (panel.axis_label, panel.place) == (f"Volume ({unit})", "big")
+    (curve,) = panel.curves
+    assert curve.column == f"volume big ({unit})"
+    np.testing.assert_allclose(curve.values, scaled.volume("big") / size, rtol=1e-12)
+
+
+def test_volumes_far_apart_are_logarithmic(swollen):
+    states = swollen.states.copy()
+    states[:, swollen.run.layout.volume_index["small"]] *= 1e-3
+    (axes,) = volume_figure(replace(swollen, states=states)).axes
+    assert axes.get_yscale() == "log"
+    low, high = axes.get_ylim()
+    assert all(low < line[:, 1].min() and line[:, 1].max() < high for line in curves(axes).values())
+
+
+def test_without_a_change_of_volume_there_is_none_to_draw(run, swollen, tmp_path):
+    with pytest.raises(UsageError, match="no compartment changes its volume in this run"):
+        plot(run, tmp_path / "f.pdf", "volumes")
+    with pytest.raises(UsageError, match="at the membrane `m_fixed`"):
+        volume_figure(swollen, membrane="m_fixed")
+    with pytest.raises(UsageError, match="there is no membrane `apical`"):
+        volume_figure(swollen, membrane="apical")
+    assert not list(tmp_path.iterdir())
+
+
 def test_both_sides_of_a_protocol_step_are_drawn(run):
     (axes,) = current_figure(run).axes
     time, current = curves(axes)[symbol_label("I", "Na")].T
@@ -243,6 +318,30 @@ def test_overview_has_its_panels(run, series):
     figure.draw_without_rendering()  # a dollar sign in the title is no formula
     assert len(overview_figure(series).axes) == 10
     assert len(overview_figure(series, membrane="basal").axes) == 6
+
+
+def test_overview_has_volumes_only_where_they_change(run, series, swollen, tmp_path):
+    for trajectory in (run, series):
+        figure = overview_figure(trajectory)
+        assert not [axes for axes in figure.axes if "Volume" in axes.get_ylabel()]
+        assert not [column for column in figure.data if "volume" in column]
+    one = overview_figure(swollen, membrane="m_big")
+    first, symlog = one.axes[4:6]
+    words = [axes.get_ylabel().split(" (")[0] for axes in one.axes[::2]]
+    assert words == ["Potential", "Concentration", "Volume", "I"]
+    for axes, unit in ((first, HOUR), (symlog, 1.0)):
+        np.testing.assert_allclose(
+            curves(axes)[name_label("big")],
+            np.column_stack([swollen.time / unit, swollen.volume("big") * 1e15]),
+        )
+    whole = overview_figure(swollen)
+    assert len(whole.axes) == 12  # no more rows than before: a compartment gives way, and is named
+    assert "compartments big of 3" in " ".join(text.get_text() for text in whole.texts)
+    _, numbers = plot(swollen, tmp_path / "f.pdf")
+    table = columns(numbers)
+    assert not [column for column in table if "volume fixed" in column]
+    for name in ("big", "small"):
+        np.testing.assert_allclose(table[f"volume {name} (pL)"], swollen.volume(name) * 1e15, rtol=1e-11)
 
 
 def test_what_finds_no_room_is_named():
@@ -538,6 +637,15 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(run, tmp_path):
     with pytest.raises(FileError, match=r"taken\.pdf"):
         plot(run, tmp_path / "taken.pdf", "potential")
     assert {p.name for p in tmp_path.iterdir()} == {"file", "taken.pdf"}
+
+
+def test_the_command_line_knows_every_kind(swollen, tmp_path):
+    for kind in KINDS:
+        assert build_parser().parse_args(["plot", "x.h5", "--kind", kind]).kind == kind
+    file = str(swollen.save(tmp_path / "cell.h5"))
+    options = build_parser().parse_args(["plot", file, "--kind", "volumes"])
+    assert not options.command(options)
+    assert "volume big (pL)" in columns(tmp_path / "cell.volumes.csv")
 
 
 def test_wrong_choices_name_the_right_ones(run, tmp_path):

@@ -393,9 +393,5 @@ class Evaluation:
 
     def current_density(self, membrane: Membrane) -> Any:
         """Net ionic current density of a membrane, positive outward, A m⁻²."""
-        total: Any = 0.0
-        for pathway in membrane.pathways:
-            charge = self.charge_of(pathway)
-            if charge:
-                total = total + (FARADAY * charge) * self.cycles(membrane, pathway)
-        return total
+        carrying = [p for p in membrane.pathways if self.charge_of(p)]
+        return sum((FARADAY * self.charge_of(p) * self.cycles(membrane, p) for p in carrying), 0.0)

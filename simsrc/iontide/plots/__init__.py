@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .figures import concentration_figure, current_figure, overview_figure, potential_figure
+    from .figures import concentration_figure, current_figure, overview_figure, potential_figure, volume_figure
     from .files import plot, write_figure
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "overview_figure",
     "plot",
     "potential_figure",
+    "volume_figure",
     "write_figure",
 ]
 

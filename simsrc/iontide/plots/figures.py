@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from .layout import Page, compose
-from .panels import Panel, concentration_panel, current_panel, potential_panel
+from .panels import Panel, changing_volumes, concentration_panel, current_panel, potential_panel, volume_panel
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
 from .time_axis import TimeScale, time_text
 
@@ -86,6 +86,40 @@ def concentration_figure(
     return _figure(trajectory, panels, time_axis, width_mm, note)
 
 
+def volume_figure(
+    trajectory: Trajectory,
+    membrane: str | None = None,
+    time_axis: TimeScale = "linear",
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Volumes over time of the compartments whose volume changes, in one panel.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    membrane : str, optional
+        Only the compartments at its sides.
+    time_axis : {"linear", "log", "symlog"}
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        No volume changes, or there is no such membrane or time axis, or nothing to draw.
+    """
+    _require_samples(trajectory)
+    names = changing_volumes(trajectory, _sides(trajectory, membrane))
+    if not names:
+        where = "in this run" if membrane is None else f"at the membrane `{membrane}` in this run"
+        raise UsageError(f"no compartment changes its volume {where}: there are no volumes to draw")
+    return _figure(trajectory, [volume_panel(trajectory, names)], time_axis, width_mm, "")
+
+
 def current_figure(
     trajectory: Trajectory,
     membrane: str | None = None,
@@ -103,7 +137,7 @@ def current_figure(
 def overview_figure(
     trajectory: Trajectory, membrane: str | None = None, width_mm: float = DOUBLE_COLUMN
 ) -> PaperFigure:
-    """Potentials, concentrations and currents, each on a linear and on a symlog time axis.
+    """Potentials, concentrations, volumes that change, and currents, each on a linear and on a symlog time axis.
 
     Parameters
     ----------
@@ -127,10 +161,12 @@ def overview_figure(
     membranes, _ = _selection("membrane", model.membranes, membrane)
     compartments = _compartments(trajectory, membrane)
     shown_membranes = membranes[:MOST_MEMBRANES]
-    shown_compartments = compartments[: MOST_ROWS - 2 * len(shown_membranes)]
+    swelling = changing_volumes(trajectory, _sides(trajectory, membrane))
+    shown_compartments = compartments[: MOST_ROWS - 2 * len(shown_membranes) - bool(swelling)]
     panels = [
         *(potential_panel(trajectory, m) for m in shown_membranes),
         *(concentration_panel(trajectory, c) for c in shown_compartments),
+        *([volume_panel(trajectory, swelling)] if swelling else []),
         *(current_panel(trajectory, m) for m in shown_membranes),
     ]
     all_membranes = list(model.membranes) if membrane is None else membranes
@@ -204,13 +240,19 @@ def _left_out(kind: str, shown: list[str], names: list[str]) -> str:
 def _compartments(trajectory: Trajectory, membrane: str | None) -> list[str]:
     """Compartments whose concentrations can change, all where none can; of one membrane, or of the model."""
     model, run = trajectory.model, trajectory.run
-    names = list(model.compartments)
-    if membrane is not None:
-        ((name,), _) = _selection("membrane", model.membranes, membrane)
-        names = [model.membranes[name].inside, model.membranes[name].outside]
+    names = _sides(trajectory, membrane)
 
     def changes(compartment: str) -> bool:
         paths = [path for path in run.values[0] if path.startswith(f"compartments.{compartment}.concentrations.")]
         return any(values[path] != run.values[0][path] for values in run.values[1:] for path in paths)
 
     return [c for c in names if model.compartments[c].is_finite or changes(c)] or names
+
+
+def _sides(trajectory: Trajectory, membrane: str | None) -> list[str]:
+    """Compartments at the sides of a membrane, or all of the model."""
+    model = trajectory.model
+    if membrane is None:
+        return list(model.compartments)
+    ((name,), _) = _selection("membrane", model.membranes, membrane)
+    return [model.membranes[name].inside, model.membranes[name].outside]

@@ -26,6 +26,11 @@ def symbol_label(symbol: str, name: str = "") -> str:
     return rf"$\mathit{{{symbol}}}{subscript}$"
 
 
+def name_label(name: str) -> str:
+    """A name as it is, upright, as mathtext."""
+    return f"${_escaped(name)}$"
+
+
 def number_text(value: float) -> str:
     """A number to three digits, with a power of ten where it is very large or small: ``4×10⁻⁶``."""
     text = f"{value:.3g}"
@@ -51,4 +56,8 @@ def unit_label(unit: str) -> str:
 def _body(name: str) -> str:
     if _FORMULA.fullmatch(name):
         return re.sub(r"(\d+)", r"_{\1}", name)
+    return _escaped(name)
+
+
+def _escaped(name: str) -> str:
     return _SPECIAL.sub(r"\\\1", re.sub(r"[\\^~]", "", name))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import species_label, symbol_label
+from .names import name_label, species_label, symbol_label
 from .style import CURRENT_CONVENTION, ION_WIDTH, SOLID, TOTAL_WIDTH, species_styles
 
 if TYPE_CHECKING:
     from ..trajectory import Trajectory
 
-#: Concentrations further apart than this are drawn on a logarithmic axis.
+#: Concentrations, or volumes, further apart than this are drawn on a logarithmic axis.
 LINEAR_RANGE = 100.0
 
 #: A logarithmic axis of concentrations reaches this far below its top; what is lower is used up.
 LOG_FLOOR = 1e-9
+
+#: A volume changes where it moves by more than this part of itself; what is less may be the error of the run.
+LEAST_SWELLING = 1e-6
 
 #: Part of a linear time axis that is no wider than a line on it: what happens in it cannot be read there.
 HAIRLINE = 0.003
@@ -34,6 +38,14 @@ _CURRENT_UNITS = (
     ("pA cm⁻²", "pA/cm^2", 1e-8),
 )
 _CONCENTRATION_UNITS = (("mM", "mM", 1.0), ("µM", "uM", 1e-3), ("nM", "nM", 1e-6))
+_VOLUME_UNITS = (
+    ("mL", "mL", 1e-6),
+    ("µL", "uL", 1e-9),
+    ("nL", "nL", 1e-12),
+    ("pL", "pL", 1e-15),
+    ("fL", "fL", 1e-18),
+    ("aL", "aL", 1e-21),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Panel:
     kind : str
         What is drawn; part of the panel's identity.
     place : str
-        Of which membrane or compartment.
+        Of which membrane or compartment; empty where of several.
     axis_label : str
         With the unit.
     curves : tuple of Curve
@@ -135,6 +147,37 @@ def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
         limits = linear_limits(curves, least=1e-9 / size, zero=True)
         limits = (-0.03 * limits[1], limits[1])  # so that a line at 0 can be seen
     return Panel("concentrations", compartment, f"Concentration ({unit})", tuple(curves), logarithmic, limits)
+
+
+def changing_volumes(trajectory: Trajectory, compartments: Sequence[str]) -> list[str]:
+    """Those of the compartments whose volume changes during the run."""
+
+    def changes(compartment: str) -> bool:
+        volume = trajectory.volume(compartment)
+        volume = volume[np.isfinite(volume)]
+        return bool(len(volume) and np.ptp(volume) > LEAST_SWELLING * np.max(np.abs(volume)))
+
+    known = trajectory.model.compartments
+    return [name for name in compartments if known[name].is_finite and changes(name)]
+
+
+def volume_panel(trajectory: Trajectory, compartments: Sequence[str]) -> Panel:
+    """Volumes of compartments, one line each; logarithmic where they are more than two decades apart."""
+    styles = species_styles(trajectory.model.compartments)
+    values = {name: trajectory.volume(name) for name in compartments}
+    shown = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values.values()])
+    top = shown.max(initial=0.0)
+    bottom = shown.min(initial=top)
+    logarithmic = bool(top > LINEAR_RANGE * bottom)
+    unit, plain, size = _unit_for(top, _VOLUME_UNITS)
+    curves = [Curve(name_label(n), f"volume {n} ({plain})", v / size, *styles[n]) for n, v in values.items()]
+    if logarithmic:
+        margin = (top / bottom) ** 0.05
+        limits = (bottom / size / margin, top / size * margin)
+    else:
+        limits = linear_limits(curves, least=1e-9)
+    place = compartments[0] if len(compartments) == 1 else ""
+    return Panel("volumes", place, f"Volume ({unit})", tuple(curves), logarithmic, limits)
 
 
 def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
