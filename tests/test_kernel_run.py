@@ -22,7 +22,7 @@ from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.errors import SolverError
 from iontide.expression import log
 from iontide.formula import parse_formula
-from iontide.kernel import integrator
+from iontide.kernel import cache, native
 from iontide.mechanisms import LAWS
 from iontide.model import Compartment, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation, Species
 from iontide.simulate import simulate
@@ -333,14 +333,25 @@ def test_the_same_run_in_another_process_is_the_same_to_the_last_bit():
     assert result.stderr == ""  # nothing is said at exit either
 
 
-def test_the_integrator_is_compiled_for_one_signature_only():
+def test_one_compiled_integrator_serves_every_model():
+    function = native.load()
     for model in (p1(), pump_leak(), series(), single_ion(0), with_recording(p1(), "steps")):
         simulate(model)
-    module = integrator._loaded
-    assert module is not None
-    assert len(module.integrate.signatures) == 1
-    for callee in (module.first_step, module.stays_put, module.interpolate, module.weighted_norm):
-        assert len(callee.signatures) <= 1, callee.__name__  # none where the cache had it whole
+        assert native.load() is function
+
+
+def test_a_run_from_the_object_file_needs_no_numba():
+    code = (
+        "import sys; from models import p1; from iontide.simulate import simulate; from iontide.kernel import native; "
+        "kept = not native.must_compile(); simulate(p1()); print(kept, 'numba' in sys.modules)"
+    )
+    simulate(p1())
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent, check=True
+    )
+    kept, loaded = result.stdout.split()
+    assert loaded == ("False" if kept == "True" else "True")
+    assert kept == str(cache.usable_cache_folder() is not None)
 
 
 # -- events -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .equations import build_program
 from .evaluation import Evaluation
 from .initial import InitialState, complete_values, initial_state
+from .kernel.integrator import Table, table_of
 from .kernel.machine_code import MachineCode, compile_program
 from .kernel.problem import Problem
 from .layout import ABSOLUTE_FRACTION, Layout, membranes_of
@@ -43,6 +44,8 @@ class Preparation:
     initial : InitialState
     problem : Problem or None
         As the integrator takes it; None where the model has no state.
+    table : Table or None
+        By which the integrator finds it.
     code : MachineCode or None
         Kept alive here, since ``problem`` holds its addresses only.
     samples : list of blocks or None
@@ -55,6 +58,7 @@ class Preparation:
     values: tuple[dict[str, float], ...]
     initial: InitialState
     problem: Problem | None
+    table: Table | None
     code: MachineCode | None
     samples: list[tuple[NDArray, NDArray, NDArray]] | None
 
@@ -97,13 +101,15 @@ def _prepare(model: Model) -> Preparation:
     values = complete_values(model, segments, values, initial)
     code = compile_program(program) if program else None
     few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
+    problem = _problem(model, layout, program, code, segments, values, initial) if program and code else None
     return Preparation(
         layout=layout,
         program=program,
         segments=tuple(segments),
         values=tuple(values),
         initial=initial,
-        problem=_problem(model, layout, program, code, segments, values, initial) if program and code else None,
+        problem=problem,
+        table=table_of(problem) if problem else None,
         code=code,
         samples=list(scheduled_samples(model.recording, segments, BLOCK)) if few else None,
     )

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SolverError, UsageError
-from .kernel import integrator, status
-from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Progress, Samples, T
+from .kernel import status
+from .kernel.integrator import Integrator
+from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Samples, T, empty_progress
 from .model import Model
 from .prepare import BLOCK, prepare
 from .schedule import sample_count_limit
@@ -150,12 +151,9 @@ class Integration:
         self.layout, self.segments = self.prepared.layout, self.prepared.segments
         self.initial, self.program = self.prepared.initial, self.prepared.program
         self.status = status.PAUSED
-        self._progress = Progress(
-            y=self.initial.y.copy(),
-            real=np.zeros(5),
-            counters=np.zeros(7, dtype=np.int64),
-            dense=np.zeros((5, self.layout.size)),
-        )
+        table = self.prepared.table
+        self._integrator = None if table is None else Integrator(table, self.initial.y)
+        self._progress = self._integrator.progress if self._integrator else empty_progress()
 
     @property
     def time(self) -> float:
@@ -222,11 +220,10 @@ class Integration:
     ) -> int:
         """Go on until the arrays are full or the run ends; return how many samples there are."""
         samples = Samples(within, segment, states, np.array(mode, dtype=np.int64))
-        problem = self.prepared.problem
-        kernel = integrator.load(problem, self._progress, samples)
+        assert self._integrator is not None
         self._progress.counters[SAMPLE] = 0
         while True:
-            self.status = kernel.integrate(problem, self._progress, samples, BUDGET)
+            self.status = self._integrator.advance(samples, BUDGET)
             if progress is not None:
                 progress(self.time, self.segments[-1].end)
             if self.status != status.PAUSED:

@@ -31,15 +31,13 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         return _describe(scenario, output, arguments)
 
-    from ..kernel import integrator
-
-    integrator.load_numba_alone()
     from ..diagnostics import warnings
+    from ..kernel import native
     from ..simulate import Integration, origin_of
     from ..storage import open_overview, save, stream
     from .progress import ProgressDisplay
 
-    if integrator.must_compile() and not arguments.quiet:
+    if native.must_compile() and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
     began, started = time.perf_counter(), datetime.now(UTC)
     integration = Integration(scenario.model, origin_of(scenario))
@@ -227,12 +225,12 @@ def schema(arguments: Namespace) -> int:
 
 def warmup(arguments: Namespace) -> int:
     """``iontide warmup``: run the smallest of all models, which compiles what every model needs."""
-    from ..kernel import integrator
+    from ..kernel import native
     from ..kernel.cache import usable_cache_folder
     from ..model import Compartment, Membrane, Model, Pathway, Simulation, Species
     from ..simulate import simulate
 
-    compiles = integrator.must_compile()
+    compiles = native.must_compile()
     if compiles and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
     began = time.perf_counter()

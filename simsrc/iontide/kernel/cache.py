@@ -1,9 +1,8 @@
-"""Where numba keeps the compiled integrator, so that only the first run on a machine waits for it.
+"""Where the compiled integrator is kept, so that only the first run on a machine waits for it.
 
 The folder is private to the user and named by everything the code in it depends on: the source of this package's
-kernel, the versions of numba and Python, and the processor. numba's files are pickles, so the folder is never
-shared and never lies among results. ``IONTIDE_CACHE_DIR`` moves it; an unusable folder means no cache, never a
-failed run.
+kernel, the versions of numba and Python, and the processor. What lies in it is machine code, so it is never shared
+and never lies among results. ``IONTIDE_CACHE_DIR`` moves it; an unusable folder means no cache, never a failed run.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
 import stat
 import sys
 import tempfile
@@ -19,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 #: Modules of this package that numba compiles, or whose constants it freezes in.
-COMPILED_SOURCES = ("call", "compiled", "problem", "rosenbrock", "status", "tableau")
+COMPILED_SOURCES = ("call", "entry", "machine_code", "problem", "rosenbrock", "status", "tableau")
 
 
 def cache_root() -> Path:
@@ -62,13 +60,3 @@ def usable_cache_folder() -> Path | None:
             return folder
     except (OSError, RuntimeError):  # RuntimeError: no home folder
         return None
-
-
-def holds_code(folder: Path | None) -> bool:
-    """Whether compiled code lies in the folder already."""
-    return folder is not None and any(folder.rglob("*.nbc"))
-
-
-def remove(folder: Path) -> None:
-    """Delete a cache that turned out to be broken."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,62 +1,78 @@
-"""The door to the compiled integrator: loads it (from the disk cache where it can), and survives a broken cache."""
+"""One integration in progress: its arrays, and the table by which the compiled integrator finds them."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import Any
+from itertools import accumulate
+from typing import NamedTuple
 
-from . import cache
+import numpy as np
+from numpy.typing import NDArray
 
-_loaded: ModuleType | None = None
+from . import native
+from .problem import Problem, Progress, Samples, Scratch
+from .tableau import STAGES
+
+#: Places in the table: where the addresses of progress, samples and scratch, and where the sizes begin.
+_PROGRESS, _SAMPLES, _SCRATCH, _SIZES, _LENGTH = 7, 11, 15, 23, 29
 
 
-def must_compile() -> bool:
-    """Whether the next run has to compile the integrator first (some ten seconds), for want of a cache."""
-    return _loaded is None and not cache.holds_code(cache.usable_cache_folder())
+def address(array: NDArray) -> int:
+    """Where the data of an array lie (``array.ctypes.data``, four times as fast)."""
+    return int(array.__array_interface__["data"][0])
 
 
-def load_numba_alone() -> None:
-    """See to it that ``load`` does without the third of a second that numba spends on scipy.linalg.
+class Table(NamedTuple):
+    """What the table of every integration of one problem has in common.
 
-    numba looks for BLAS so that compiled code may multiply matrices; ours does not. For the command line only: a
-    program that imports iontide may want numba whole.
+    Attributes
+    ----------
+    start : int64 (29,)
+        The table, with the places of one integration still empty.
+    places : int64 (12,)
+        Where the arrays of progress and scratch lie within the room of an integration, bytes.
+    room : int
+        Its size, doubles.
     """
-    if "numba" not in sys.modules and "scipy.linalg" not in sys.modules:
-        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+
+    start: NDArray
+    places: NDArray
+    room: int
 
 
-def load(problem: Any, progress: Any, samples: Any) -> ModuleType:
-    """The module ``rosenbrock`` with its integrator compiled for arguments of these types.
+def table_of(problem: Problem) -> Table:
+    """The table of a problem."""
+    n, work, lu = len(problem.absolute), int(problem.counts[1]), int(problem.counts[2])
+    start = np.zeros(_LENGTH, dtype=np.int64)
+    start[:_PROGRESS] = [address(a) for a in problem]
+    segments, entries = problem.mass.shape
+    start[_SIZES : _SIZES + 4] = segments, entries, problem.constants.shape[1], n
+    # Progress: y, real, counters, dense. Scratch: u, linear, stage, first, second, clock, work, lu.
+    sizes = [n, 5, 7, 5 * n, STAGES * n, n * (n + 2), n, n, n, 2, work, lu]
+    assert len(sizes) == len(Progress._fields) + len(Scratch._fields)
+    *places, room = accumulate(sizes, initial=0)
+    return Table(start, 8 * np.array(places, dtype=np.int64), room)
 
-    numba raises whatever unpickling a damaged file raises; then the cache is removed and made anew, and where even
-    that fails the integrator is compiled for this process alone.
+
+class Integrator:
+    """The compiled integrator at work on one problem; ``progress`` says how far it has come.
+
+    All arrays of one integration are parts of one, so that it begins in a few microseconds.
     """
-    global _loaded
-    if _loaded is not None:
-        return _loaded
-    from numba import typeof
 
-    signature = (typeof(problem), typeof(progress), typeof(samples), typeof(0))
-    for attempt in ("cached", "cleaned", "uncached"):
-        from . import compiled
+    def __init__(self, table: Table, y: NDArray) -> None:
+        n = len(y)
+        room = self._room = np.zeros(table.room)
+        room[:n] = y
+        counters = room[n + 5 : n + 12].view(np.int64)
+        self.progress = Progress(room[:n], room[n : n + 5], counters, room[n + 12 : 6 * n + 12].reshape(5, n))
+        self._table = table.start.copy()
+        places = table.places + address(room)
+        self._table[_PROGRESS:_SAMPLES] = places[: _SAMPLES - _PROGRESS]
+        self._table[_SCRATCH:_SIZES] = places[_SAMPLES - _PROGRESS :]
 
-        if attempt == "uncached":
-            compiled.CACHE = False
-        sys.modules.pop(f"{__package__}.rosenbrock", None)
-        try:
-            module = importlib.import_module(".rosenbrock", __package__)
-            module.integrate.compile(signature)
-            if sys.modules.get("scipy.linalg", module) is None:
-                del sys.modules["scipy.linalg"]
-        except Exception:
-            if attempt == "uncached":
-                raise
-            if compiled.FOLDER is not None:
-                cache.remove(compiled.FOLDER)
-                cache.usable_cache_folder()
-            continue
-        _loaded = module
-        return module
-    raise AssertionError("unreachable")
+    def advance(self, samples: Samples, budget: int) -> int:
+        """Go on for at most ``budget`` steps, or until the samples are full; returns a status."""
+        table = self._table
+        table[_SAMPLES:_SCRATCH] = [address(a) for a in samples]
+        table[_SIZES + 4 :] = len(samples.times), budget
+        return native.load()(address(table))

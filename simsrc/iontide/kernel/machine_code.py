@@ -63,15 +63,17 @@ def compile_program(program: Program) -> MachineCode:
         return found[1]
 
 
-def _compile(text: str, work: int, factors: int) -> MachineCode:
+def optimized(module: Any) -> tuple[Any, Any]:
+    """A module after LLVM's passes for this processor, and the target machine it is for.
+
+    An execution engine owns its target machine: one each, kept alive with the code.
+    """
     global _ready
     if not _ready:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _ready = True
-    module = llvm.parse_assembly(text)
     module.verify()
-    # An execution engine owns its target machine: one each, kept alive with the code.
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
     )
@@ -79,6 +81,11 @@ def _compile(text: str, work: int, factors: int) -> MachineCode:
     options.loop_vectorization = options.slp_vectorization = False  # vector stores next to scalar loads stall
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
+    return module, machine
+
+
+def _compile(text: str, work: int, factors: int) -> MachineCode:
+    module, machine = optimized(llvm.parse_assembly(text))
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return MachineCode(

@@ -58,6 +58,11 @@ class Progress(NamedTuple):
     dense: np.ndarray
 
 
+def empty_progress(states: int = 0) -> Progress:
+    """An integration that has not begun."""
+    return Progress(np.zeros(states), np.zeros(5), np.zeros(7, dtype=np.int64), np.zeros((5, states)))
+
+
 #: Places in Progress.real: time within the segment and the step to try next; size and error of the last accepted
 #: step (0: none yet in this segment); whether the state waits to be recorded, when every step is.
 T, NEXT_STEP, LAST_STEP, LAST_ERROR, UNRECORDED = range(5)
@@ -89,3 +94,29 @@ class Samples(NamedTuple):
     segments: np.ndarray
     states: np.ndarray
     mode: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """Room that the integrator works in; nothing in it outlives a call.
+
+    Attributes
+    ----------
+    u : float64 (8, n)
+        Stage vectors.
+    linear : float64 (n (n + 2),)
+        f, its Jacobian row by row, its derivative by time.
+    stage, first, second : float64 (n,)
+    clock : float64 (2,)
+        Time and step, as the machine code reads them.
+    work, lu : float64
+        Of the machine code, and of a factorisation.
+    """
+
+    u: np.ndarray
+    linear: np.ndarray
+    stage: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    clock: np.ndarray
+    work: np.ndarray
+    lu: np.ndarray

@@ -13,7 +13,6 @@ from numba import njit
 
 from . import tableau
 from .call import call
-from .compiled import CACHE
 from .problem import (
     JACOBIANS,
     LAST_ERROR,
@@ -51,7 +50,7 @@ EXPONENT = 1.0 / tableau.ORDER
 STEADY_HORIZON = 1e6
 
 
-@njit(cache=CACHE, error_model="numpy")
+@njit(error_model="numpy")
 def weighted_norm(x, y, absolute, relative):
     """Root mean square of x in units of the tolerance at y."""
     total = 0.0
@@ -61,23 +60,27 @@ def weighted_norm(x, y, absolute, relative):
     return np.sqrt(total / x.shape[0])
 
 
-@njit(cache=CACHE, error_model="numpy")
-def first_step(problem, mass, linear, clock, y, lu, length):
+@njit(error_model="numpy")
+def first_step(problem, mass, scratch, y, length):
     """A first step from the speed of y and of its speed: of the order of the fastest transient that matters."""
     n = y.shape[0]
+    linear, clock, lu, speed, change = scratch.linear, scratch.clock, scratch.lu, scratch.first, scratch.second
     factor, solve = problem.code[2], problem.code[3]
     tiny = 1e-12 * length
     clock[1] = tiny
     call(factor, (clock, mass, linear, lu))
-    speed = linear[:n].copy()
-    call(solve, (lu, speed))  # = γ tiny M⁻¹ f, near enough
-    speed /= GAMMA * tiny
-    change = np.zeros(n)
     for i in range(n):
+        speed[i] = linear[i]
+    call(solve, (lu, speed))  # = γ tiny M⁻¹ f, near enough
+    for i in range(n):
+        speed[i] /= GAMMA * tiny
+    for i in range(n):
+        change[i] = 0.0
         for j in range(n):
             change[i] += linear[n + i * n + j] * speed[j]
     call(solve, (lu, change))
-    change /= GAMMA * tiny
+    for i in range(n):
+        change[i] /= GAMMA * tiny
     relative = problem.options[0]
     first = weighted_norm(speed, y, problem.absolute, relative)
     second = weighted_norm(change, y, problem.absolute, relative)
@@ -92,14 +95,16 @@ def first_step(problem, mass, linear, clock, y, lu, length):
     return min(length, period * min(1.0, (50.0 / max(1.0, first * period)) ** EXPONENT))
 
 
-@njit(cache=CACHE, error_model="numpy")
-def stays_put(problem, mass, linear, clock, y, lu, t):
+@njit(error_model="numpy")
+def stays_put(problem, mass, scratch, y, t):
     """Whether the linearised equations move y by less than the tolerance, however long they go on."""
     n = y.shape[0]
-    clock[1] = STEADY_HORIZON * t
-    call(problem.code[2], (clock, mass, linear, lu))
-    move = linear[:n].copy()
-    call(problem.code[3], (lu, move))
+    move = scratch.first
+    scratch.clock[1] = STEADY_HORIZON * t
+    call(problem.code[2], (scratch.clock, mass, scratch.linear, scratch.lu))
+    for i in range(n):
+        move[i] = scratch.linear[i]
+    call(problem.code[3], (scratch.lu, move))
     relative = problem.options[0]
     still = True
     for i in range(n):
@@ -107,33 +112,33 @@ def stays_put(problem, mass, linear, clock, y, lu, t):
     return still
 
 
-@njit(cache=CACHE, error_model="numpy")
-def interpolate(dense, theta, nonnegative, out):
+@njit(error_model="numpy")
+def interpolate(dense, theta, nonnegative, states, row):
     """State at fraction ``theta`` of the last step.
 
     Where the polynomial dips below zero for an amount that is positive at both ends, all states are drawn towards
     the chord by the one factor that keeps it at zero: that moves them by less than the error of the polynomial and,
     unlike a clip, keeps charge and mass.
     """
-    n = out.shape[0]
+    n = states.shape[1]
     rest = 1.0 - theta
     keep = 1.0
     for i in range(n):
         chord = rest * dense[0, i] + theta * dense[1, i]
         bow = theta * rest * (dense[2, i] + theta * (dense[3, i] + theta * dense[4, i]))
-        out[i] = chord + bow
-        if i < nonnegative and out[i] < 0.0 and chord + keep * bow < 0.0:
+        states[row, i] = chord + bow
+        if i < nonnegative and states[row, i] < 0.0 and chord + keep * bow < 0.0:
             keep = chord / -bow
     if keep < 1.0:
         for i in range(n):
             chord = rest * dense[0, i] + theta * dense[1, i]
-            out[i] = chord + keep * (out[i] - chord)
-            if i < nonnegative and out[i] < 0.0:  # rounding of the line above, where it lands on zero
-                out[i] = 0.0
+            states[row, i] = chord + keep * (states[row, i] - chord)
+            if i < nonnegative and states[row, i] < 0.0:  # rounding of the line above, where it lands on zero
+                states[row, i] = 0.0
 
 
-@njit(cache=CACHE, error_model="numpy")
-def integrate(problem, progress, samples, budget):
+@njit(error_model="numpy")
+def integrate(problem, progress, samples, scratch, budget):
     """Integrate until done, steady, stuck, out of room for samples, or ``budget`` steps are made; returns a status."""
     y, real, count, dense = progress.y, progress.real, progress.counters, progress.dense
     absolute = problem.absolute
@@ -143,12 +148,7 @@ def integrate(problem, progress, samples, budget):
     every_step, more = samples.mode[0] > 0, samples.mode[1] > 0
     n, room, segments = y.shape[0], samples.times.shape[0], problem.lengths.shape[0]
 
-    u = np.empty((STAGES, n))
-    linear = np.zeros(n + n * n + n)
-    stage = np.empty(n)
-    clock = np.empty(2)
-    work = np.empty(problem.counts[1])
-    lu = np.empty(problem.counts[2])
+    u, linear, stage, clock, work = scratch.u, scratch.linear, scratch.stage, scratch.clock, scratch.work
 
     while True:
         s = count[SEGMENT]
@@ -162,7 +162,8 @@ def integrate(problem, progress, samples, budget):
                     return BUFFER_FULL
                 samples.times[count[SAMPLE]] = t
                 samples.segments[count[SAMPLE]] = s
-                samples.states[count[SAMPLE]] = y
+                for i in range(n):
+                    samples.states[count[SAMPLE], i] = y[i]
                 count[SAMPLE] += 1
                 real[UNRECORDED] = 0.0
         else:
@@ -171,10 +172,11 @@ def integrate(problem, progress, samples, budget):
                 if samples.segments[i] != s or samples.times[i] > t:
                     break
                 if count[PHASE] == START:
-                    samples.states[i] = y
+                    for j in range(n):
+                        samples.states[i, j] = y[j]
                 else:
                     theta = 1.0 - (t - samples.times[i]) / real[LAST_STEP]
-                    interpolate(dense, theta, nonnegative, samples.states[i])
+                    interpolate(dense, theta, nonnegative, samples.states, i)
                 count[SAMPLE] += 1
             if count[SAMPLE] == room and more:
                 return BUFFER_FULL
@@ -191,7 +193,7 @@ def integrate(problem, progress, samples, budget):
         call(linearised, (clock, y, k, work, linear))
         count[JACOBIANS] += 1
         if count[PHASE] == START:
-            h = first_step(problem, mass, linear, clock, y, lu, length)
+            h = first_step(problem, mass, scratch, y, length)
             real[LAST_ERROR] = 0.0
             count[PHASE] = STEPPING
         elif stop_when_steady and s + 1 == segments:
@@ -201,7 +203,7 @@ def integrate(problem, progress, samples, budget):
                 if moved > real[LAST_STEP] * (absolute[i] + relative * abs(y[i])):
                     still = False
                     break
-            if still and stays_put(problem, mass, linear, clock, y, lu, t):
+            if still and stays_put(problem, mass, scratch, y, t):
                 return STEADY
 
         # One step, with as many attempts as it takes.
