@@ -102,7 +102,7 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
     ready = [Integration(model) for _ in range(repeats + 2)]
     run = seconds_of(lambda: list(ready.pop().blocks()), repeats + 2)
 
-    constants, _ = program.prepare(integration.values[0])
+    constants, _ = program.prepare(integration.prepared.values[0])
     work_space = np.zeros(code.work + 1)
     y, f, j = integration.initial.y, np.zeros(n), np.zeros(n + n * n + n)
     clock = np.zeros(2)

@@ -159,7 +159,8 @@ class Integration:
     def time(self) -> float:
         if not self.layout.size:
             return self.segments[-1].end
-        return float(self._since_start(self._progress.counters[SEGMENT], self._progress.real[T]))
+        segment, within = self.segments[self._progress.counters[SEGMENT]], float(self._progress.real[T])
+        return segment.end if within == segment.end - segment.start else segment.start + within
 
     def _since_start(self, segment: NDArray, within: NDArray) -> NDArray:
         """Time of the run from the time within segments, s; the end of a segment is met exactly."""
