@@ -332,6 +332,7 @@ def test_override_adds_a_table_that_the_schema_knows():
     [
         ("parameters.pump_rat", r"there is no parameter pump_rat; did you mean pump_rate\?"),
         ("simulation.rtoll", r"no such key; did you mean rtol\?"),
+        ("P_K", r"no such key; did you mean parameters.P_K\?"),
         ("compartments.cel.volume", r"there is no compartment cel; did you mean cell\?"),
         ("membranes.plasma.pathways.pmp.rate", r"there is no pathway pmp; did you mean pump\?"),
         ("protocol.2.at", "there are 2 entries in protocol, counted from 0"),

@@ -321,7 +321,8 @@ def _residual_charges(run: Run) -> list[str]:
         micromolar = residual / run.values[0][f"compartments.{name}.initial_volume"] * 1e3
         share = f" ({abs(residual) / present:.2g} of all charge in it)" if present else ""
         found.append(
-            f"a fixed charge of {micromolar:+.3g} uM{share} was added to {name} to make its charge exact at the start"
+            f"a fixed charge of {micromolar:+.3g} uM{share} was added to {name} to make its charge exact at the start: "
+            "what its membranes hold at their potential, or the rounding of the concentrations"
         )
     return found
 

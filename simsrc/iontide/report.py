@@ -184,7 +184,7 @@ def _tail(found: dict[str, Any]) -> list[str]:
     made = f"made {found['created']} by iontide {origin.get('iontide', '?')} on {origin.get('cpu', 'an unknown CPU')}"
     if "git_commit" in origin:
         modified = {"yes": ", modified", "unknown": ", perhaps modified"}.get(origin.get("git_modified", ""), "")
-        made += f", commit {origin['git_commit'][:10]}{modified}"
+        made += f"; the working folder at commit {origin['git_commit'][:10]}{modified}"
     return [*lines, made]
 
 

@@ -91,6 +91,8 @@ def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) ->
     """Raise LookupError for a key that the file does not hold and that may not be added."""
     if isinstance(here, list):
         return
+    if not path and isinstance(raw.get("parameters"), dict) and key in raw["parameters"]:
+        raise LookupError(f"no such key; did you mean parameters.{key}?")
     if places.at((*path, key)) is None:
         raise LookupError(unknown_key((*path, key)))
     noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None

@@ -110,7 +110,7 @@ def _read_setting(draft: Draft, path: KeyPath, target: str, raw: str | float) ->
     elif draft.faults.is_faulty("parameters", name) and table == "parameters":
         return
     elif table == "parameters" or not name:
-        hint = did_you_mean(name or target, written)
+        hint = f"; did you mean parameters.{target}?" if target in written else did_you_mean(name or target, written)
         every = listed(written)
         draft.faults.add(path, f"no such parameter as {name or target}{hint} (parameters are {every})")
     elif places.at(target.split(".")) is None:
