@@ -30,8 +30,6 @@ class Elimination:
     def __init__(self, size: int, pattern: Iterable[tuple[int, int]]) -> None:
         filled = set(pattern) | {(i, i) for i in range(size)}
         self.size = size
-        self.updates: list[tuple[int, int, int]] = []  # (row, column, pivot)
-        self.scalings: list[list[tuple[int, int]]] = []  # for each pivot, the multipliers (row, pivot)
         for p in range(size):
             rows = [i for i in range(p + 1, size) if (i, p) in filled]
             columns = [j for j in range(p + 1, size) if (p, j) in filled]
