@@ -7,7 +7,7 @@ over values, so a changed number never changes the program that is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -90,21 +90,16 @@ class Model:
     @cached_property
     def moving(self) -> frozenset[str]:
         """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
-        found = set(self.ramped)
-        while True:
-            more = {
-                name
-                for name, p in self.parameters.items()
-                if name not in found and isinstance(p.value, Formula) and p.value.names & (found | {"t"})
-            }
-            if not more:
-                return frozenset(found)
-            found |= more
+        return self._made_of(self.ramped | {"t"}) - {"t"}
 
     @cached_property
     def changing(self) -> frozenset[str]:
         """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
-        found = {name for step in self.protocol for name in step.settings} | self.moving
+        return self._made_of(self.moving | {name for step in self.protocol for name in step.settings})
+
+    def _made_of(self, names: Set[str]) -> frozenset[str]:
+        """These names, and the parameters whose formulas refer to them, directly or by way of others."""
+        found = set(names)
         while True:
             more = {
                 name

@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
     """``iontide run``."""
     scenario = _load(arguments)
     output = Path(arguments.output) if arguments.output else Path("outputs") / (Path(scenario.source).stem + ".h5")
-    from ..storage import check_target
+    from ..storage import check_target, open_overview, open_trajectory, save, stream
 
     check_target(output)
     if arguments.dry_run:
@@ -33,8 +33,7 @@ def run(arguments: Namespace) -> int:
 
     from ..diagnostics import warnings
     from ..kernel import native
-    from ..simulate import Integration, origin_of
-    from ..storage import open_overview, save, stream
+    from ..simulate import Integration, collect, origin_of
     from .progress import ProgressDisplay
 
     if native.must_compile() and not arguments.quiet:
@@ -47,25 +46,21 @@ def run(arguments: Namespace) -> int:
         if numbers > STREAM_ABOVE:
             outcome = stream(integration, output, display)
         else:
-            from ..simulate import collect
-
-            trajectory = collect(integration, display)
-            save(trajectory, output, started=started)
-            outcome = trajectory.run
-            samples = trajectory
+            samples = collect(integration, display)
+            save(samples, output, started=started)
+            outcome = samples.run
     elapsed = time.perf_counter() - began
     written = {output: None}  # in order, each once: two figures share their data file
     if arguments.plot:
         from ..plots import overview_figure, write_figure
-        from ..storage import open_trajectory
 
         figure = overview_figure(samples or open_trajectory(output))
         for suffix in (".pdf", ".png"):
             written |= dict.fromkeys(write_figure(figure, output.with_suffix(suffix), figure.data))
     _tell(outcome, scenario, list(written), elapsed, arguments)
-    told = warnings(samples) if samples is not None else list(open_overview(output).warnings)
-    if told and not arguments.quiet:
-        print(*(f"warning: {sentence}" for sentence in told), sep="\n", file=sys.stderr)
+    if not arguments.quiet:
+        for sentence in warnings(samples) if samples is not None else open_overview(output).warnings:
+            print(f"warning: {sentence}", file=sys.stderr)
     if outcome.status == "failed":
         raise SolverError(f"{scenario.source}: {outcome.message}. The run up to there is in {output}.")
     return 0
