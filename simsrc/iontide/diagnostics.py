@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activity import out_of_range
+from .circuit import connected_parts, grounds, membranes_of
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
-from .layout import connected_parts, grounds, membranes_of
 from .model import Injection, Model
 from .trajectory import Run, Trajectory
 

@@ -17,7 +17,20 @@ from .formula import Formula
 from .layout import Layout
 from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
-from .model import Compartment, Exchange, Gate, Injection, Membrane, Model, Pathway, Quantity, Reaction, argument_path
+from .model import (
+    Clamp,
+    Compartment,
+    Exchange,
+    Gate,
+    Injection,
+    IonClamp,
+    Membrane,
+    Model,
+    Pathway,
+    Quantity,
+    Reaction,
+    argument_path,
+)
 
 
 class Evaluation:
@@ -212,19 +225,30 @@ class Evaluation:
         return 0.0 if i is None else self.state(i)
 
     def _solve_charges(self) -> dict[str, Any]:
-        """Potentials from charges: ``Σ C A (psi_in − psi_out) = Q`` for every free compartment, by elimination."""
-        free = self.layout.potentials
+        """Potentials from charges: ``Σ C A (psi_in − psi_out) = Q`` for every free compartment, by elimination.
+
+        Where a compartment stands for a floating part its potential is the state itself.
+        """
+        index = self.layout.potential_index
+        known: dict[str, Any] = {c: 0.0 for c in self.model.compartments if c not in index}
+        known |= {c: self.state(index[c]) for c in self.layout.floats}
+        free = [c for c in self.layout.potentials if c not in known]
         place = {c: i for i, c in enumerate(free)}
         rows: list[list[Any]] = [[0.0] * len(free) for _ in free]
-        right: list[Any] = [self.state(self.layout.potential_index[c]) for c in free]
+        right: list[Any] = [self.state(index[c]) for c in free]
         for m in self.model.membranes.values():
+            if not m.has_capacitance:
+                continue
             capacity = self.capacity(m)
-            ends = [c for c in (m.inside, m.outside) if c in place]
-            for a in ends:
-                for b in ends:
-                    rows[place[a]][place[b]] = rows[place[a]][place[b]] + (capacity if a == b else -capacity)
+            for a, b in ((m.inside, m.outside), (m.outside, m.inside)):
+                if a in place:
+                    rows[place[a]][place[a]] = rows[place[a]][place[a]] + capacity
+                    if b in place:
+                        rows[place[a]][place[b]] = rows[place[a]][place[b]] - capacity
+                    elif b in self.layout.floats:
+                        right[place[a]] = right[place[a]] + capacity * known[b]
         solved = solve_linear(rows, right)
-        return {c: solved[i] for c, i in place.items()} | {c: 0.0 for c in self.model.compartments if c not in place}
+        return known | {c: solved[i] for c, i in place.items()}
 
     # -- membranes --------------------------------------------------------------------------------------------------
 
@@ -386,6 +410,17 @@ class Evaluation:
         """A, positive into the compartment."""
         path = f"injections.{injection.name}.current"
         return self.quantity(path, injection.current, self.compartment_names(injection.compartment))
+
+    def held(self, clamp: Clamp | IonClamp) -> tuple[Any, Any]:
+        """Whether a clamp is on (1 or 0), and what it then holds, V or mol m⁻³ (0 where it is off)."""
+        switch: Any = 0.0
+        value: Any = 0.0
+        for k, hold in enumerate(clamp.holds, 1):
+            path = f"clamps.{clamp.name}.hold_{k}"
+            active = self.quantity(f"{path}.active", hold.active)
+            switch = switch + active
+            value = value + active * self.quantity(f"{path}.value", hold.value)
+        return switch, value
 
     def charge_of(self, pathway: Pathway) -> int:
         """Charges carried outward per cycle."""
