@@ -180,7 +180,7 @@ def lay_out(model: Model) -> Layout:
         amounts=amounts,
         volumes=volumes,
         gates=gates,
-        supplies=tuple(clamp.name for clamp in (*model.clamps, *model.ion_clamps)),
+        supplies=tuple(clamp.name for clamp in model.every_clamp),
         potentials=(*(c for c in free if c not in floats), *floats),
         floats=floats,
         charges=charges,

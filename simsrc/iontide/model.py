@@ -90,6 +90,11 @@ class Model:
         if fault is not None:
             raise ValueError(fault)
 
+    @property
+    def every_clamp(self) -> tuple[Clamp | IonClamp, ...]:
+        """The clamps of membranes, then those of ions."""
+        return (*self.clamps, *self.ion_clamps)
+
     @cached_property
     def ramped(self) -> frozenset[str]:
         """Parameters that some protocol entry moves in a straight line."""
@@ -163,7 +168,7 @@ class Model:
         for clamp in self.clamps:
             if clamp.series_resistance is not None:
                 yield f"clamps.{clamp.name}.series_resistance", clamp.series_resistance
-        for held in (*self.clamps, *self.ion_clamps):
+        for held in self.every_clamp:
             for k, hold in enumerate(held.holds, 1):
                 yield f"clamps.{held.name}.hold_{k}.active", hold.active
                 yield f"clamps.{held.name}.hold_{k}.value", hold.value
@@ -271,7 +276,7 @@ def _clamp_faults(model: Model) -> Iterator[str]:
         c = model.compartments.get(held.compartment)
         if c is None or not c.is_finite or held.species not in c.concentrations:
             yield f"clamp {held.name}: there is no finite compartment {held.compartment} with {held.species} in it"
-    names = [clamp.name for clamp in (*model.clamps, *model.ion_clamps)]
+    names = [clamp.name for clamp in model.every_clamp]
     if len(set(names)) < len(names):
         yield f"two clamps bear the same name: {', '.join(names)}"
 
