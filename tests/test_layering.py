@@ -26,6 +26,7 @@ TIERS = [
     {"evaluation", "kernel"},
     {"equations", "initial"},
     {"prepare", "trajectory"},
+    {"dissipation"},
     {"simulate", "diagnostics", "steady", "energetics", "electrode"},
     {"storage"},
     {"plots", "report", "sweep"},

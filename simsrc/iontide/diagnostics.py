@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .activity import out_of_range
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
+from .dissipation import Dissipation
 from .layout import connected_parts, grounds, membranes_of
 from .model import Injection, Model
 from .trajectory import Run, Trajectory
@@ -224,6 +225,7 @@ class Audit:
     undefined: dict[tuple[str, str], str] = field(default_factory=dict)
     non_finite: dict[str, float] = field(default_factory=dict)
     out_of_range: dict[str, str] = field(default_factory=dict)
+    dissipation: Dissipation = field(default_factory=Dissipation)
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
         """Take in the next samples; returns their charge and mass balance."""
@@ -241,6 +243,7 @@ class Audit:
         self._look_for_non_finite(part)
         self._look_for_undefined(part)
         self._look_out_of_range(part)
+        self.dissipation.add(part)
         return charge, mass
 
     def _look_for_non_finite(self, part: Trajectory) -> None:
@@ -287,6 +290,7 @@ class Audit:
             for label, drift in self.mass.items()
             if not drift <= DRIFT_LIMIT
         ]
+        found += self.dissipation.warnings(run)
         found += [
             f"the charge of {name} is not checked: a current that no ion carries, and that varies, flows into it"
             for name in sorted(unaccounted_charge(run.model))
