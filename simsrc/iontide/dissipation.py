@@ -54,7 +54,9 @@ class Uphill:
     first, last : float or None
         Times of the first and the last sample at which it ran uphill, s; None: there was none.
     unbroken : bool
-        Whether it did at all samples between these.
+        Whether it did all the while between these, but for moments without a driving force.
+    paused : bool
+        Whether it did not, somewhen after ``last``.
     ongoing : bool
         Whether it did at the latest sample.
     worst : Worst or None
@@ -64,6 +66,7 @@ class Uphill:
     first: float | None = None
     last: float | None = None
     unbroken: bool = True
+    paused: bool = False
     ongoing: bool = False
     worst: Worst | None = None
 
@@ -73,21 +76,28 @@ class Uphill:
         A power counts that is more than ``tolerance`` of the largest so far: of a gate, an error of the solver may be
         negative. What came before is the measure, so that it does not matter in which parts a run is taken in.
         """
+        if not len(time):
+            return
         power = rate * force
         size = np.abs(power)
         size[~np.isfinite(size)] = 0.0
-        before, self.scale = self.scale, max(self.scale, float(np.max(size, initial=0.0)))
-        uphill = (power < 0.0) & (np.abs(force) > FORCE_ROUNDING * thermal)
-        if uphill.any():
-            uphill &= size > tolerance * np.maximum(np.maximum.accumulate(size), before)
+        before, self.scale = self.scale, max(self.scale, float(np.max(size)))
+        self.ongoing = False
+        if self.first is None and not (power < 0.0).any():
+            return
+        limit, strength = tolerance * np.maximum(np.maximum.accumulate(size), before), np.abs(force)
+        uphill = (power < 0.0) & (size > limit) & (strength > FORCE_ROUNDING * thermal)
+        downhill_or_off = ~uphill & ((power > limit) | (strength > SMALL_FORCE * thermal))
         found = np.flatnonzero(uphill)
         if not len(found):
-            self.ongoing = self.ongoing and not len(time)
+            self.paused = self.paused or bool(downhill_or_off.any())
             return
-        follows = self.first is None or (self.ongoing and found[0] == 0)
-        self.unbroken = self.unbroken and follows and found[-1] - found[0] == len(found) - 1
+        start = found[0] if self.first is None else 0
+        if self.paused or downhill_or_off[start : found[-1]].any():
+            self.unbroken = False
+        self.paused = bool(downhill_or_off[found[-1] :].any())
         self.first = float(time[found[0]]) if self.first is None else self.first
-        self.last, self.ongoing = float(time[found[-1]]), bool(found[-1] == len(time) - 1)
+        self.last, self.ongoing = float(time[found[-1]]), bool(uphill[-1])
         i = int(found[np.argmax(size[found])])
         worst = Worst(float(time[i]), float(rate[i]), float(force[i]), float(thermal[i]))
         if self.worst is None or worst.gain > self.worst.gain:
