@@ -294,6 +294,7 @@ def near_equilibrium():
             rng = np.random.default_rng(1)
             shape = (4000, trajectory.run.layout.size)
             apart = 10.0 ** rng.uniform(-17, -5, (shape[0], 1)) * rng.standard_normal(shape)
+            apart[0] = 0.0
             found.append(replace(trajectory, states=trajectory.states * (1.0 + apart)))
     return found
 
@@ -301,6 +302,16 @@ def near_equilibrium():
 def test_rounding_near_equilibrium_is_no_alarm(near_equilibrium):
     for trajectory in near_equilibrium:
         assert told(trajectory) == [], trajectory.model
+
+
+def test_rounding_throughout_a_run_is_no_alarm(near_equilibrium):
+    """At equilibrium from the start there is nothing larger to measure by."""
+    for trajectory in near_equilibrium:
+        rng = np.random.default_rng(2)
+        rounded = trajectory.states[0] * (1.0 + 1e-16 * rng.standard_normal(trajectory.states.shape))
+        found = Dissipation()
+        found.add(replace(trajectory, states=rounded))
+        assert list(found.warnings(trajectory.run)) == []
 
 
 def test_there_is_rounding_near_equilibrium(near_equilibrium, monkeypatch):
@@ -336,11 +347,15 @@ def test_a_gate_that_is_negative_by_an_error_of_the_solver_is_no_alarm():
     trajectory = simulate(held(channel))
     states = trajectory.states.copy()
     column = trajectory.run.layout.names.index("gate m of channel in plasma")
-    states[100:, column] = -1e-9
+    states[100:200, column] = -1e-9
     assert told(replace(trajectory, states=states)) == []
-    states[100:, column] = -1e-3
+    states[:200, column] = -1e-9  # before it ever opened, when there is no measure yet
+    assert told(replace(trajectory, states=states)) == []
+    states = trajectory.states.copy()
+    states[100:150, column] = -1e-9
+    states[150:, column] = -1e-3
     (sentence,) = told(replace(trajectory, states=states))
-    assert f"from t = {trajectory.time[100]:g} s to the end" in sentence
+    assert f"from t = {trajectory.time[150]:g} s to the end: at worst" in sentence
 
 
 def test_states_that_are_no_numbers_do_not_hide_the_others():
