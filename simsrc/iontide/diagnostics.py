@@ -6,17 +6,17 @@ Plain NumPy from the model, the values and the states: nothing of the tape is us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .activity import out_of_range
+from .circuit import connected_parts, grounds, membranes_of
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
 from .dissipation import Dissipation
-from .layout import connected_parts, grounds, membranes_of
 from .model import Injection, Model
 from .trajectory import Run, Trajectory
 
@@ -114,7 +114,25 @@ def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
     for injection, sign in _uncarried(model, compartment):
         charge = sign * _integral(trajectory, f"injections.{injection.name}.current") / FARADAY
         excess, present = excess + charge, present + np.abs(charge)
+    for charge in _clamped_charges(trajectory, compartment):
+        excess, present = excess + charge, present + np.abs(charge)
     return _ratio(excess, present)
+
+
+def _clamped_charges(trajectory: Trajectory, compartment: str) -> Iterator[NDArray]:
+    """Charge that each clamp has brought in since the start beside the ions, mol: without a carrier, or to offset one.
+
+    What an ion clamp supplies comes with its counter-charge.
+    """
+    model, supplied = trajectory.model, trajectory.run.layout.supply_index
+    for clamp in model.clamps:
+        membrane = model.membranes[clamp.membrane]
+        if clamp.carried_by is None and compartment in (membrane.inside, membrane.outside):
+            sign = 1.0 if compartment == membrane.inside else -1.0
+            yield sign * trajectory.states[:, supplied[clamp.name]] / FARADAY
+    for held in model.ion_clamps:
+        if held.compartment == compartment:
+            yield -model.species[held.species].valence * trajectory.states[:, supplied[held.name]]
 
 
 def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
