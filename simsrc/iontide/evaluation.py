@@ -17,6 +17,7 @@ from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
 from .model import (
     Clamp,
+    Event,
     Exchange,
     Gate,
     Injection,
@@ -263,6 +264,16 @@ class Evaluation(Solutions):
             switch = switch + active
             value = value + active * self.quantity(f"{path}.value", hold.value)
         return switch, value
+
+    def beyond(self, event: Event) -> Any:
+        """How far what an event watches lies above its level, SI."""
+        names = None
+        if event.on in self.model.membranes:
+            names = self.membrane_names(self.model.membranes[event.on])
+        elif event.on:
+            names = self.compartment_names(event.on)
+        path = f"events.{event.name}"
+        return self.quantity(f"{path}.value", event.value, names) - self.quantity(f"{path}.level", event.level, names)
 
     def charge_of(self, pathway: Pathway) -> int:
         """Charges carried outward per cycle."""

@@ -15,6 +15,7 @@ from .formula import Formula, evaluate_float
 from .parts import (
     Clamp,
     Compartment,
+    Event,
     Exchange,
     Gate,
     Hold,
@@ -38,6 +39,7 @@ ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "
 __all__ = [
     "Clamp",
     "Compartment",
+    "Event",
     "Exchange",
     "Gate",
     "Hold",
@@ -80,6 +82,7 @@ class Model:
     injections: tuple[Injection, ...] = ()
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
+    events: tuple[Event, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
     title: str = ""
     description: str = ""
@@ -95,6 +98,11 @@ class Model:
         """The clamps of membranes, then those of ions."""
         return (*self.clamps, *self.ion_clamps)
 
+    @property
+    def every_setting(self) -> tuple[Mapping[str, Quantity], ...]:
+        """New values of parameters: those of the protocol, then those of events."""
+        return (*(step.settings for step in self.protocol), *(event.settings for event in self.events))
+
     @cached_property
     def ramped(self) -> frozenset[str]:
         """Parameters that some protocol entry moves in a straight line."""
@@ -108,7 +116,7 @@ class Model:
     @cached_property
     def changing(self) -> frozenset[str]:
         """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
-        return self._made_of(self.moving | {name for step in self.protocol for name in step.settings})
+        return self._made_of(self.moving | {name for settings in self.every_setting for name in settings})
 
     def _made_of(self, names: Set[str]) -> frozenset[str]:
         """These names, and the parameters whose formulas refer to them, directly or by way of others."""
@@ -184,6 +192,9 @@ class Model:
             for k, hold in enumerate(held.holds, 1):
                 yield f"clamps.{held.name}.hold_{k}.active", hold.active
                 yield f"clamps.{held.name}.hold_{k}.value", hold.value
+        for event in self.events:
+            yield f"events.{event.name}.value", event.value
+            yield f"events.{event.name}.level", event.level
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
@@ -263,8 +274,13 @@ def faults_of(model: Model) -> Iterator[str]:
             yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
     elif model.recording.points < 2:
         yield f"a recording needs at least 2 points, got {model.recording.points}"
-    for step in model.protocol:
-        for name, value in step.settings.items():
+    for event in model.events:
+        if event.on and event.on not in model.membranes and event.on not in model.compartments:
+            yield f"event {event.name}: there is no membrane or compartment {event.on}"
+    if len({event.name for event in model.events}) < len(model.events):
+        yield "two events bear the same name"
+    for settings in model.every_setting:
+        for name, value in settings.items():
             if name not in model.parameters:
                 yield f"the protocol sets {name}, which is no parameter"
             elif _moves_by_itself(model, model.parameters[name].value):

@@ -335,6 +335,44 @@ class IonClamp:
 
 
 @dataclass(frozen=True)
+class Event:
+    """What is watched for passing a level, and what happens then.
+
+    Attributes
+    ----------
+    name : str
+    on : str
+        Membrane or compartment whose names ``value`` and ``level`` may use besides the parameters; empty for none.
+    value, level : Quantity
+    direction : {"rises", "falls", "passes"}
+        Whether it counts upward alone, downward alone, or either way.
+    action : {"record", "stop", "set"}
+        Note the time; end the run there; or set parameters there, as the protocol does.
+    settings : mapping of str to Quantity
+        New values of parameters, SI.
+    duration : float or None
+        For how long they hold, s; None: for good.
+    once : bool
+        Whether only the first passing counts.
+    """
+
+    name: str
+    on: str
+    value: Quantity
+    level: Quantity
+    direction: Literal["rises", "falls", "passes"] = "passes"
+    action: Literal["record", "stop", "set"] = "record"
+    settings: Mapping[str, Quantity] = field(default_factory=dict)
+    duration: float | None = None
+    once: bool = False
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether the integration must stop there."""
+        return self.action != "record" or self.once
+
+
+@dataclass(frozen=True)
 class Recording:
     """When samples are taken.
 
