@@ -66,7 +66,7 @@ def test_scenario_is_the_shipped_one() -> None:
 def test_scenarios_named_are_those_shipped() -> None:
     table = README[README.index("| scenario | shows |") : README.index("## Commands")]
     named = set(re.findall(r"`(\w+)`", table))
-    assert named == {path.stem for path in (ROOT / "scenarios").glob("*.toml")}
+    assert named == {path.stem for path in (ROOT / "scenarios").glob("**/*.toml")}
 
 
 def test_install_commands_are_those_of_ci() -> None:

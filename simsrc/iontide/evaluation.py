@@ -137,7 +137,7 @@ class Evaluation(Solutions):
         }
 
     def membrane_names(self, membrane: Membrane, pathway: Pathway | None = None) -> Callable[[str], Any]:
-        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside.activity``, gates."""
+        """What a formula on a membrane may name: ``V``, ``E.K``, ``K.inside.activity``, gates (``K_delayed.n``), …"""
         gates = {g.name: g for g in pathway.gates} if pathway else {}
 
         def local(name: str) -> Any:
@@ -151,7 +151,10 @@ class Evaluation(Solutions):
             if first == "E":
                 return self.sides(membrane).reversal_potential(rest)
             side, _, what = rest.partition(".")
-            compartment = {"inside": membrane.inside, "outside": membrane.outside}[side]
+            if side not in ("inside", "outside"):
+                other = next(p for p in membrane.pathways if p.name == f"pathways.{first}")
+                return self.gate(membrane, other, next(g for g in other.gates if g.name == rest))
+            compartment = membrane.inside if side == "inside" else membrane.outside
             if first == "volume":
                 return self.volume(compartment)
             value = self.concentration(compartment, first)

@@ -166,6 +166,8 @@ class Quantities:
     def _unknown(self, name: str, words: tuple[str, ...], local: Mapping[str, Dimension]) -> str:
         """What to say of a name that means nothing where it stands."""
         near = did_you_mean(name, [*words, *self._written, *local])
+        if not near:  # a gate of another pathway
+            near = next((f"; did you mean {other}?" for other in local if other.endswith(f".{name}")), "")
         every = f"parameters are {listed(self._written)}"
         if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
             return f"no such parameter as {name}{near} ({every})"

@@ -19,6 +19,7 @@ Volume = Annotated[str, kinds.VOLUME]
 Concentration = Annotated[str, kinds.CONCENTRATION]
 BalancedConcentration = Annotated[str, kinds.BALANCED_CONCENTRATION]
 Amount = Annotated[str, kinds.AMOUNT]
+MeanValence = Annotated[str | float, kinds.VALENCE]
 ActivityCoefficient = Annotated[str | float, kinds.ACTIVITY_COEFFICIENT]
 Length = Annotated[str, kinds.LENGTH]
 Capacitance = Annotated[str, kinds.CAPACITANCE]
@@ -135,10 +136,7 @@ class ImpermeantTable(Table):
 
     concentration: BalancedConcentration | None = None
     amount: Amount | None = None
-    valence: Annotated[
-        float,
-        Field(ge=-1000, le=1000, allow_inf_nan=False, description="Mean charge number; need not be whole"),
-    ]
+    valence: MeanValence
 
 
 class CompartmentTable(Table):
