@@ -165,6 +165,32 @@ def series() -> Model:
     )
 
 
+def two_cells() -> Model:
+    """Cells ``left`` and ``right`` in one bath, each with its membrane of that name, joined by a ``junction``.
+
+    The junction has no capacitance of its own.
+    """
+    contents = ({"K": 140.0, "Na": 10.0, "Cl": 10.0}, {"K": 120.0, "Na": 30.0, "Cl": 25.0})
+    passes = (ghk("K", P_K), ghk("Na", 0.04 * P_K), ghk("Cl", 0.45 * P_K))
+    cells = [
+        Compartment(name, "finite", VOLUME, inside, (Impermeant("A", -1.0),))
+        for name, inside in zip(("left", "right"), contents, strict=True)
+    ]
+    bath = Compartment("bath", "bath", None, {"K": 4.0, "Na": 146.0, "Cl": 150.0})
+    membranes = [
+        Membrane(name, name, "bath", AREA, CAPACITANCE, v, passes) for name, v in (("left", -0.06), ("right", -0.05))
+    ]
+    junction = Membrane("junction", "left", "right", 1e-2 * AREA, 0.0, None, (ghk("K", P_K), ghk("Cl", P_K)))
+    return Model(
+        title="two cells and a gap junction",
+        species=by_name([K, NA, CL]),
+        compartments=by_name([*cells, bath]),
+        membranes=by_name([*membranes, junction]),
+        simulation=Simulation(duration=1000.0),
+        temperature=TEMPERATURE,
+    )
+
+
 def closed_pair() -> Model:
     """Two finite compartments and nothing else: ``a`` (the inside) and ``b`` (the ground); all totals are kept."""
     return Model(
