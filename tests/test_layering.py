@@ -18,7 +18,7 @@ ROOT = Path(iontide.__file__).parent
 TIERS = [
     {"constants", "errors"},
     {"units", "ions", "expression", "linear"},
-    {"formula_syntax", "differentiation"},
+    {"formula_syntax", "formula_floats", "differentiation"},
     {"formula", "activity"},
     {"parts"},
     {"model"},

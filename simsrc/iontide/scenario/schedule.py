@@ -25,7 +25,8 @@ def read_simulation(draft: Draft) -> None:
     """Read duration and temperature."""
     table = draft.document.simulation
     draft.quantities.read(DURATION_PATH, table.duration, kinds.DURATION, constant=True)
-    draft.quantities.read(("simulation", "temperature"), table.temperature, kinds.TEMPERATURE)
+    warmth = draft.quantities.read(("simulation", "temperature"), table.temperature, kinds.TEMPERATURE)
+    draft.quantities.know_temperature(warmth)
     molar_volume = ("simulation", "water_molar_volume")
     draft.quantities.read(molar_volume, table.water_molar_volume, kinds.WATER_MOLAR_VOLUME)
 
