@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.equations import build_program
+from iontide.formula import parse_formula
+from iontide.model import ParameterStep
 from iontide.scenario.read import loads
+from iontide.units import Dimension
 from test_scenario_language import CELL, CHANNEL, RINSED, WET, changed, faults_of, model_of, run_of
 
 COLD = ('temperature = "37 degC"', 'temperature = "15 degC"')
@@ -60,3 +64,99 @@ def test_the_range_of_what_has_a_factor_is_checked_at_the_start():
     (fault,) = faults_of(('"P_K"', '"P_K * (1 - q10(3, 25 degC))"'))
     assert fault.startswith("membranes.plasma.permeability.K: must be ≥ 0, got -")
     assert loads(changed(CELL, ('"P_K"', '"P_K * (1 - q10(3, 47 degC))"')))
+
+
+# -- a temperature that changes ---------------------------------------------------------------------------------------
+
+COOLED = '\n[[protocol]]\nfrom = "20 s"\nto = "60 s"\nset = { "simulation.temperature" = "15 degC" }\n'
+WARMED = '\n[[protocol]]\nat = "20 s"\nramp = { "simulation.temperature" = "47 degC", over = "50 s" }\n'
+FAST = ('"4e-8 m/s"', '"4e-6 m/s"')
+
+
+def nernst(run):
+    return R * run.temperature / F * np.log(run.concentration("bath", "K") / run.concentration("cell", "K"))
+
+
+def test_a_temperature_is_set_for_a_while():
+    model = model_of(more=COOLED)
+    assert model.temperature == parse_formula("simulation.temperature")
+    assert model.parameters["simulation.temperature"].value == 310.15
+    assert model.parameters["simulation.temperature"].dimension == Dimension(K=1)
+    assert model.protocol == (ParameterStep(20.0, 60.0, {"simulation.temperature": 288.15}),)
+    run = run_of(FAST, more=COOLED)
+    during = (run.time > 20.0) & (run.time < 60.0)
+    assert set(run.temperature[during]) == {288.15}
+    assert set(run.temperature[(run.time < 20.0) | (run.time > 60.0)]) == {310.15}
+    # K alone passes: V is its Nernst potential, at the temperature of the moment.
+    settled = (run.time > 30.0) & (run.time < 59.0) | (run.time > 70.0)
+    v = run.membrane_potential("plasma")
+    np.testing.assert_allclose(v[settled], nernst(run)[settled], atol=1e-8)
+    np.testing.assert_allclose(run.reversal_potential("plasma", "K"), nernst(run), rtol=1e-12)
+
+
+def test_a_temperature_that_is_set_adds_nothing_to_the_inner_loop():
+    plain, cooled = (rates_of(model_of(more=more)) for more in ("", COOLED))
+    assert len(plain.instructions) == len(cooled.instructions)
+    assert not any(i.op == "time" for i in cooled.instructions)
+    assert any(i.op == "time" for i in rates_of(model_of(more=WARMED)).instructions)
+
+
+@pytest.mark.parametrize("activity", ["ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer"])
+def test_a_temperature_is_ramped(activity):
+    """Slowly against the cell, which stays at equilibrium: RT/F, and the activity coefficients, follow."""
+    own = ("concentrations = { K = ", f'activity = "{activity}"\nconcentrations = {{ K = ')
+    run = run_of(FAST, own, more=WARMED)
+    expected = np.interp(run.time, [0.0, 20.0, 70.0, 100.0], [310.15, 310.15, 320.15, 320.15])
+    np.testing.assert_allclose(run.temperature, expected, rtol=1e-12)
+    ratio = run.activity("bath", "K") / run.activity("cell", "K")
+    rest = run.time > 75.0
+    v = run.membrane_potential("plasma")
+    np.testing.assert_allclose(v[rest], (R * run.temperature / F * np.log(ratio))[rest], atol=1e-8)
+    made = ('temperature = "37 degC"', 'temperature = "warmth"')
+    given = ("[parameters]", '[parameters]\nwarmth = "310.15 K + 0.2 K/s * max(0 s, min(t - 20 s, 50 s))"')
+    again = run_of(FAST, own, made, given)
+    np.testing.assert_allclose(again.states[-1], run.states[-1], rtol=1e-6)
+
+
+def test_a_temperature_made_of_a_parameter():
+    made = ('temperature = "37 degC"', 'temperature = "warmth"')
+    given = ("[parameters]", '[parameters]\nwarmth = "37 degC"')
+    other = COOLED.replace("simulation.temperature", "parameters.warmth")
+    a, b = run_of(FAST, more=COOLED), run_of(FAST, made, given, more=other)
+    np.testing.assert_array_equal(a.states, b.states)
+    np.testing.assert_array_equal(a.states, run_of(FAST, made, given, more=COOLED).states)
+
+
+def test_factors_of_temperature_follow_a_protocol():
+    factor = ('"P_K"', '"P_K * q10(1.5, 37 degC)"')
+    run = run_of(factor, more=COOLED)
+    _, after = np.flatnonzero(run.time == 20.0)
+    u = run.membrane_potential("plasma")[after] * F / (R * 288.15)
+    ghk = u * (run.concentration("cell", "K")[after] - 4.0 * np.exp(-u)) / (1 - np.exp(-u))
+    assert run.flux("plasma", "K")[after] == pytest.approx(4e-8 * 1.5**-2.2 * ghk, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            COOLED.replace('"15 degC"', '"0 K"'),
+            "protocol.0.set.simulation.temperature: must be greater than 0, got 0 K",
+        ),
+        (COOLED.replace('"15 degC"', '"15 mV"'), "V does not fit, a temperature is K"),
+        (COOLED.replace('"15 degC"', "15"), 'a temperature needs a unit (as "37 degC"), got 15'),
+        (COOLED.replace("simulation.temperature", "T"), "no such parameter as T; did you mean simulation.temperature?"),
+        (COOLED.replace("simulation.temp", "simulation.tmp"), "no such place; did you mean simulation.temperature?"),
+        (COOLED.replace("simulation.temperature", "simulation.duration"), "a solution of a bath, and the temperature"),
+        (COOLED.replace("simulation.temperature", "cell.K"), '"compartments.BATH.ION", or "simulation.temperature"'),
+        (WARMED.replace('"47 degC"', '"-300 degC"'), "is below absolute zero"),
+    ],
+)
+def test_faults_of_a_temperature(more, message):
+    (fault,) = faults_of(more=more)
+    assert message in fault
+
+
+def test_what_a_temperature_makes_of_a_rate_is_checked():
+    (fault,) = faults_of(('"P_K"', '"P_K * (1 - q10(3, 47 degC))"'), more=WARMED.replace("47", "57"))
+    assert fault.startswith("protocol.0.ramp: makes membranes.plasma.permeability.K -")

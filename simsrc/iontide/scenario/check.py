@@ -9,10 +9,12 @@ from ..units import Dimension
 from .crossings import read_membranes
 from .draft import Draft
 from .faults import Faults
+from .moving import check_moving, check_steps
 from .potentials import check_potentials
+from .protocol import read_protocol
 from .quantities import Quantities
 from .reactions import read_exchange, read_reactions
-from .schedule import check_moving, check_steps, read_protocol, read_recording, read_simulation
+from .recording import read_recording, read_simulation
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .water import check_water

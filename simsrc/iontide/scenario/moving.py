@@ -1,0 +1,134 @@
+"""Checks of what changes between the steps of a protocol, and of what every step makes of the quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..formula import Formula, FormulaError, evaluate_float
+from ..model import Quantity, dependency_order
+from ..units import format_quantity
+from .draft import Draft
+from .kinds import Kind
+from .lines import KeyPath
+from .recording import TEMPERATURE_PATH
+from .steps import stretches_of
+from .targets import TEMPERATURE, parameter_of, place_of, targets_of
+
+
+def moving_parameters(draft: Draft) -> dict[str, str]:
+    """Parameters that change between the steps of the protocol, each with why: by a ramp, by time, by another."""
+    found = {
+        parameter_of(target): "ramped"
+        for entry in draft.document.protocol
+        for key, target in targets_of(entry)
+        if key == "ramp"
+    }
+    while True:
+        more = {
+            name: "made of time" if "t" in p.value.names else f"made of {min(p.value.names & found.keys())}"
+            for name, p in draft.quantities.parameters.items()
+            if name not in found and isinstance(p.value, Formula) and p.value.names & (found.keys() | {"t"})
+        }
+        if not more:
+            return found
+        found |= more
+
+
+#: Places below a membrane whose values may change at any time.
+_MAY_MOVE = ("permeability", "conductance", "pathways", "water_permeability")
+
+
+def _may_move(draft: Draft, place: KeyPath) -> bool:
+    match place:
+        case ("parameters", *_) | ("simulation", "temperature") | ("reactions" | "exchange", *_):
+            return True
+        case ("membranes", _, key, *_):
+            return key in _MAY_MOVE
+        case ("compartments", name, "concentrations", _):
+            return bool(draft.document.compartments[str(name)].bath)
+        case ("compartments", _, "activity_coefficients", _):
+            return True
+    return False
+
+
+def check_moving(draft: Draft) -> None:
+    """What moves between the steps of the protocol must not stand where a value holds from step to step."""
+    moving = moving_parameters(draft)
+    quantities = draft.quantities
+    for place, quantity in quantities.quantities.items():
+        used = sorted(quantity.names & moving.keys()) if isinstance(quantity, Formula) else []
+        if isinstance(quantity, Formula) and place[0] == "protocol" and (used or "t" in quantity.names):
+            what = f"{used[0]}, which is {moving[used[0]]}" if used else "t"
+            draft.faults.add(place, f"a new value must be known when it is set, but it uses {what}")
+        elif used and not _may_move(draft, place):
+            told = f"this value cannot change in the run, but {used[0]} is {moving[used[0]]}"
+            draft.faults.add(place, f"{told}; write a value of its own here")
+    for index, entry in enumerate(draft.document.protocol):
+        for key, target in targets_of(entry):
+            _check_own_motion(draft, ("protocol", index, key, target), target, moving)
+
+
+def _check_own_motion(draft: Draft, path: KeyPath, target: str, moving: Mapping[str, str]) -> None:
+    """A parameter that moves by itself cannot be set, nor go in a straight line."""
+    if draft.faults.is_faulty(*path):
+        return
+    name, place = parameter_of(target), place_of(target)
+    own = draft.quantities.quantities.get(place) if place else draft.quantities.parameters[name].value
+    if isinstance(own, Formula) and own.names & (moving.keys() | {"t"}):
+        of = min(own.names & (moving.keys() | {"t"}))
+        why = f"it is made of {of}" if of == "t" else f"it is made of {of}, which is {moving[of]}"
+        draft.faults.add(path, f"{name} cannot be given another value: {why}")
+
+
+def check_steps(draft: Draft) -> None:
+    """Whatever the protocol sets, every quantity must keep to its range. Only for a draft without faults."""
+    stretches = [s for index in range(len(draft.document.protocol)) for s in stretches_of(draft, index)]
+    changes: dict[float, list[int]] = {}
+    for number, stretch in enumerate(stretches):
+        for moment in (stretch.start, stretch.end):
+            if moment is not None:
+                changes.setdefault(moment, []).append(number)
+    active: set[int] = set()
+    seen: set[tuple[KeyPath, ...]] = set()
+    for moment in sorted(changes):
+        # Each begins and ends once: at its second moment it goes.
+        active ^= set(changes[moment])
+        now = [stretches[number] for number in sorted(active)]
+        together = tuple(stretch.path for stretch in now)
+        if now and together not in seen:
+            seen.add(together)
+            settings = {name: value for stretch in now for name, value in stretch.settings.items()}
+            _check_step(draft, now[-1].path, settings, moment)
+
+
+def _check_step(draft: Draft, path: KeyPath, active: Mapping[str, Quantity], moment: float) -> None:
+    """Values of all formulas while these settings hold."""
+    quantities = draft.quantities
+    chosen = {name: p.value for name, p in quantities.parameters.items()} | dict(active)
+    values: dict[str, float] = {"t": moment}
+    place: KeyPath = ()
+    try:
+        for name in dependency_order(chosen):
+            q = chosen[name]
+            place = ("parameters", name)
+            values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
+        place = TEMPERATURE_PATH
+        warmth = active.get(TEMPERATURE, quantities.quantities[place])
+        values["T"] = evaluate_float(warmth, values) if isinstance(warmth, Formula) else warmth
+        for place, quantity in quantities.quantities.items():
+            quantity = active.get(".".join(map(str, place)), quantity)
+            if isinstance(quantity, Formula) and place[0] != "protocol" and quantity.names <= values.keys():
+                value = evaluate_float(quantity, values)
+                rule = quantities.kinds[place].range_fault(value)
+                if rule is not None:
+                    came_to = _shown(value, quantities.kinds[place])
+                    draft.faults.add(path, f"makes {'.'.join(map(str, place))} {came_to}: it {rule}")
+                    return
+    except FormulaError as error:
+        draft.faults.add(path, f"with it {'.'.join(map(str, place))} has no value: {error}")
+    except ValueError as error:
+        draft.faults.add(path, f"with it {error}")
+
+
+def _shown(value: float, kind: Kind) -> str:
+    return format_quantity(value, kind.dimension) if kind.dimension else f"{value:.6g}"
