@@ -168,6 +168,20 @@ class Model:
         }
         return values | {f"parameters.{name}": value for name, value in parameters.items()}
 
+    def dependents(self, names: Set[str]) -> tuple[list[str], list[tuple[str, Formula]]]:
+        """The parameters that settings of some parameters change, in order of evaluation, and the settled quantities.
+
+        A parameter that is made of time is left out, as it is in ``parameter_values``.
+        """
+        made = self._made_of(names)
+        order = dependency_order({name: self.parameters[name].value for name in self.parameters if name in made})
+        quantities = [
+            (path, q)
+            for path, q in self.settled_quantities()
+            if isinstance(q, Formula) and q.names & made and not path.startswith("parameters.")
+        ]
+        return [name for name in order if name in self.ramped or name not in self.moving], quantities
+
     def parameter_values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every parameter by name, with those in ``settings`` replaced.
 

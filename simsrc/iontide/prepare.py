@@ -7,7 +7,7 @@ begins at once.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from .kernel.machine_code import MachineCode, compile_program
 from .kernel.problem import Problem
 from .layout import ABSOLUTE_FRACTION, Layout, membranes_of
 from .model import Model
-from .schedule import Segment, sample_count_limit, scheduled_samples, segments_of
+from .schedule import Segment, sample_count_limit, scheduled_samples, segments_of, values_of
 from .tape import Program
 
 #: Samples in one block, as they are handed over.
@@ -39,7 +39,7 @@ class Preparation:
     layout : Layout
     program : Program
     segments : tuple of Segment
-    values : tuple of dict
+    values : tuple of mapping
         Value (SI) of every settled quantity by path, for each segment.
     initial : InitialState
     problem : Problem or None
@@ -55,7 +55,7 @@ class Preparation:
     layout: Layout
     program: Program | None
     segments: tuple[Segment, ...]
-    values: tuple[dict[str, float], ...]
+    values: tuple[Mapping[str, float], ...]
     initial: InitialState
     problem: Problem | None
     table: Table | None
@@ -96,9 +96,9 @@ def _forget(kept: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
 def _prepare(model: Model) -> Preparation:
     layout, program = build_program(model)
     segments = segments_of(model)
-    values = [model.values(segment.settings) for segment in segments]
-    initial = initial_state(model, layout, values[0])
-    values = complete_values(model, segments, values, initial)
+    settled = values_of(model, segments)
+    initial = initial_state(model, layout, settled[0])
+    values = complete_values(model, segments, settled, initial)
     code = compile_program(program) if program else None
     few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
     problem = _problem(model, layout, program, code, segments, values, initial) if program and code else None
@@ -121,16 +121,16 @@ def _problem(
     program: Program,
     code: MachineCode,
     segments: list[Segment],
-    values: list[dict[str, float]],
+    values: list[Mapping[str, float]],
     initial: InitialState,
 ) -> Problem:
-    prologues = [program.prepare(own) for own in values]
+    constants, mass = program.prepare_all(values)
     simulation = model.simulation
     scales = np.array(layout.scales(values[0], _capacities(model, layout, values[0], initial)))
     return Problem(
         code=np.array(code.addresses, dtype=np.int64),
-        mass=np.array([mass for _, mass in prologues]),
-        constants=np.array([constants for constants, _ in prologues]),
+        mass=mass,
+        constants=constants,
         lengths=np.array([s.end - s.start for s in segments]),
         absolute=ABSOLUTE_FRACTION * simulation.relative_tolerance * scales,
         options=np.array(
@@ -141,7 +141,7 @@ def _problem(
 
 
 def _capacities(
-    model: Model, layout: Layout, values: dict[str, float], initial: InitialState
+    model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState
 ) -> dict[str, float] | None:
     """Capacitance around each compartment whose charge is a state, F."""
     if not layout.charges:

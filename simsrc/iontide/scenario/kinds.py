@@ -152,6 +152,7 @@ TIME_CONSTANT = Kind("a time constant", "s", "5 ms", lowest=0.0, lowest_allowed=
 SPEED = Kind("a speed", "", "3", lowest=0.0)
 INITIAL = Kind("an initial value of a gate", "", "0.5", lowest=0.0, highest=1.0)
 CURRENT = Kind("a current", "A", "36 pA")
+INTERVAL = TIME.positive("an interval", "50 ms")
 RAMP_TIME = Kind("a duration", "s", "30 s", lowest=0.0, lowest_allowed=False)
 REACTION_CONSTANT = Kind("a rate constant", None, "300 /s", lowest=0.0)
 DIFFUSION_COEFFICIENT = Kind("a diffusion coefficient", "m^2/s", "1.96e-9 m^2/s", lowest=0.0, lowest_allowed=False)

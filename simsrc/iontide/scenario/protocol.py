@@ -12,6 +12,7 @@ from .recording import check_before_end
 from .schema import InjectionTable, ProtocolTable
 from .solutions import holds
 from .targets import read_setting
+from .trains import check_number, read_train
 
 
 def read_protocol(draft: Draft) -> None:
@@ -21,6 +22,7 @@ def read_protocol(draft: Draft) -> None:
         if draft.faults.is_faulty(*path):
             continue
         _read_times(draft, path, entry)
+        read_train(draft, path, entry)
         parts = {"set": bool(entry.set), "ramp": bool(entry.ramp), "inject": entry.inject is not None}
         if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
             told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give ramp = { … } or inject = { … }'
@@ -31,6 +33,7 @@ def read_protocol(draft: Draft) -> None:
             _read_ramp(draft, path, entry)
         if entry.inject is not None:
             read_injection(draft, path, entry.inject)
+    check_number(draft)
 
 
 def _read_ramp(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:

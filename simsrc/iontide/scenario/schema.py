@@ -26,6 +26,7 @@ Potential = Annotated[str, kinds.POTENTIAL]
 Permeability = Annotated[str, kinds.PERMEABILITY]
 Conductance = Annotated[str, kinds.CONDUCTANCE]
 Duration = Annotated[str, kinds.DURATION]
+Interval = Annotated[str, kinds.INTERVAL]
 Time = Annotated[str, kinds.TIME]
 Temperature = Annotated[str, kinds.TEMPERATURE]
 DiffusionCoefficient = Annotated[str, kinds.DIFFUSION_COEFFICIENT]
@@ -295,13 +296,17 @@ class InjectionTable(Table):
 
 
 class ProtocolTable(Table):
-    """A change of parameters at a time, for good (at) or for a while (from, to)."""
+    """A change of parameters at a time, for good (at) or for a while (from, to), once or again and again (every)."""
 
     noun: ClassVar[str] = "a protocol entry"
 
     at: Time | None = None
     from_: Annotated[Time | None, Field(alias="from")] = None
     to: Time | None = None
+    every: Interval | None = None
+    count: Annotated[
+        int | None, Field(ge=1, le=100_000, description="How often, counting the first; until the end if not given")
+    ] = None
     set: Annotated[
         dict[str, ParameterValue],
         Field(description="New values", examples=[{"parameters.pump_rate": "0 mol/m^2/s"}]),

@@ -10,6 +10,7 @@ from .draft import Draft
 from .lines import KeyPath
 from .schema import ProtocolTable
 from .targets import parameter_of
+from .trains import repeats, times_of
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,12 @@ def _held(draft: Draft, index: int) -> Iterator[Stretch]:
     if entry.inject is not None:
         settings[injection_parameter(draft, index)] = every[(*path, "inject", "current")]
     if settings:
-        start, end = draft.quantities.values[(*path, start_key(entry))], draft.value(*path, "to")
-        yield Stretch((*path, "set"), start, end, settings)
+        if entry.every is None:
+            start, end = draft.quantities.values[(*path, start_key(entry))], draft.value(*path, "to")
+            yield Stretch((*path, "set"), start, end, settings)
+            return
+        for number in range(repeats(draft, path)):
+            yield Stretch((*path, "set"), *times_of(draft, path, number), settings)
 
 
 def _reached(draft: Draft, index: int) -> dict[str, Quantity]:

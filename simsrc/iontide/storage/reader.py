@@ -18,7 +18,7 @@ from ..initial import InitialState, complete_values
 from ..layout import lay_out
 from ..model import Model
 from ..model_json import model_from_json, run_id_of_text
-from ..schedule import segments_of
+from ..schedule import segments_of, values_of
 from ..trajectory import Origin, Run, Statistics, Trajectory
 from .checked import Checked
 
@@ -204,7 +204,7 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
     n = layout.size
     segments = tuple(segments_of(model))
     initial = _read_initial(file, model, n)
-    values = complete_values(model, segments, [model.values(segment.settings) for segment in segments], initial)
+    values = complete_values(model, segments, values_of(model, segments), initial)
     return Run(
         model=model,
         layout=layout,
