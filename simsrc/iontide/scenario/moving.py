@@ -21,7 +21,7 @@ def moving_parameters(draft: Draft) -> dict[str, str]:
         parameter_of(target): "ramped"
         for entry in draft.document.protocol
         for key, target in targets_of(entry)
-        if key == "ramp"
+        if key == "ramp" or (key == "table" and entry.table is not None and entry.table.between == "lines")
     }
     while True:
         more = {
@@ -88,6 +88,11 @@ def check_steps(draft: Draft) -> None:
         for moment in (stretch.start, stretch.end):
             if moment is not None:
                 changes.setdefault(moment, []).append(number)
+    formulas: dict[KeyPath, Quantity] = {
+        place: quantity
+        for place, quantity in draft.quantities.quantities.items()
+        if isinstance(quantity, Formula) and place[0] != "protocol"
+    }
     active: set[int] = set()
     seen: set[tuple[KeyPath, ...]] = set()
     for moment in sorted(changes):
@@ -98,10 +103,16 @@ def check_steps(draft: Draft) -> None:
         if now and together not in seen:
             seen.add(together)
             settings = {name: value for stretch in now for name, value in stretch.settings.items()}
-            _check_step(draft, now[-1].path, settings, moment)
+            _check_step(draft, now[-1].path, settings, moment, formulas)
 
 
-def _check_step(draft: Draft, path: KeyPath, active: Mapping[str, Quantity], moment: float) -> None:
+def _check_step(
+    draft: Draft,
+    path: KeyPath,
+    active: Mapping[str, Quantity],
+    moment: float,
+    formulas: dict[KeyPath, Quantity],
+) -> None:
     """Values of all formulas while these settings hold."""
     quantities = draft.quantities
     chosen = {name: p.value for name, p in quantities.parameters.items()} | dict(active)
@@ -115,9 +126,9 @@ def _check_step(draft: Draft, path: KeyPath, active: Mapping[str, Quantity], mom
         place = TEMPERATURE_PATH
         warmth = active.get(TEMPERATURE, quantities.quantities[place])
         values["T"] = evaluate_float(warmth, values) if isinstance(warmth, Formula) else warmth
-        for place, quantity in quantities.quantities.items():
-            quantity = active.get(".".join(map(str, place)), quantity)
-            if isinstance(quantity, Formula) and place[0] != "protocol" and quantity.names <= values.keys():
+        changed: dict[KeyPath, Quantity] = {tuple(name.split(".")): value for name, value in active.items()}
+        for place, quantity in (formulas | changed).items():
+            if place in quantities.kinds and isinstance(quantity, Formula) and quantity.names <= values.keys():
                 value = evaluate_float(quantity, values)
                 rule = quantities.kinds[place].range_fault(value)
                 if rule is not None:

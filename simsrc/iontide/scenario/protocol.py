@@ -11,6 +11,7 @@ from .potentials import is_ground
 from .recording import check_before_end
 from .schema import InjectionTable, ProtocolTable
 from .solutions import holds
+from .tables import read_table
 from .targets import read_setting
 from .trains import check_number, read_train
 
@@ -23,14 +24,17 @@ def read_protocol(draft: Draft) -> None:
             continue
         _read_times(draft, path, entry)
         read_train(draft, path, entry)
-        parts = {"set": bool(entry.set), "ramp": bool(entry.ramp), "inject": entry.inject is not None}
+        parts = {"set": bool(entry.set), "ramp": bool(entry.ramp)}
+        parts |= {key: getattr(entry, key) is not None for key in ("table", "inject")}
         if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
-            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give ramp = { … } or inject = { … }'
+            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, a table, or inject = { … }'
             draft.faults.add((*path, "set"), told)
         for target, raw in entry.set.items():
             read_setting(draft, (*path, "set", target), target, raw)
         if entry.ramp:
             _read_ramp(draft, path, entry)
+        if entry.table is not None:
+            read_table(draft, path, entry, entry.table)
         if entry.inject is not None:
             read_injection(draft, path, entry.inject)
     check_number(draft)

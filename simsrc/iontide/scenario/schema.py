@@ -295,6 +295,24 @@ class InjectionTable(Table):
     carried_by: Annotated[str | None, Field(description="Ion that carries it")] = None
 
 
+#: The values of one target of a table, one for each time.
+TargetValues = list[ParameterValue]
+
+
+class ValuesTable(Table):
+    """Values by time, counted from when the entry begins; a key for each target besides the two here."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    noun: ClassVar[str] = "a table of values"
+    __pydantic_extra__: dict[str, TargetValues]
+
+    times: Annotated[list[Time], Field(description="When, after the entry begins")]
+    between: Annotated[
+        Literal["lines", "steps"],
+        Field(description="lines: straight from each value to the next; steps: each stays until the next"),
+    ] = "lines"
+
+
 class ProtocolTable(Table):
     """A change of parameters at a time, for good (at) or for a while (from, to), once or again and again (every)."""
 
@@ -318,6 +336,7 @@ class ProtocolTable(Table):
             examples=[{"compartments.bath.K": "20 mM", "over": "30 s"}],
         ),
     ] = {}
+    table: Annotated[ValuesTable | None, Field(description="Values by a table of times")] = None
     inject: Annotated[InjectionTable | None, Field(description="A current that flows meanwhile")] = None
 
 

@@ -40,7 +40,7 @@ def check_size(raw: dict[str, Any], faults: Faults) -> bool:
         else:
             pending += [((*path, index), value) for index, value in enumerate(here)]
         most = CAPS.get(str(path[0]), MOST_KEYS) if len(path) == 1 else MOST_KEYS
-        if path[-1:] in (("set",), ("ramp",)):
+        if path[-1:] in (("set",), ("ramp",), ("table",)):
             most = CAPS["parameters"]
         if len(here) > most:
             fits = False

@@ -9,6 +9,7 @@ from ..model import ParameterStep, Quantity
 from .draft import Draft
 from .lines import KeyPath
 from .schema import ProtocolTable
+from .tables import table_rows, table_steps
 from .targets import parameter_of
 from .trains import repeats, times_of
 
@@ -40,6 +41,8 @@ def steps_of(draft: Draft, index: int) -> Iterator[ParameterStep]:
             draft.quantities.values[(*path, "ramp", "over")],
         )
         yield ParameterStep(start, None, _reached(draft, index), over)
+    if entry.table is not None:
+        yield from table_steps(draft, path, entry.table)
 
 
 def stretches_of(draft: Draft, index: int) -> Iterator[Stretch]:
@@ -50,6 +53,8 @@ def stretches_of(draft: Draft, index: int) -> Iterator[Stretch]:
     if entry.ramp:
         reached = draft.quantities.values[(*path, start_key(entry))] + draft.quantities.values[(*path, "ramp", "over")]
         yield Stretch((*path, "ramp"), reached, None, _reached(draft, index))
+    if entry.table is not None:
+        yield from (Stretch(*row) for row in table_rows(draft, path, entry.table))
 
 
 def _held(draft: Draft, index: int) -> Iterator[Stretch]:

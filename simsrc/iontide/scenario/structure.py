@@ -15,7 +15,7 @@ from . import places
 from .faults import Faults, did_you_mean, listed, nearest
 from .kinds import Kind, show
 from .lines import KeyPath
-from .schema import FORMS, Document
+from .schema import FORMS, Document, TargetValues
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",
@@ -94,6 +94,9 @@ def _sentence(item: Any, path: KeyPath) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "missing":
         return _missing(path)
+    if kind == "list_type" and places.at(path) == TargetValues:
+        near = did_you_mean(path[-1], _known_keys(path))
+        return f"must be a list of values, one for each time{near}, got {show(value)}"
     if kind == "extra_forbidden":
         return unknown_key(path)
     if kind == "sentence":

@@ -15,7 +15,7 @@ from .faults import did_you_mean, listed
 from .kinds import Kind
 from .lines import KeyPath
 from .recording import TEMPERATURE_PATH
-from .schema import CompartmentTable, ProtocolTable
+from .schema import CompartmentTable, ProtocolTable, ValuesTable
 
 #: How a protocol names the temperature.
 TEMPERATURE = ".".join(map(str, TEMPERATURE_PATH))
@@ -52,6 +52,13 @@ def targets_of(entry: ProtocolTable) -> Iterator[tuple[str, str]]:
     """Every target of an entry, after the key of the table that names it."""
     yield from (("set", target) for target in entry.set)
     yield from (("ramp", target) for target in entry.ramp if target != "over")
+    if entry.table is not None:
+        yield from (("table", target) for target in values_in(entry.table))
+
+
+def values_in(table: ValuesTable) -> dict[str, list[str | float]]:
+    """The values of each target of a table."""
+    return table.model_extra or {}
 
 
 def changed_places(draft: Draft) -> dict[str, KeyPath]:

@@ -85,7 +85,7 @@ def check_number(draft: Draft) -> None:
         path = ("protocol", index)
         if draft.faults.is_faulty_within(*path):
             continue
-        total += repeats(draft, path)
+        total += repeats(draft, path) + (len(entry.table.times) if entry.table is not None else 0)
         if total > MOST_STEPS:
             key = "count" if entry.count is not None else "every" if entry.every is not None else "at"
             told = f"with it the protocol comes to {total} steps, more than {MOST_STEPS}"
