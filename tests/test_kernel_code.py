@@ -234,10 +234,10 @@ def patterns(draw: Any) -> tuple[int, list[tuple[int, int]], list[tuple[int, int
     return n, slopes, sorted({*masses, *((i, i) for i in range(n))}), draw(st.integers(0, 2**32 - 1))
 
 
-@settings(max_examples=40)
-@given(patterns(), st.sampled_from([3, 400]))
-def test_factor_and_solve_against_numpy(pattern, chunk):
-    """W = M/(h γ) − J on random patterns of both, diagonally dominant, printed whole or in pieces."""
+@settings(max_examples=60)
+@given(patterns(), st.sampled_from([3, 400]), st.booleans())
+def test_factor_and_solve_against_numpy(pattern, chunk, tables):
+    """W = M/(h γ) − J on random patterns of both, diagonally dominant, printed whole, in pieces, or as loops."""
     n, slopes, masses, seed = pattern
     rng = np.random.default_rng(seed)
     program = linear_program(n, slopes, masses)
@@ -252,6 +252,7 @@ def test_factor_and_solve_against_numpy(pattern, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(llvm_text, "CHUNK", chunk)
         patch.setattr(llvm_step, "CHUNK", chunk)
+        patch.setattr(llvm_step, "STRAIGHT_LIMIT", -1 if tables else 10**9)
         patch.setattr(machine_code, "_compiled", {})
         code = compile_program(program)
         f, jacobian, f_t = machine_linearised(program, 0.0, np.zeros(n), k)

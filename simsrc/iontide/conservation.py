@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
-from .model import Model
+from .model import Clamp, Model
 
 #: A reaction as the change of each pool in it, by the place of the pool.
 Stoichiometry = Mapping["Pool", int]
@@ -46,6 +46,16 @@ def exchange_pools(model: Model) -> tuple[list[Pool], list[Stoichiometry]]:
         sources = [name for name in group if not model.compartments[name].is_finite]
         sources += [
             f"injection {i.name}" for i in model.injections if i.carried_by == species and i.compartment in finite
+        ]
+        sources += [
+            f"ion clamp {held.name}"
+            for held in model.ion_clamps
+            if held.species == species and held.compartment in finite
+        ]
+        sources += [
+            f"clamp {clamp.name}"
+            for clamp in model.clamps
+            if clamp.carried_by == species and _is_half_outside(model, clamp, finite)
         ]
         if sources:
             sources += [
@@ -87,9 +97,22 @@ def _groups(model: Model, species: str) -> Iterator[tuple[str, ...]]:
     for injection in model.injections:
         if injection.carried_by == species:
             join(injection.compartment)
+    for held in model.ion_clamps:
+        if held.species == species:
+            join(held.compartment)
+    for clamp in model.clamps:
+        if clamp.carried_by == species:
+            # What comes in on one side leaves on the other.
+            join(model.membranes[clamp.membrane].inside, model.membranes[clamp.membrane].outside)
     unique = {id(group): group for group in part.values()}
     for group in unique.values():
         yield tuple(c for c in model.compartments if c in group)
+
+
+def _is_half_outside(model: Model, clamp: Clamp, finite: tuple[str, ...]) -> bool:
+    """Whether a clamp brings ions to these compartments that it does not take from one of them."""
+    membrane = model.membranes[clamp.membrane]
+    return (membrane.inside in finite) != (membrane.outside in finite)
 
 
 def conserved_sums(closed: Sequence[Pool], reactions: Sequence[Stoichiometry]) -> list[dict[Pool, int]]:

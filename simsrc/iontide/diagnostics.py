@@ -6,16 +6,17 @@ Plain NumPy from the model, the values and the states: nothing of the tape is us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .activity import out_of_range
+from .circuit import connected_parts, grounds, membranes_of
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
-from .layout import connected_parts, grounds, membranes_of
+from .dissipation import Dissipation
 from .model import Injection, Model
 from .trajectory import Run, Trajectory
 
@@ -113,7 +114,25 @@ def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
     for injection, sign in _uncarried(model, compartment):
         charge = sign * _integral(trajectory, f"injections.{injection.name}.current") / FARADAY
         excess, present = excess + charge, present + np.abs(charge)
+    for charge in _clamped_charges(trajectory, compartment):
+        excess, present = excess + charge, present + np.abs(charge)
     return _ratio(excess, present)
+
+
+def _clamped_charges(trajectory: Trajectory, compartment: str) -> Iterator[NDArray]:
+    """Charge that each clamp has brought in since the start beside the ions, mol: without a carrier, or to offset one.
+
+    What an ion clamp supplies comes with its counter-charge.
+    """
+    model, supplied = trajectory.model, trajectory.run.layout.supply_index
+    for clamp in model.clamps:
+        membrane = model.membranes[clamp.membrane]
+        if clamp.carried_by is None and compartment in (membrane.inside, membrane.outside):
+            sign = 1.0 if compartment == membrane.inside else -1.0
+            yield sign * trajectory.states[:, supplied[clamp.name]] / FARADAY
+    for held in model.ion_clamps:
+        if held.compartment == compartment:
+            yield -model.species[held.species].valence * trajectory.states[:, supplied[held.name]]
 
 
 def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
@@ -224,6 +243,8 @@ class Audit:
     undefined: dict[tuple[str, str], str] = field(default_factory=dict)
     non_finite: dict[str, float] = field(default_factory=dict)
     out_of_range: dict[str, str] = field(default_factory=dict)
+    dissipation: Dissipation = field(default_factory=Dissipation)
+    activity_corrections: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
         """Take in the next samples; returns their charge and mass balance."""
@@ -241,6 +262,8 @@ class Audit:
         self._look_for_non_finite(part)
         self._look_for_undefined(part)
         self._look_out_of_range(part)
+        self.dissipation.add(part)
+        self._look_at_activity_corrections(part)
         return charge, mass
 
     def _look_for_non_finite(self, part: Trajectory) -> None:
@@ -256,6 +279,15 @@ class Audit:
                 told = out_of_range(c.activity, strength, part.temperature)
                 if told is not None:
                     self.out_of_range[c.name] = told
+
+    def _look_at_activity_corrections(self, part: Trajectory) -> None:
+        """ΔE where it is largest, V with its sign, by membrane and ion, of those whose activity may matter."""
+        for membrane in part.model.membranes:
+            for name in part.ions(membrane):
+                if part.model.has_activity_correction(membrane, name):
+                    found = part.activity_correction(membrane, name)
+                    found = np.append(found[np.isfinite(found)], self.activity_corrections.get((membrane, name), 0.0))
+                    self.activity_corrections[membrane, name] = float(found[np.argmax(np.abs(found))]) + 0.0
 
     def _look_for_undefined(self, part: Trajectory) -> None:
         for membrane in part.model.membranes.values():
@@ -287,6 +319,7 @@ class Audit:
             for label, drift in self.mass.items()
             if not drift <= DRIFT_LIMIT
         ]
+        found += self.dissipation.warnings(run)
         found += [
             f"the charge of {name} is not checked: a current that no ion carries, and that varies, flows into it"
             for name in sorted(unaccounted_charge(run.model))

@@ -4,7 +4,8 @@ Amounts:     dn/dt = Σ over membranes of ∓ A J, reactions, exchange, injectio
 Volumes:     dw/dt = Σ over membranes of ∓ A J_w.
 Potentials:  Σ over the membranes m of a compartment of C_m A_m d(psi_in − psi_out)/dt = − its net outward current;
 the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments. Where an area moves the
-states are the charges ``Q = Σ C A V`` themselves.
+states are the charges ``Q = Σ C A V`` themselves. For the compartment that stands for a floating part the row is the
+sum over the part, in which the capacitances cancel: 0 = − the net current out of the part.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .clamping import Rows, add_clamps
 from .constants import FARADAY
 from .evaluation import Evaluation
-from .expression import Expression, Graph
+from .expression import Graph
 from .formula import Formula
 from .layout import Layout, lay_out
 from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction
@@ -72,6 +74,7 @@ def structure_of(model: Model) -> tuple:
             (
                 *(m.name, m.inside, m.outside, m.geometry, tuple(m.reflection)),
                 *(form(m.area), form(m.specific_capacitance), form(m.water_permeability), m.elastic_modulus is None),
+                m.has_capacitance,
                 tuple(map(_pathway_form(form), m.pathways)),
             )
             for m in model.membranes.values()
@@ -85,6 +88,11 @@ def structure_of(model: Model) -> tuple:
         ),
         tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
         tuple((i.name, i.compartment, i.carried_by, form(i.current)) for i in model.injections),
+        tuple(
+            (c.name, c.membrane, c.carried_by, c.series_resistance is None, tuple(form(h.value) for h in c.holds))
+            for c in model.clamps
+        ),
+        tuple((c.name, c.compartment, c.species, tuple(form(h.value) for h in c.holds)) for c in model.ion_clamps),
         form(model.temperature),
     )
 
@@ -107,12 +115,15 @@ class _Equations:
         self.model, self.layout = model, layout
         graph = self.graph = Graph()
         self.at = Evaluation(model, layout, graph.input, graph.state, graph.time())
-        self.rates: list[Expression] = [graph.constant(0.0)] * layout.size
-        self.mass: dict[tuple[int, int], Expression] = {}
-        for i in range(layout.size - (0 if layout.charges else len(layout.potentials))):
+        self.rows = Rows(graph, layout)
+        self.rates, self.mass = self.rows.rates, self.rows.mass
+        for i in range(layout.size - len(layout.potentials)):
             self.mass[i, i] = graph.constant(1.0)
+        for c in layout.potentials:
+            if layout.holds_charge(c):
+                self.mass[layout.potential_index[c], layout.potential_index[c]] = graph.constant(1.0)
         for membrane in model.membranes.values():
-            if not layout.charges:
+            if membrane.has_capacitance and not layout.charges:
                 self._add_capacitance(membrane)
             for pathway in membrane.pathways:
                 self._add_pathway(membrane, pathway)
@@ -124,11 +135,14 @@ class _Equations:
             self._add_exchange(exchange)
         for injection in model.injections:
             self._add_injection(injection)
+        add_clamps(self.at, self.rows)
 
     def _add_capacitance(self, membrane: Membrane) -> None:
         capacity = self.at.capacity(membrane)
         ends = (membrane.inside, membrane.outside)
         for a in ends:
+            if a in self.layout.floats:  # its row is the sum over its part, in which this capacitance cancels
+                continue
             for b in ends:
                 row, column = self.layout.potential_index.get(a), self.layout.potential_index.get(b)
                 if row is not None and column is not None:
@@ -139,47 +153,38 @@ class _Equations:
         per_second = self.at.area(membrane) * self.at.cycles(membrane, pathway)
         for name, count in pathway.moves.items():
             self._move(membrane.inside, membrane.outside, name, count * per_second)
-        self._carry(membrane.inside, membrane.outside, (FARADAY * self.at.charge_of(pathway)) * per_second)
+        self.rows.carry(membrane.inside, membrane.outside, (FARADAY * self.at.charge_of(pathway)) * per_second)
         for gate in pathway.gates:
             if gate.is_state:
                 row = self.layout.gate_index[membrane.name, pathway.name, gate.name]
-                self._add(row, self.at.gate_rate(membrane, pathway, gate))
+                self.rows.add(row, self.at.gate_rate(membrane, pathway, gate))
 
     def _add_water(self, membrane: Membrane) -> None:
         flow = self.at.area(membrane) * self.at.water_flux(membrane)
-        self._add(self.layout.volume_index.get(membrane.inside), -flow)
-        self._add(self.layout.volume_index.get(membrane.outside), flow)
+        self.rows.add(self.layout.volume_index.get(membrane.inside), -flow)
+        self.rows.add(self.layout.volume_index.get(membrane.outside), flow)
 
     def _add_reaction(self, reaction: Reaction) -> None:
         per_second = self.at.volume(reaction.compartment) * self.at.reaction_rate(reaction)
         for names, sign in ((reaction.reactants, -1), (reaction.products, 1)):
             for name, count in names.items():
-                self._add(self.layout.amount_index.get((reaction.compartment, name)), sign * count * per_second)
+                self.rows.add(self.layout.amount_index.get((reaction.compartment, name)), sign * count * per_second)
 
     def _add_exchange(self, exchange: Exchange) -> None:
         charge: Any = self.graph.constant(0.0)
         for name, leaving in self.at.exchange_rates(exchange).items():
             self._move(exchange.inside, exchange.outside, name, leaving)
             charge = charge + (FARADAY * self.model.species[name].valence) * leaving
-        self._carry(exchange.inside, exchange.outside, charge)
+        self.rows.carry(exchange.inside, exchange.outside, charge)
 
     def _add_injection(self, injection: Injection) -> None:
         current = self.at.injected_current(injection)
-        self._add(self.layout.potential_index.get(injection.compartment), current)
+        self.rows.carry(None, injection.compartment, current)
         if injection.carried_by is not None:
             entering = current / (FARADAY * self.model.species[injection.carried_by].valence)
-            self._add(self.layout.amount_index.get((injection.compartment, injection.carried_by)), entering)
+            self.rows.add(self.layout.amount_index.get((injection.compartment, injection.carried_by)), entering)
 
     def _move(self, source: str, target: str, name: str, amount: Any) -> None:
         """mol s⁻¹ of a species from one compartment to another."""
-        self._add(self.layout.amount_index.get((source, name)), -amount)
-        self._add(self.layout.amount_index.get((target, name)), amount)
-
-    def _carry(self, source: str, target: str, current: Any) -> None:
-        """A from one compartment to another."""
-        self._add(self.layout.potential_index.get(source), -current)
-        self._add(self.layout.potential_index.get(target), current)
-
-    def _add(self, row: int | None, term: Any) -> None:
-        if row is not None:
-            self.rates[row] = self.rates[row] + term
+        self.rows.add(self.layout.amount_index.get((source, name)), -amount)
+        self.rows.add(self.layout.amount_index.get((target, name)), amount)

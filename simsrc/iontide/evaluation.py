@@ -10,29 +10,33 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .activity import ionic_strength, log_gamma
 from .constants import FARADAY, GAS_CONSTANT
-from .expression import FUNCTIONS, exp, maximum, sqrt
-from .formula import Formula
+from .expression import maximum, sqrt
 from .layout import Layout
 from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
-from .model import Compartment, Exchange, Gate, Injection, Membrane, Model, Pathway, Quantity, Reaction, argument_path
+from .model import (
+    Clamp,
+    Exchange,
+    Gate,
+    Injection,
+    IonClamp,
+    Membrane,
+    Model,
+    Pathway,
+    Reaction,
+    argument_path,
+)
+from .solutions import Solutions
 
 
-class Evaluation:
+class Evaluation(Solutions):
     """A model at a moment.
 
     Parameters
     ----------
-    model : Model
-    layout : Layout
-    given : callable
-        From a path to the value (SI) that holds throughout a segment.
-    state : callable
-        From a place in the state vector to its value, mol, m³, 1, V or C.
-    within : number
-        Time since the start of the segment, s.
+    model, layout, given, state, within
+        As of ``Solutions``.
     potentials : mapping of str to number, optional
         Potentials of compartments, V, where they are known and not to be taken from the state.
     starting_gates : bool
@@ -49,158 +53,9 @@ class Evaluation:
         potentials: Mapping[str, Any] | None = None,
         starting_gates: bool = False,
     ) -> None:
-        self.model, self.layout = model, layout
-        self.given, self.state, self.within = given, state, within
+        super().__init__(model, layout, given, state, within)
         self.starting_gates = starting_gates
         self._potentials: dict[str, Any] | None = None if potentials is None else dict(potentials)
-        self._parameters: dict[str, Any] = {}
-        self._log_gamma: dict[str, dict[str, Any]] = {}
-
-    # -- numbers and formulas ---------------------------------------------------------------------------------------
-
-    @property
-    def time(self) -> Any:
-        """Time since the start of the run, s."""
-        return self.given("segment.start") + self.within
-
-    @property
-    def temperature(self) -> Any:
-        """K."""
-        return self.quantity("simulation.temperature", self.model.temperature)
-
-    def parameter(self, name: str) -> Any:
-        """Value of a parameter, SI."""
-        if name not in self._parameters:
-            value = self.model.parameters[name].value
-            if name in self.model.ramped:
-                slope = self.given(f"parameters.{name}.slope")
-                self._parameters[name] = self.given(f"parameters.{name}") + slope * self.within
-            elif name in self.model.moving:
-                assert isinstance(value, Formula)
-                self._parameters[name] = value.evaluate(lambda other: self._name(other, None), FUNCTIONS)
-            else:
-                self._parameters[name] = self.given(f"parameters.{name}")
-        return self._parameters[name]
-
-    def quantity(self, path: str, value: Quantity, local: Callable[[str], Any] | None = None) -> Any:
-        """Value of a quantity; ``local`` gives the names that its place knows besides the parameters."""
-        if self.model.is_settled(value):
-            return self.given(path)
-        assert isinstance(value, Formula)
-        return value.evaluate(lambda name: self._name(name, local), FUNCTIONS)
-
-    def _name(self, name: str, local: Callable[[str], Any] | None) -> Any:
-        if name in self.model.parameters:
-            return self.parameter(name)
-        if name == "t":
-            return self.time
-        if name == "T":
-            return self.temperature
-        if local is None:
-            raise KeyError(name)
-        return local(name)
-
-    # -- compartments -----------------------------------------------------------------------------------------------
-
-    def amount(self, compartment: str, species: str) -> Any:
-        """Amount in a finite compartment, mol."""
-        i = self.layout.amount_index.get((compartment, species))
-        if i is not None:
-            return self.state(i)
-        path = f"compartments.{compartment}"
-        # Nothing moves it: it stays what it was at the start.
-        return self.given(f"{path}.initial_concentrations.{species}") * self.given(f"{path}.initial_volume")
-
-    def impermeant_amount(self, compartment: str, impermeant: str) -> Any:
-        """Amount of an impermeant in a finite compartment, mol; it never changes."""
-        return self.given(f"compartments.{compartment}.impermeant_amounts.{impermeant}")
-
-    def volume(self, compartment: str) -> Any:
-        """Solvent volume of a finite compartment, m³."""
-        c = self.model.compartments[compartment]
-        if c.water == "equilibrium":
-            return self._solutes(c) / self.osmolarity(self._osmotic_reference(compartment))
-        i = self.layout.volume_index.get(compartment)
-        if i is not None:
-            return self.state(i)
-        return self.given(f"compartments.{compartment}.initial_volume")
-
-    def concentration(self, compartment: str, species: str) -> Any:
-        """mol m⁻³."""
-        c = self.model.compartments[compartment]
-        if not c.is_finite:
-            path = f"compartments.{compartment}.concentrations.{species}"
-            return self.quantity(path, c.concentrations[species])
-        if c.water == "fixed" and (compartment, species) not in self.layout.amount_index:
-            return self.given(f"compartments.{compartment}.initial_concentrations.{species}")
-        return self.amount(compartment, species) / self.volume(compartment)
-
-    def activity_coefficient(self, compartment: str, species: str) -> Any:
-        """Activity coefficient; the number 1 of an ideal solution leaves no trace in the tape."""
-        c = self.model.compartments[compartment]
-        given = c.activity_coefficients
-        if species not in given:
-            if c.activity == "ideal":
-                return 1.0
-            if compartment not in self._log_gamma:
-                self._log_gamma[compartment] = self._activity_model(c)
-            return exp(self._log_gamma[compartment][species])
-        return self.quantity(f"compartments.{compartment}.activity_coefficients.{species}", given[species])
-
-    def ionic_strength(self, compartment: str) -> Any:
-        """½ Σ z² c over all solutes, impermeants too, mol m⁻³."""
-        c = self.model.compartments[compartment]
-        contents = {name: self.concentration(compartment, name) for name in c.concentrations}
-        valence: dict[str, float] = {name: self.model.species[name].valence for name in contents}
-        for impermeant in c.impermeants:
-            key = f"impermeants.{impermeant.name}"
-            contents[key] = self.impermeant_concentration(compartment, impermeant.name)
-            valence[key] = impermeant.valence
-        return ionic_strength(contents, valence)
-
-    def _activity_model(self, c: Compartment) -> dict[str, Any]:
-        return log_gamma(
-            c.activity,
-            {name: self.model.species[name] for name in c.concentrations},
-            self.ionic_strength(c.name),
-            self.temperature,
-            {name: self.concentration(c.name, name) for name in c.concentrations},
-        )
-
-    def impermeant_concentration(self, compartment: str, impermeant: str) -> Any:
-        """mol m⁻³."""
-        if self.model.compartments[compartment].is_finite:
-            return self.impermeant_amount(compartment, impermeant) / self.volume(compartment)
-        return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
-
-    def osmolarity(self, compartment: str, reflection: Mapping[str, Any] | None = None) -> Any:
-        """Σ c of all solutes, impermeants too, each times its reflection coefficient (1 where none is given)."""
-        c = self.model.compartments[compartment]
-        weights = reflection or {}
-        total: Any = 0.0
-        for name in c.concentrations:
-            total = total + weights.get(name, 1.0) * self.concentration(compartment, name)
-        for impermeant in c.impermeants:
-            here = self.impermeant_concentration(compartment, impermeant.name)
-            total = total + weights.get(impermeant.name, 1.0) * here
-        return total
-
-    def _solutes(self, c: Compartment) -> Any:
-        """Amount of all solutes in a finite compartment, mol."""
-        total: Any = 0.0
-        for name in c.concentrations:
-            total = total + self.amount(c.name, name)
-        for impermeant in c.impermeants:
-            total = total + self.impermeant_amount(c.name, impermeant.name)
-        return total
-
-    def _osmotic_reference(self, compartment: str) -> str:
-        """The bath that sets the osmolarity of a compartment in osmotic equilibrium."""
-        for m in self.model.membranes.values():
-            for a, b in ((m.inside, m.outside), (m.outside, m.inside)):
-                if a == compartment and not self.model.compartments[b].is_finite:
-                    return b
-        raise KeyError(compartment)
 
     def potential(self, compartment: str) -> Any:
         """V against the ground."""
@@ -212,19 +67,30 @@ class Evaluation:
         return 0.0 if i is None else self.state(i)
 
     def _solve_charges(self) -> dict[str, Any]:
-        """Potentials from charges: ``Σ C A (psi_in − psi_out) = Q`` for every free compartment, by elimination."""
-        free = self.layout.potentials
+        """Potentials from charges: ``Σ C A (psi_in − psi_out) = Q`` for every free compartment, by elimination.
+
+        Where a compartment stands for a floating part its potential is the state itself.
+        """
+        index = self.layout.potential_index
+        known: dict[str, Any] = {c: 0.0 for c in self.model.compartments if c not in index}
+        known |= {c: self.state(index[c]) for c in self.layout.floats}
+        free = [c for c in self.layout.potentials if c not in known]
         place = {c: i for i, c in enumerate(free)}
         rows: list[list[Any]] = [[0.0] * len(free) for _ in free]
-        right: list[Any] = [self.state(self.layout.potential_index[c]) for c in free]
+        right: list[Any] = [self.state(index[c]) for c in free]
         for m in self.model.membranes.values():
+            if not m.has_capacitance:
+                continue
             capacity = self.capacity(m)
-            ends = [c for c in (m.inside, m.outside) if c in place]
-            for a in ends:
-                for b in ends:
-                    rows[place[a]][place[b]] = rows[place[a]][place[b]] + (capacity if a == b else -capacity)
+            for a, b in ((m.inside, m.outside), (m.outside, m.inside)):
+                if a in place:
+                    rows[place[a]][place[a]] = rows[place[a]][place[a]] + capacity
+                    if b in place:
+                        rows[place[a]][place[b]] = rows[place[a]][place[b]] - capacity
+                    elif b in self.layout.floats:
+                        right[place[a]] = right[place[a]] + capacity * known[b]
         solved = solve_linear(rows, right)
-        return {c: solved[i] for c, i in place.items()} | {c: 0.0 for c in self.model.compartments if c not in place}
+        return known | {c: solved[i] for c, i in place.items()}
 
     # -- membranes --------------------------------------------------------------------------------------------------
 
@@ -386,6 +252,17 @@ class Evaluation:
         """A, positive into the compartment."""
         path = f"injections.{injection.name}.current"
         return self.quantity(path, injection.current, self.compartment_names(injection.compartment))
+
+    def held(self, clamp: Clamp | IonClamp) -> tuple[Any, Any]:
+        """Whether a clamp is on (1 or 0), and what it then holds, V or mol m⁻³ (0 where it is off)."""
+        switch: Any = 0.0
+        value: Any = 0.0
+        for k, hold in enumerate(clamp.holds, 1):
+            path = f"clamps.{clamp.name}.hold_{k}"
+            active = self.quantity(f"{path}.active", hold.active)
+            switch = switch + active
+            value = value + active * self.quantity(f"{path}.value", hold.value)
+        return switch, value
 
     def charge_of(self, pathway: Pathway) -> int:
         """Charges carried outward per cycle."""

@@ -15,15 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .circuit import grounds, membranes_of
 from .constants import FARADAY
 from .errors import Fault, ScenarioError
 from .evaluation import Evaluation
-from .layout import Layout, grounds, membranes_of
+from .layout import Layout
 from .model import Compartment, Impermeant, Membrane, Model
 from .schedule import Segment
 
 #: Potentials between which a zero-current potential is looked for, V.
 SEARCH_LIMIT = 2.0
+
+#: Most Newton steps, the difference (V) that gives a slope, and a step (V) so small that a floating part is settled.
+FLOAT_STEPS, FLOAT_PROBE, FLOAT_SETTLED = 100, 1e-6, 1e-10
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
         for m in model.membranes.values()
         if (value := _membrane_potential(model, layout, m, known)) is not None
     }
-    potentials = _compartment_potentials(model, membrane_potentials)
+    potentials = _compartment_potentials(model, layout, membrane_potentials)
+    potentials = _settled_floats(model, layout, known, potentials)
     residual: dict[str, float] = {}
     # A volume in osmotic equilibrium depends on the balancing impermeant, which depends (a little) on the area.
     for _ in range(4 if any(c.water == "equilibrium" for c in model.compartments.values()) else 1):
@@ -74,7 +79,8 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     y = [at.amount(c, name) for c, name in layout.amounts]
     y += [known[f"compartments.{c}.initial_volume"] for c in layout.volumes]
     y += [_initial_gate(at, layout, key) for key in layout.gates]
-    y += [_stored_charge(at, c) if layout.charges else potentials[c] for c in layout.potentials]
+    y += [0.0] * len(layout.supplies)
+    y += [_stored_charge(at, c) if layout.holds_charge(c) else potentials[c] for c in layout.potentials]
     amounts = {
         (c.name, i.name): known[f"compartments.{c.name}.impermeant_amounts.{i.name}"]
         for c in model.compartments.values()
@@ -205,7 +211,7 @@ def membrane_current(
 
 
 def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]) -> float | None:
-    if membrane.potential is None:
+    if membrane.potential is None or not membrane.has_capacitance:
         return None
     if membrane.potential != "ghk":
         return known[f"membranes.{membrane.name}.potential"]
@@ -219,13 +225,17 @@ def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known:
     return found
 
 
-def _compartment_potentials(model: Model, membrane_potentials: Mapping[str, float]) -> dict[str, float]:
-    """Potential of each compartment against its ground, from the potentials of the membranes between."""
-    potentials = dict.fromkeys(grounds(model), 0.0)
+def _compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, float]) -> dict[str, float]:
+    """Potential of each compartment against its ground, from the potentials of the membranes between.
+
+    What floats is put at 0, to be settled when the rest is known.
+    """
+    potentials = dict.fromkeys((*grounds(model), *layout.floats), 0.0)
+    capacitive = [m for m in model.membranes.values() if m.has_capacitance]
     moved = True
     while moved:
         moved = False
-        for m in model.membranes.values():
+        for m in capacitive:
             v = membrane_potentials.get(m.name)
             if v is None:
                 continue
@@ -235,7 +245,7 @@ def _compartment_potentials(model: Model, membrane_potentials: Mapping[str, floa
             elif m.inside in potentials and m.outside not in potentials:
                 potentials[m.outside] = potentials[m.inside] - v
                 moved = True
-    for m in model.membranes.values():
+    for m in capacitive:
         for c in (m.inside, m.outside):
             if c not in potentials:
                 message = (
@@ -254,3 +264,50 @@ def _compartment_potentials(model: Model, membrane_potentials: Mapping[str, floa
     for c in model.compartments:
         potentials.setdefault(c, 0.0)
     return potentials
+
+
+def _settled_floats(
+    model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, float]
+) -> dict[str, float]:
+    """The potentials with each floating part where the net current into it is 0, by damped Newton steps.
+
+    The integrator settles them again at every protocol step; here they are needed for gates to start from.
+    """
+    roots = list(layout.floats)
+
+    def placed(offsets: NDArray) -> dict[str, float]:
+        offset = dict(zip(roots, offsets, strict=True))
+        return {c: v + offset.get(layout.floating_part.get(c, ""), 0.0) for c, v in potentials.items()}
+
+    def currents(offsets: NDArray) -> NDArray:
+        at = _at_start(model, layout, known, placed(offsets))
+        total = dict.fromkeys(roots, 0.0)
+        flows = [(m.inside, m.outside, at.area(m) * at.current_density(m)) for m in model.membranes.values()]
+        flows += [("", i.compartment, at.injected_current(i)) for i in model.injections]
+        for source, target, current in flows:
+            for c, sign in ((source, -1.0), (target, 1.0)):
+                if c in layout.floating_part:
+                    total[layout.floating_part[c]] += sign * float(current)
+        return np.array(list(total.values()))
+
+    offsets = np.zeros(len(roots))
+    for _ in range(FLOAT_STEPS if roots else 0):
+        here = currents(offsets)
+        slopes = np.array([(currents(offsets + d) - here) / FLOAT_PROBE for d in FLOAT_PROBE * np.eye(len(roots))]).T
+        try:
+            move = -np.linalg.solve(slopes, here)
+        except np.linalg.LinAlgError:
+            break
+        if not np.isfinite(move).all():
+            break
+        offsets = offsets + move * min(1.0, 0.1 / max(float(np.abs(move).max()), 1e-300))
+        if np.abs(move).max() < FLOAT_SETTLED:
+            return placed(offsets)
+    if roots:
+        message = (
+            f"no potential is found for {', '.join(roots)} at which the net current into it is 0: without a "
+            "capacitance that is what its potential is. Give a membrane beside it a capacitance, or see that an ion "
+            "can cross one"
+        )
+        raise ScenarioError("<model>", [Fault(0, f"compartments.{roots[0]}", message)])
+    return dict(potentials)

@@ -1,8 +1,9 @@
-"""Which numbers of a model are states, and in which order: amounts, volumes, gates, potentials.
+"""Which numbers of a model are states, and in which order: amounts, volumes, gates, charges of clamps, potentials.
 
 An amount is a state where its compartment is finite and some pathway moves it. A potential is a state where its
 compartment is not a ground: grounds are the baths, and in a part of the model that has no bath the compartment that
-the file names last. Amounts come first because the linear algebra then needs no pivoting.
+the file names last. Amounts come first, and the potentials that have no capacitance last, because the linear algebra
+then needs no pivoting.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
-from .model import Membrane, Model
+from .circuit import floating_parts, grounds
+from .model import Clamp, Model
 
 #: Scale of a potential, V, and the fraction of a scale below which an absolute tolerance holds.
 POTENTIAL_SCALE = 0.1
@@ -30,23 +33,30 @@ class Layout:
     volumes : tuple of str
         Compartments whose volume is a state.
     gates : tuple of (membrane, pathway, gate)
+    supplies : tuple of str
+        Clamps, each with what it has brought in since the start as its state: charge (C), or amount of an ion (mol).
     potentials : tuple of str
-        Compartments whose potential is free.
+        Compartments whose potential is free, those in ``floats`` last.
+    floats : mapping of str to tuple of str
+        The floating parts of the model (see ``circuit``) by the compartment whose potential stands for the whole: it
+        is algebraic, the root of the net current into the part.
     charges : bool
         Whether the states of ``potentials`` are their charges (C) and not their potentials (V): so wherever an area
-        or a capacitance changes, since then it is charge that is conserved.
+        or a capacitance changes, since then it is charge that is conserved. Those in ``floats`` are potentials always.
     """
 
     compartments: tuple[str, ...]
     amounts: tuple[tuple[str, str], ...]
     volumes: tuple[str, ...]
     gates: tuple[tuple[str, str, str], ...]
+    supplies: tuple[str, ...]
     potentials: tuple[str, ...]
+    floats: Mapping[str, tuple[str, ...]]
     charges: bool
 
     @property
     def size(self) -> int:
-        return len(self.amounts) + len(self.volumes) + len(self.gates) + len(self.potentials)
+        return len(self.amounts) + len(self.volumes) + len(self.gates) + len(self.supplies) + len(self.potentials)
 
     @property
     def nonnegative(self) -> int:
@@ -66,26 +76,45 @@ class Layout:
         return {key: self.nonnegative + i for i, key in enumerate(self.gates)}
 
     @cached_property
+    def supply_index(self) -> dict[str, int]:
+        return {name: self.nonnegative + len(self.gates) + i for i, name in enumerate(self.supplies)}
+
+    @cached_property
     def potential_index(self) -> dict[str, int]:
-        return {name: self.nonnegative + len(self.gates) + i for i, name in enumerate(self.potentials)}
+        return {name: self.size - len(self.potentials) + i for i, name in enumerate(self.potentials)}
+
+    @cached_property
+    def floating_part(self) -> dict[str, str]:
+        """The compartment that stands for the floating part of each compartment that is in one."""
+        return {name: root for root, part in self.floats.items() for name in part}
+
+    def holds_charge(self, compartment: str) -> bool:
+        """Whether the state of a free compartment is its charge and not its potential."""
+        return self.charges and compartment not in self.floats
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """A name for each state, as messages use it: ``amount of K in cell``."""
-        last = "charge" if self.charges else "potential"
         return (
             *(f"amount of {s} in {c}" for c, s in self.amounts),
             *(f"volume of {c}" for c in self.volumes),
             *(f"gate {g} of {p.split('.', 1)[1]} in {m}" for m, p, g in self.gates),
-            *(f"{last} of {c}" for c in self.potentials),
+            *(f"supply of the {c.replace('_', ' ', 1)}" for c in self.supplies),
+            *(f"{'charge' if self.holds_charge(c) else 'potential'} of {c}" for c in self.potentials),
         )
 
-    def scales(self, values: Mapping[str, float], capacities: Mapping[str, float] | None = None) -> list[float]:
+    def scales(
+        self,
+        values: Mapping[str, float],
+        capacities: Mapping[str, float] = MappingProxyType({}),
+        supplied: Mapping[str, float] = MappingProxyType({}),
+    ) -> list[float]:
         """Natural size of each state.
 
         For an amount its start, or (where it starts near nothing) a thousandth of the most concentrated
         compartment's, times the volume; for a volume its start; 1 for a gate; 100 mV for a potential, and that
-        times the capacitance around the compartment (``capacities``, F; needed only where charges are states).
+        times the capacitance around the compartment (``capacities``, F) where its charge is the state; for the
+        supply of a clamp what ``supplied`` says (C or mol).
         """
         scales = []
         for compartment, name in self.amounts:
@@ -100,10 +129,18 @@ class Layout:
             scales.append(size * values[f"compartments.{compartment}.initial_volume"])
         scales += [values[f"compartments.{c}.initial_volume"] for c in self.volumes]
         scales += [1.0] * len(self.gates)
-        if self.charges:
-            assert capacities is not None
-            return scales + [POTENTIAL_SCALE * capacities[c] for c in self.potentials]
-        return scales + [POTENTIAL_SCALE] * len(self.potentials)
+        scales += [supplied[name] for name in self.supplies]
+        return scales + [POTENTIAL_SCALE * (capacities[c] if self.holds_charge(c) else 1.0) for c in self.potentials]
+
+
+def carriers_of(model: Model, clamp: Clamp) -> list[tuple[str, str, int]]:
+    """Finite compartments whose ion carries the current of a clamp: +1 where it comes in, −1 where it leaves."""
+    membrane = model.membranes[clamp.membrane]
+    return [
+        (side, clamp.carried_by, sign)
+        for side, sign in ((membrane.inside, 1), (membrane.outside, -1))
+        if clamp.carried_by is not None and model.compartments[side].is_finite
+    ]
 
 
 def lay_out(model: Model) -> Layout:
@@ -118,6 +155,8 @@ def lay_out(model: Model) -> Layout:
     moved |= {(r.compartment, name) for r in model.reactions for name in (*r.reactants, *r.products)}
     moved |= {(c, name) for e in model.exchanges for c in (e.inside, e.outside) for name in model.species}
     moved |= {(i.compartment, i.carried_by) for i in model.injections if i.carried_by}
+    moved |= {(c, name) for clamp in model.clamps for c, name, _ in carriers_of(model, clamp)}
+    moved |= {(clamp.compartment, clamp.species) for clamp in model.ion_clamps}
     amounts = tuple(
         (c.name, name)
         for c in model.compartments.values()
@@ -130,40 +169,19 @@ def lay_out(model: Model) -> Layout:
         (m.name, p.name, g.name) for m in model.membranes.values() for p in m.pathways for g in p.gates if g.is_state
     )
     grounded = grounds(model)
+    floats = {part[-1]: tuple(part) for part in floating_parts(model)}
     joined = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
-    potentials = tuple(c for c in model.compartments if c in joined and c not in grounded)
+    free = [c for c in model.compartments if c in joined and c not in grounded]
     charges = any(model.changes(q) for m in model.membranes.values() for q in (m.area, m.specific_capacitance)) or any(
         m.geometry != "given" and model.compartments[m.inside].water != "fixed" for m in model.membranes.values()
     )
-    return Layout(tuple(model.compartments), amounts, volumes, gates, potentials, charges)
-
-
-def grounds(model: Model) -> set[str]:
-    """Compartments whose potential is 0 by definition, at least one in every connected part of the model."""
-    grounded = {c.name for c in model.compartments.values() if c.kind == "bath"}
-    for part in connected_parts(model):
-        if not grounded & set(part):
-            grounded.add(part[-1])
-    return grounded
-
-
-def connected_parts(model: Model) -> list[list[str]]:
-    """Compartments grouped by the membranes that join them, in the order of the model."""
-    part = {name: {name} for name in model.compartments}
-    for membrane in model.membranes.values():
-        a, b = part[membrane.inside], part[membrane.outside]
-        if a is not b:
-            a |= b
-            for name in b:
-                part[name] = a
-    unique = {id(p): p for p in part.values()}
-    return [[name for name in model.compartments if name in p] for p in unique.values()]
-
-
-def membranes_of(model: Model, compartment: str) -> list[tuple[Membrane, int]]:
-    """Membranes that border a compartment, with +1 where it is the inside and −1 where it is the outside."""
-    return [
-        (m, 1 if m.inside == compartment else -1)
-        for m in model.membranes.values()
-        if compartment in (m.inside, m.outside)
-    ]
+    return Layout(
+        compartments=tuple(model.compartments),
+        amounts=amounts,
+        volumes=volumes,
+        gates=gates,
+        supplies=tuple(clamp.name for clamp in model.every_clamp),
+        potentials=(*(c for c in free if c not in floats), *floats),
+        floats=floats,
+        charges=charges,
+    )

@@ -13,11 +13,14 @@ from functools import cached_property
 
 from .formula import Formula, evaluate_float
 from .parts import (
+    Clamp,
     Compartment,
     Exchange,
     Gate,
+    Hold,
     Impermeant,
     Injection,
+    IonClamp,
     Membrane,
     Parameter,
     ParameterStep,
@@ -33,11 +36,14 @@ from .parts import (
 ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
 
 __all__ = [
+    "Clamp",
     "Compartment",
     "Exchange",
     "Gate",
+    "Hold",
     "Impermeant",
     "Injection",
+    "IonClamp",
     "Membrane",
     "Model",
     "Parameter",
@@ -72,6 +78,8 @@ class Model:
     reactions: tuple[Reaction, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     injections: tuple[Injection, ...] = ()
+    clamps: tuple[Clamp, ...] = ()
+    ion_clamps: tuple[IonClamp, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
     title: str = ""
     description: str = ""
@@ -81,6 +89,11 @@ class Model:
         fault = next(faults_of(self), None)
         if fault is not None:
             raise ValueError(fault)
+
+    @property
+    def every_clamp(self) -> tuple[Clamp | IonClamp, ...]:
+        """The clamps of membranes, then those of ions."""
+        return (*self.clamps, *self.ion_clamps)
 
     @cached_property
     def ramped(self) -> frozenset[str]:
@@ -109,6 +122,18 @@ class Model:
             if not more:
                 return frozenset(found)
             found |= more
+
+    def has_activity_correction(self, membrane: str, species: str) -> bool:
+        """Whether the Nernst potential of an ion may differ from the one by concentrations.
+
+        It is charged, and on one side at least of the membrane its activity coefficient follows from an activity model,
+        from a formula, or is a number other than 1.
+        """
+        m = self.membranes[membrane]
+        sides = (self.compartments[m.inside], self.compartments[m.outside])
+        return self.species[species].valence != 0 and any(
+            c.activity_coefficients.get(species, 1.0 if c.activity == "ideal" else None) != 1.0 for c in sides
+        )
 
     def changes(self, quantity: Quantity) -> bool:
         """Whether a quantity over parameters has another value at some other time of the run."""
@@ -152,6 +177,13 @@ class Model:
             yield f"exchange.{exchange.name}.rate", exchange.rate
         for injection in self.injections:
             yield f"injections.{injection.name}.current", injection.current
+        for clamp in self.clamps:
+            if clamp.series_resistance is not None:
+                yield f"clamps.{clamp.name}.series_resistance", clamp.series_resistance
+        for held in self.every_clamp:
+            for k, hold in enumerate(held.holds, 1):
+                yield f"clamps.{held.name}.hold_{k}.active", hold.active
+                yield f"clamps.{held.name}.hold_{k}.value", hold.value
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
@@ -238,6 +270,7 @@ def faults_of(model: Model) -> Iterator[str]:
         for name in (*r.reactants, *r.products):
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
+    yield from _clamp_faults(model)
     if model.recording.spacing == "list":
         times = model.recording.times
         if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):
@@ -252,6 +285,26 @@ def faults_of(model: Model) -> Iterator[str]:
                 yield f"the protocol sets {name}, which is made of time or of what ramps: set what it is made of"
             elif _moves_by_itself(model, value):
                 yield f"the protocol sets {name} to what moves itself ({value}); make {name} a formula instead"
+
+
+def _clamp_faults(model: Model) -> Iterator[str]:
+    for clamp in model.clamps:
+        told = f"clamp {clamp.name}: "
+        membrane = model.membranes.get(clamp.membrane)
+        if membrane is None:
+            yield f"{told}there is no membrane {clamp.membrane}"
+            continue
+        for side in (membrane.inside, membrane.outside):
+            ion = clamp.carried_by
+            if ion is not None and ion not in model.compartments[side].concentrations:
+                yield f"{told}{side} gives no concentration of {ion}"
+    for held in model.ion_clamps:
+        c = model.compartments.get(held.compartment)
+        if c is None or not c.is_finite or held.species not in c.concentrations:
+            yield f"clamp {held.name}: there is no finite compartment {held.compartment} with {held.species} in it"
+    names = [clamp.name for clamp in model.every_clamp]
+    if len(set(names)) < len(names):
+        yield f"two clamps bear the same name: {', '.join(names)}"
 
 
 def _moves_by_itself(model: Model, value: Quantity) -> bool:

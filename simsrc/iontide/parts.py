@@ -182,10 +182,10 @@ class Membrane:
     area : Quantity
         m²; where the area follows the inside volume, as ``geometry`` says, it is not used.
     specific_capacitance : Quantity
-        F m⁻², greater than 0.
+        F m⁻²: greater than 0, or the number 0, with which the potential is that at which no net current flows.
     potential : Quantity or "ghk" or None
         Initial potential, inside minus outside, V; ``"ghk"``: the potential at which the net current of this
-        membrane is 0; None: it follows from the other membranes.
+        membrane is 0; None: it follows from the other membranes, or from there being no capacitance.
     pathways : tuple of Pathway
     geometry : {"given", "sphere", "cylinder"}
         Whether the area is given, or is that of a sphere, or of the side of a cylinder of fixed ``length``, whose
@@ -213,6 +213,11 @@ class Membrane:
     reflection: Mapping[str, Quantity] = field(default_factory=dict)
     elastic_modulus: Quantity | None = None
     slack_volume: Quantity | None = None
+
+    @property
+    def has_capacitance(self) -> bool:
+        """Whether charge is needed to change its potential; a structural fact, told by the number 0 alone."""
+        return isinstance(self.specific_capacitance, Formula) or self.specific_capacitance != 0.0
 
 
 @dataclass(frozen=True)
@@ -281,6 +286,52 @@ class Injection:
     compartment: str
     carried_by: str | None
     current: Quantity
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What a clamp holds while ``active`` is 1 and not 0: a potential (V) or a concentration (mol m⁻³)."""
+
+    active: Quantity
+    value: Quantity
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """A voltage clamp: an amplifier that keeps a membrane at a potential by a current into its inside.
+
+    Attributes
+    ----------
+    name : str
+    membrane : str
+    holds : tuple of Hold
+        The potentials, inside minus outside, of which at most one is active at a time; the clamp is off where none is.
+    carried_by : str or None
+        Ion that carries the current in, and out of the outside where that is finite. None: charge comes and goes
+        without an ion.
+    series_resistance : Quantity or None
+        Ω between the amplifier and the membrane; None: the clamp is ideal, and the membrane is at the potential.
+    """
+
+    name: str
+    membrane: str
+    holds: tuple[Hold, ...]
+    carried_by: str | None = None
+    series_resistance: Quantity | None = None
+
+
+@dataclass(frozen=True)
+class IonClamp:
+    """A clamp that keeps the concentration of an ion in a finite compartment.
+
+    What it supplies or takes brings its counter-charge along, which stays in the compartment as a fixed charge: the
+    potential does not feel it.
+    """
+
+    name: str
+    compartment: str
+    species: str
+    holds: tuple[Hold, ...]
 
 
 @dataclass(frozen=True)

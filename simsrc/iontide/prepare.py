@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .circuit import membranes_of
+from .constants import FARADAY
 from .equations import build_program
 from .evaluation import Evaluation
 from .initial import InitialState, complete_values, initial_state
 from .kernel.integrator import Table, table_of
 from .kernel.machine_code import MachineCode, compile_program
 from .kernel.problem import Problem
-from .layout import ABSOLUTE_FRACTION, Layout, membranes_of
+from .layout import ABSOLUTE_FRACTION, POTENTIAL_SCALE, Layout
 from .model import Model
 from .schedule import Segment, sample_count_limit, scheduled_samples, segments_of, values_of
 from .tape import Program
@@ -126,7 +128,7 @@ def _problem(
 ) -> Problem:
     constants, mass = program.prepare_all(values)
     simulation = model.simulation
-    scales = np.array(layout.scales(values[0], _capacities(model, layout, values[0], initial)))
+    scales = np.array(_scales(model, layout, values[0], initial))
     return Problem(
         code=np.array(code.addresses, dtype=np.int64),
         mass=mass,
@@ -136,15 +138,27 @@ def _problem(
         options=np.array(
             [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
         ),
-        counts=np.array([layout.nonnegative, code.work, code.factors], dtype=np.int64),
+        counts=np.array(
+            [layout.nonnegative, code.work, code.factors, bool(layout.floats or layout.supplies)], dtype=np.int64
+        ),
     )
 
 
-def _capacities(
-    model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState
-) -> dict[str, float] | None:
-    """Capacitance around each compartment whose charge is a state, F."""
-    if not layout.charges:
-        return None
+def _scales(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> list[float]:
+    """Natural size of each state, from the start."""
     at = Evaluation(model, layout, values.__getitem__, lambda i: float(initial.y[i]), 0.0)
-    return {c: float(sum(at.capacity(m) for m, _ in membranes_of(model, c))) for c in layout.potentials}
+    capacities = (
+        {c: float(sum(at.capacity(m) for m, _ in membranes_of(model, c))) for c in layout.potentials}
+        if layout.charges
+        else {}
+    )
+    supplied = {}
+    for clamp in model.clamps:
+        # What charges the membrane; or, where it takes no charge, what is a thousandth of an ion's in a millimolar.
+        membrane = model.membranes[clamp.membrane]
+        finite = [c for c in (membrane.inside, membrane.outside) if model.compartments[c].is_finite]
+        carried = 1e-3 * FARADAY * float(at.volume(finite[0])) if finite else 1e-12
+        supplied[clamp.name] = POTENTIAL_SCALE * float(at.capacity(membrane)) or carried
+    for held in model.ion_clamps:
+        supplied[held.name] = float(at.amount(held.compartment, held.species)) or float(at.volume(held.compartment))
+    return layout.scales(values, capacities, supplied)

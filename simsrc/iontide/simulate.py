@@ -271,6 +271,13 @@ class Integration:
                 f"the run stopped {at}: {self.model.simulation.max_steps} steps were not enough; the {worst} limits "
                 "the step. Raise simulation.max_steps or simulation.rtol, or shorten simulation.duration"
             )
+        if self.status == status.NO_CONSISTENT_STATE:
+            floating = ", ".join(self.layout.floats)
+            what = f"of {floating} at which no net current flows into it" if floating else "that the clamp can hold"
+            return (
+                f"the run stopped {at}: there is no potential {what}. Without a capacitance the potential follows the "
+                "currents at once: look for what lets none of them pass"
+            )
         return (
             f"the run stopped {at}: the step became too small to go on; the {worst} changes fastest. "
             "It may run away there; try a larger simulation.rtol, or look at the laws that move it"

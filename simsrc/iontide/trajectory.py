@@ -7,7 +7,7 @@ and the samples, by the same rate laws but not through the tape.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from .evaluation import Evaluation
 from .initial import InitialState
 from .layout import Layout
 from .mechanisms import UNIDIRECTIONAL
-from .model import Compartment, Membrane, Model, Pathway
+from .model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
+from .rates import state_rates
 from .schedule import Segment
 
 if TYPE_CHECKING:
@@ -216,6 +217,24 @@ class Trajectory:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
         return self._log_ratio(membrane, species) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
 
+    def activity_correction(self, membrane: str, species: str) -> NDArray:
+        """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
+
+        E_true is ``reversal_potential``, E_approx the same with concentrations in the place of activities. ΔE does not
+        depend on the concentrations otherwise than through the coefficients, and is 0 where these are equal.
+
+        Raises
+        ------
+        ValueError
+            For a neutral species.
+        """
+        valence = self.model.species[species].valence
+        if valence == 0:
+            raise ValueError(f"{species} is neutral: it has no reversal potential")
+        m = self._membrane(membrane)
+        inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
+        return np.log(outside / inside) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
+
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
         chemical = -GAS_CONSTANT * self.temperature * self._log_ratio(membrane, species)
@@ -282,6 +301,33 @@ class Trajectory:
         for name in names:
             total = total + self.model.species[name].valence * FARADAY * self.flux(membrane, name)
         return total
+
+    def clamp_current(self, clamp: str) -> NDArray:
+        """Current of a voltage clamp into the inside of its membrane, A; 0 where it is off.
+
+        It holds what the membrane takes to follow a command that moves. A command that jumps takes a charge at once,
+        which no sample of a current shows: see ``clamp_supply``.
+        """
+        self._clamp(clamp, self.model.clamps)
+        return self._supply_rate(clamp)
+
+    def clamp_supply(self, clamp: str) -> NDArray:
+        """What a clamp has brought in since the start: charge (C), or amount of the ion that it keeps (mol)."""
+        self._clamp(clamp, self.model.every_clamp)
+        return self.states[:, self.run.layout.supply_index[clamp]]
+
+    def ion_clamp_rate(self, clamp: str) -> NDArray:
+        """Amount per time that an ion clamp brings into its compartment, mol s⁻¹; 0 where it is off."""
+        self._clamp(clamp, self.model.ion_clamps)
+        return self._supply_rate(clamp)
+
+    def _supply_rate(self, clamp: str) -> NDArray:
+        return state_rates(self, self.run.layout.supply_index[clamp])
+
+    def _clamp(self, name: str, clamps: Iterable[Clamp | IonClamp]) -> None:
+        known = [clamp.name for clamp in clamps]
+        if name not in known:
+            raise KeyError(f"there is no such clamp as {name}; there are {', '.join(known) or 'none'}")
 
     def area(self, membrane: str) -> NDArray:
         """Area, m²."""

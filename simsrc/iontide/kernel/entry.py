@@ -42,7 +42,7 @@ def integrate_table(table):
     """``integrate`` on the arrays whose addresses stand in the table; returns its status."""
     t = carray(table, (29,))
     s, e, m, n, room, budget = t[23], t[24], t[25], t[26], t[27], t[28]
-    counts = carray(integers(t[6]), (3,))
+    counts = carray(integers(t[6]), (4,))
     problem = Problem(
         carray(integers(t[0]), (5,)),
         carray(floats(t[1]), (s, e)),

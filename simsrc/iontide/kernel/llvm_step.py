@@ -15,13 +15,18 @@ Printed functions (all pointers to doubles; ``time`` is {t, h}, ``linear`` is [f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from ..tape import Program
 from . import tableau
+from .llvm_tables import TablePrinter
 from .llvm_text import CHUNK, Printer
 
 #: Up to this many states a step is printed number by number, above it vector by vector.
 REGISTER_LIMIT = 12
+
+#: Up to this many products the elimination is straight-line code, above it loops over tables (``llvm_tables``).
+STRAIGHT_LIMIT = 500
 
 
 class Elimination:
@@ -44,6 +49,11 @@ class Elimination:
     def right(self, p: int) -> list[int]:
         """Columns of row ``p`` of U beyond its diagonal."""
         return [j for j in range(p + 1, self.size) if (p, j) in self.place]
+
+    @cached_property
+    def products(self) -> int:
+        """How many products a factorisation takes."""
+        return sum(len(self.below(p)) * len(self.right(p)) for p in range(self.size))
 
 
 def elimination_of(program: Program) -> Elimination:
@@ -68,8 +78,11 @@ class StepPrinter:
 
     def print_all(self, tape_work: int) -> int:
         """Print the three functions; return the doubles of ``work`` that ``step`` needs."""
-        self._print_factor()
-        self._print_solve()
+        if self.elimination.products > STRAIGHT_LIMIT:
+            TablePrinter(self.printer, self.program, self.elimination).print_both()
+        else:
+            self._print_factor()
+            self._print_solve()
         self._print_step(tape_work)
         return self._work_size(tape_work)
 

@@ -24,8 +24,9 @@ class Problem(NamedTuple):
         Absolute tolerance of each state.
     options : float64 (3,)
         Relative tolerance; whether to stop at a steady state (0 or 1); most steps.
-    counts : int64 (3,)
-        How many states, the first ones, must not become negative; doubles of ``work``; doubles of an LU.
+    counts : int64 (4,)
+        How many states, the first ones, must not become negative; doubles of ``work``; doubles of an LU; whether some
+        state may be algebraic (0 or 1).
     """
 
     code: np.ndarray

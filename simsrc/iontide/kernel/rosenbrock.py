@@ -33,6 +33,7 @@ from .status import (
     BUFFER_FULL,
     DONE,
     NEGATIVE_AMOUNT,
+    NO_CONSISTENT_STATE,
     NON_FINITE,
     PAUSED,
     STEADY,
@@ -45,6 +46,12 @@ STAGES, GAMMA, H = tableau.STAGES, tableau.GAMMA, tableau.H
 # Step size control after Gustafsson (Hairer & Wanner, Solving ODEs II, IV.8, eq. 8.25), with the limits of RODAS.
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 6.0
 EXPONENT = 1.0 / tableau.ORDER
+
+#: A step, in units of the segment's length, in which nothing moves but what is algebraic; and most Newton iterations.
+INSTANT, MOST_ITERATIONS = 1e-30, 50
+
+#: Last Newton step, in units of the tolerance, after which a state is consistent: the next is quadratically smaller.
+CONSISTENT = 1e-3
 
 #: How far ahead, in units of the time since the last protocol step, a steady state must stay put.
 STEADY_HORIZON = 1e6
@@ -113,6 +120,35 @@ def stays_put(problem, mass, scratch, y, t):
 
 
 @njit(error_model="numpy")
+def make_consistent(problem, progress, scratch, k, mass, length):
+    """Bring the algebraic states to where their equations hold, by Newton steps; returns whether that succeeds.
+
+    Each is a linearised step of no duration, ``(M/(h γ) − J) δ = f`` with h → 0, so that M δ = 0: what M y holds
+    (charge, the ions that carry it) stays, and a potential that jumps takes along what its jump moves.
+    """
+    y, absolute, relative = progress.y, problem.absolute, problem.options[0]
+    linear, clock, lu, move = scratch.linear, scratch.clock, scratch.lu, scratch.first
+    n = y.shape[0]
+    for _ in range(MOST_ITERATIONS):
+        clock[0] = 0.0
+        call(problem.code[1], (clock, y, k, scratch.work, linear))
+        clock[1] = INSTANT * length
+        call(problem.code[2], (clock, mass, linear, lu))
+        for i in range(n):
+            move[i] = linear[i]
+        call(problem.code[3], (lu, move))
+        size = weighted_norm(move, y, absolute, relative)
+        progress.counters[JACOBIANS] += 1
+        if not np.isfinite(size):
+            return False
+        for i in range(n):
+            y[i] += move[i]
+        if size < CONSISTENT:
+            return True
+    return False
+
+
+@njit(error_model="numpy")
 def interpolate(dense, theta, nonnegative, states, row):
     """State at fraction ``theta`` of the last step.
 
@@ -154,6 +190,14 @@ def integrate(problem, progress, samples, scratch, budget):
         s = count[SEGMENT]
         length, k, mass = problem.lengths[s], problem.constants[s], problem.mass[s]
         t, h = real[T], real[NEXT_STEP]
+
+        if count[PHASE] == START and problem.counts[3] > 0:
+            if not make_consistent(problem, progress, scratch, k, mass, length):
+                return NO_CONSISTENT_STATE
+            for i in range(nonnegative):
+                if y[i] < 0.0:
+                    count[WORST] = i
+                    return NEGATIVE_AMOUNT
 
         # Samples that the last step, or the start of the segment, has brought within reach.
         if every_step:

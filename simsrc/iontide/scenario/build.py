@@ -24,6 +24,7 @@ from ..model import (
 from ..units import Dimension
 from . import kinds
 from .crossings import flattened
+from .diffusion import coupling
 from .draft import Draft
 from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
@@ -47,7 +48,8 @@ def build_model(draft: Draft) -> Model:
     return Model(
         species=draft.species,
         compartments={name: _compartment(draft, name, implicit) for name in document.compartments},
-        membranes={name: _membrane(draft, name, table) for name, table in document.membranes.items()},
+        membranes={name: _membrane(draft, name, table) for name, table in document.membranes.items()}
+        | {name: coupling(draft, name, table) for name, table in document.diffusion.items()},
         simulation=_simulation(draft),
         temperature=_changeable(draft, implicit, *TEMPERATURE_PATH),
         water_molar_volume=_or_default(draft, WATER_MOLAR_VOLUME, "simulation", "water_molar_volume"),

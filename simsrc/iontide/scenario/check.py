@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from ..units import Dimension
 from .crossings import read_membranes
+from .diffusion import read_diffusion
 from .draft import Draft
 from .faults import Faults
 from .moving import check_moving, check_steps
@@ -41,6 +42,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_species(draft)
     read_compartments(draft)
     read_membranes(draft)
+    read_diffusion(draft)
     check_water(draft)
     check_charges(draft)
     check_potentials(draft)
@@ -56,7 +58,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
 
 
 def _check_names(document: Document, faults: Faults) -> None:
-    for table in ("parameters", "species", "compartments", "membranes", "reactions", "exchange"):
+    for table in ("parameters", "species", "compartments", "membranes", "diffusion", "reactions", "exchange"):
         _check_table((table,), getattr(document, table), faults)
     for name, compartment in document.compartments.items():
         for key in ("concentrations", "impermeants"):

@@ -35,7 +35,7 @@ def read_membranes(draft: Draft) -> None:
             continue
         _check_sides(draft, name, table)
         read_area(draft, name, table)
-        draft.quantities.read((*path, "capacitance"), table.capacitance, kinds.CAPACITANCE)
+        _read_capacitance(draft, path, table.capacitance)
         if table.potential != "ghk":
             draft.quantities.read((*path, "potential"), table.potential, kinds.POTENTIAL)
         read_water(draft, name, table)
@@ -49,6 +49,15 @@ def read_membranes(draft: Draft) -> None:
         for pathway, given in table.pathways.items():
             if not draft.faults.is_faulty(*path, "pathways", pathway):
                 _read_pathway(draft, name, pathway, given)
+
+
+def _read_capacitance(draft: Draft, path: KeyPath, raw: str) -> None:
+    """0 itself is a membrane without capacitance; what is made of parameters, and might change, must be more."""
+    place = (*path, "capacitance")
+    value = draft.quantities.read(place, raw, kinds.CAPACITANCE)
+    if value == 0.0 and isinstance(draft.quantities.quantities[place], Formula):
+        told = "made of parameters it must be greater than 0"
+        draft.faults.add(place, f'{told}; a membrane that has none at all says so itself, as "0 uF/cm^2"')
 
 
 def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:

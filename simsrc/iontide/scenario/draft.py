@@ -45,6 +45,19 @@ class Draft:
             and membrane.outside in known
         }
 
+    def has_capacitance(self, membrane: str) -> bool:
+        """Whether the capacitance of a membrane is more than the number 0."""
+        return self.quantities.quantities.get(("membranes", membrane, "capacitance")) != 0.0
+
+    def couplings(self) -> list[tuple[str, str]]:
+        """Pairs of known compartments that electrodiffusion joins."""
+        known = self.compartments()
+        return [
+            (table.between[0], table.between[1])
+            for name, table in self.document.diffusion.items()
+            if not self.faults.is_faulty_within("diffusion", name, "between") and set(table.between) <= set(known)
+        ]
+
     def value(self, *path: str | int) -> float | None:
         """What the quantity at a path is worth, SI; None where it is absent or faulty."""
         return self.quantities.values.get(path)

@@ -19,6 +19,7 @@ _NAMED = {
     "parameters": "parameter",
     "compartments": "compartment",
     "membranes": "membrane",
+    "diffusion": "diffusion",
     "reactions": "reaction",
     "exchange": "exchange",
 }

@@ -42,6 +42,11 @@ def check_potentials(draft: Draft) -> None:
         reached.tie(ground, grounds[0], 0.0)
     for name, table in membranes.items():
         path = ("membranes", name, "potential")
+        if not draft.has_capacitance(name):
+            if table.potential is not None:
+                told = "a membrane without capacitance is always at the potential at which no net current flows"
+                draft.faults.add(path, f"{told}; leave potential out")
+            continue
         if table.potential == "ghk":
             _check_ghk(draft, name, table)
         value = draft.value(*path)
@@ -56,6 +61,8 @@ def check_potentials(draft: Draft) -> None:
     if unknown or draft.faults.is_faulty("membranes"):
         return
     for name, table in membranes.items():
+        if not draft.has_capacitance(name):
+            continue
         if table.potential is None and reached.tie(table.inside, table.outside, 0.0) is None:
             told = "missing; it does not follow from the other membranes, so write potential = "
             draft.faults.add(("membranes", name, "potential"), f'{told}"-70 mV" or potential = "ghk"')
@@ -64,11 +71,20 @@ def check_potentials(draft: Draft) -> None:
 def is_ground(draft: Draft, compartment: str) -> bool:
     """Whether the potential of a compartment is 0 because nothing that its membranes join it to is a grounded bath."""
     joined = Tied(draft.compartments())
-    for table in draft.membranes().values():
-        joined.tie(table.inside, table.outside, 0.0)
+    for name, table in draft.membranes().items():
+        if draft.has_capacitance(name) or _may_carry(draft, table):
+            joined.tie(table.inside, table.outside, 0.0)
+    for a, b in draft.couplings():
+        joined.tie(a, b, 0.0)
     head = joined.find(compartment)[0]
     part = [name for name in draft.compartments() if joined.find(name)[0] == head]
     return part[-1] == compartment and all(draft.kind_of(name) != "bath" for name in part)
+
+
+def _may_carry(draft: Draft, table: MembraneTable) -> bool:
+    """Whether something that goes through a membrane may carry a current."""
+    ions = [*table.permeability, *table.conductance]
+    return bool(table.pathways) or any(_is_charged(draft, ion) for ion in ions)
 
 
 def _check_ghk(draft: Draft, name: str, table: MembraneTable) -> None:

@@ -43,6 +43,8 @@ Speed = Annotated[str | float, kinds.SPEED]
 Initial = Annotated[str | float, kinds.INITIAL]
 Current = Annotated[str, kinds.CURRENT]
 ReactionConstant = Annotated[str, kinds.REACTION_CONSTANT]
+CrossSection = Annotated[str, kinds.CROSS_SECTION]
+Tortuosity = Annotated[str | float, kinds.TORTUOSITY]
 ParameterValue = Annotated[str | float, kinds.PARAMETER]
 
 Group = Literal[
@@ -285,6 +287,26 @@ class ExchangeTable(Table):
     rate: RateConstant
 
 
+class DiffusionTable(Table):
+    """Electrodiffusion between two compartments of one medium, by the constant field: P = D / length."""
+
+    noun: ClassVar[str] = "a diffusion"
+
+    between: Annotated[list[str], Field(description="Names of the two compartments")]
+    area: Annotated[CrossSection, Field(description="Cross-section of the medium between them")]
+    length: Annotated[Length, Field(description="Distance between them")]
+    tortuosity: Annotated[
+        Tortuosity | None, Field(description="Makes diffusion coefficients smaller by its square; 1 where not given")
+    ] = None
+    ions: Annotated[list[str] | None, Field(description="Species that diffuse; all that both hold where not given")] = (
+        None
+    )
+    diffusion_coefficients: Annotated[
+        dict[str, DiffusionCoefficient],
+        Field(description="Diffusion coefficients; those of the ion library, at 25 degC, where none is given"),
+    ] = {}
+
+
 class InjectionTable(Table):
     """A current into a compartment."""
 
@@ -383,6 +405,9 @@ class Document(Table):
     ] = {}
     compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
     membranes: Annotated[dict[str, MembraneTable], Field(description="What parts the solutions, by name")] = {}
+    diffusion: Annotated[
+        dict[str, DiffusionTable], Field(description="Electrodiffusion between compartments of one medium, by name")
+    ] = {}
     reactions: Annotated[dict[str, ReactionTable], Field(description="Reactions within compartments, by name")] = {}
     exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []

@@ -13,6 +13,7 @@ CAPS = {
     "species": 200,
     "compartments": 200,
     "membranes": 200,
+    "diffusion": 200,
     "reactions": 200,
     "exchange": 200,
     "protocol": 1000,

@@ -1,0 +1,65 @@
+"""The model as an electric circuit: what is joined to what, where the ground is, and what floats.
+
+Compartments that capacitances join form a *capacitive part*: within one, differences of potential are states, for
+charge takes time to move. A capacitive part that holds no ground *floats*: its potential as a whole has no capacitance
+to charge, so it is at every moment that at which the net current into the part is zero. A compartment that borders on
+no capacitance at all is a part of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .model import Membrane, Model
+
+
+def carries_charge(model: Model, membrane: Membrane) -> bool:
+    """Whether some pathway of a membrane carries a current."""
+    return any(
+        sum(count * model.species[name].valence for name, count in p.moves.items()) != 0 for p in membrane.pathways
+    )
+
+
+def connected_parts(model: Model) -> list[list[str]]:
+    """Compartments grouped by the membranes that join them electrically, in the order of the model."""
+    joins = (m for m in model.membranes.values() if m.has_capacitance or carries_charge(model, m))
+    return _grouped(model.compartments, joins)
+
+
+def grounds(model: Model) -> set[str]:
+    """Compartments whose potential is 0 by definition, at least one in every connected part of the model."""
+    grounded = {c.name for c in model.compartments.values() if c.kind == "bath"}
+    for part in connected_parts(model):
+        if not grounded & set(part):
+            grounded.add(part[-1])
+    return grounded
+
+
+def floating_parts(model: Model) -> list[list[str]]:
+    """Capacitive parts without a ground, each in the order of the model."""
+    grounded = grounds(model)
+    parts = _grouped(model.compartments, (m for m in model.membranes.values() if m.has_capacitance))
+    joined = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
+    return [part for part in parts if joined & set(part) and not grounded & set(part)]
+
+
+def membranes_of(model: Model, compartment: str) -> list[tuple[Membrane, int]]:
+    """Membranes that border a compartment, with +1 where it is the inside and −1 where it is the outside."""
+    return [
+        (m, 1 if m.inside == compartment else -1)
+        for m in model.membranes.values()
+        if compartment in (m.inside, m.outside)
+    ]
+
+
+def _grouped(names: Iterable[str], joins: Iterable[Membrane]) -> list[list[str]]:
+    ordered = list(names)
+    part = {name: {name} for name in ordered}
+    for membrane in joins:
+        a, b = part[membrane.inside], part[membrane.outside]
+        if a is not b:
+            a |= b
+            for name in b:
+                part[name] = a
+    unique = {id(p): p for p in part.values()}
+    return [[name for name in ordered if name in p] for p in unique.values()]
