@@ -103,14 +103,14 @@ class Model:
     @cached_property
     def moving(self) -> frozenset[str]:
         """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
-        return self._made_of(self.ramped | {"t"}) - {"t"}
+        return self.made_of(self.ramped | {"t"}) - {"t"}
 
     @cached_property
     def changing(self) -> frozenset[str]:
         """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
-        return self._made_of(self.moving | {name for step in self.protocol for name in step.settings})
+        return self.made_of(self.moving | {name for step in self.protocol for name in step.settings})
 
-    def _made_of(self, names: Set[str]) -> frozenset[str]:
+    def made_of(self, names: Set[str]) -> frozenset[str]:
         """These names, and the parameters whose formulas refer to them, directly or by way of others."""
         found = set(names)
         while True:
@@ -199,20 +199,6 @@ class Model:
             for path, q in self.settled_quantities()
         }
         return values | {f"parameters.{name}": value for name, value in parameters.items()}
-
-    def dependents(self, names: Set[str]) -> tuple[list[str], list[tuple[str, Formula]]]:
-        """The parameters that settings of some parameters change, in order of evaluation, and the settled quantities.
-
-        A parameter that is made of time is left out, as it is in ``parameter_values``.
-        """
-        made = self._made_of(names)
-        order = dependency_order({name: self.parameters[name].value for name in self.parameters if name in made})
-        quantities = [
-            (path, q)
-            for path, q in self.settled_quantities()
-            if isinstance(q, Formula) and q.names & made and not path.startswith("parameters.")
-        ]
-        return [name for name in order if name in self.ramped or name not in self.moving], quantities
 
     def parameter_values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every parameter by name, with those in ``settings`` replaced.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .formula import Formula, evaluate_float
-from .model import Model, ParameterStep, Quantity, Recording
+from .model import Model, ParameterStep, Quantity, Recording, dependency_order
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,25 @@ def values_of(model: Model, segments: Sequence[Segment]) -> list[Mapping[str, fl
                     n for n in first.keys() | settings.keys() if n not in first or first[n] != settings.get(n)
                 )
                 if names not in plans:
-                    plans[names] = model.dependents(names)
+                    plans[names] = _dependents(model, names)
                 found[key] = ChainMap(_renewed(model, settings, parameters, plans[names]), values)
         result.append(found[key])
     return result
+
+
+def _dependents(model: Model, names: Set[str]) -> tuple[list[str], list[tuple[str, Formula]]]:
+    """The parameters that settings of some parameters change, in order of evaluation, and the settled quantities.
+
+    A parameter that is made of time is left out, as it is in ``Model.parameter_values``.
+    """
+    made = model.made_of(names)
+    order = dependency_order({name: model.parameters[name].value for name in model.parameters if name in made})
+    quantities = [
+        (path, q)
+        for path, q in model.settled_quantities()
+        if isinstance(q, Formula) and q.names & made and not path.startswith("parameters.")
+    ]
+    return [name for name in order if name in model.ramped or name not in model.moving], quantities
 
 
 def _renewed(
@@ -172,7 +187,7 @@ def _renewed(
     parameters: Mapping[str, float],
     plan: tuple[list[str], list[tuple[str, Formula]]],
 ) -> dict[str, float]:
-    """Values by path of the parameters and quantities of a plan (see ``Model.dependents``)."""
+    """Values by path of the parameters and quantities of a plan (see ``_dependents``)."""
     known = dict(parameters)
     for name in plan[0]:
         q = _own(model, settings, name)

@@ -30,7 +30,8 @@ from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
 from .reactions import equation_of, rinsed
 from .recording import TEMPERATURE_PATH
-from .schema import GateTable, MembraneTable, ReactionTable, TimesTable
+from .schema import GateTable, MembraneTable, ReactionTable
+from .schema_protocol import TimesTable
 from .steps import injection_parameter, steps_of
 from .stoichiometry import moves_of
 from .targets import changed_places, kind_of_place

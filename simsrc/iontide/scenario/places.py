@@ -8,7 +8,9 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .kinds import Kind
-from .schema import Document, PathwayTable, Table, TargetValues, ValuesTable
+from .schema import Document, PathwayTable
+from .schema_protocol import TargetValues, ValuesTable
+from .words import Table
 
 #: A place where anything may stand, as the arguments of a law.
 ANYTHING = object()

@@ -9,7 +9,7 @@ from .kinds import show
 from .lines import KeyPath
 from .potentials import is_ground
 from .recording import check_before_end
-from .schema import InjectionTable, ProtocolTable
+from .schema_protocol import InjectionTable, ProtocolTable
 from .solutions import holds
 from .tables import read_table
 from .targets import read_setting

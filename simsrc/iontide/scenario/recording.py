@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import kinds
 from .draft import Draft
 from .lines import KeyPath
-from .schema import TimesTable
+from .schema_protocol import TimesTable
 
 DURATION_PATH: KeyPath = ("simulation", "duration")
 TEMPERATURE_PATH: KeyPath = ("simulation", "temperature")

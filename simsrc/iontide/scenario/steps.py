@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..model import ParameterStep, Quantity
 from .draft import Draft
 from .lines import KeyPath
-from .schema import ProtocolTable
+from .schema_protocol import ProtocolTable
 from .tables import table_rows, table_steps
 from .targets import parameter_of
 from .trains import repeats, times_of

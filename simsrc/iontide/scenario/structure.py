@@ -15,7 +15,8 @@ from . import places
 from .faults import Faults, did_you_mean, listed, nearest
 from .kinds import Kind, show
 from .lines import KeyPath
-from .schema import FORMS, Document, TargetValues
+from .schema import FORMS, Document
+from .schema_protocol import TargetValues
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",

@@ -12,7 +12,7 @@ from .draft import Draft
 from .faults import did_you_mean
 from .lines import KeyPath
 from .recording import DURATION_PATH
-from .schema import ProtocolTable, ValuesTable
+from .schema_protocol import ProtocolTable, ValuesTable
 from .targets import is_sound, parameter_of, read_value, values_in
 from .trains import exactly
 

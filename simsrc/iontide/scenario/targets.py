@@ -15,7 +15,8 @@ from .faults import did_you_mean, listed
 from .kinds import Kind
 from .lines import KeyPath
 from .recording import TEMPERATURE_PATH
-from .schema import CompartmentTable, ProtocolTable, ValuesTable
+from .schema import CompartmentTable
+from .schema_protocol import ProtocolTable, ValuesTable
 
 #: How a protocol names the temperature.
 TEMPERATURE = ".".join(map(str, TEMPERATURE_PATH))

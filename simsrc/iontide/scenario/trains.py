@@ -13,7 +13,7 @@ from .draft import Draft
 from .kinds import show
 from .lines import KeyPath
 from .recording import DURATION_PATH
-from .schema import ProtocolTable
+from .schema_protocol import ProtocolTable
 
 #: Most steps that the entries of a protocol may come to, all counted.
 MOST_STEPS = 100_000
