@@ -29,6 +29,7 @@ from .parts import (
     Reaction,
     Recording,
     Simulation,
+    Source,
     Species,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "Reaction",
     "Recording",
     "Simulation",
+    "Source",
     "Species",
     "argument_path",
     "dependency_order",
@@ -78,6 +80,7 @@ class Model:
     reactions: tuple[Reaction, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     injections: tuple[Injection, ...] = ()
+    feeds: tuple[Source, ...] = ()
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
@@ -175,6 +178,8 @@ class Model:
             yield f"reactions.{reaction.name}.backward", reaction.backward
         for exchange in self.exchanges:
             yield f"exchange.{exchange.name}.rate", exchange.rate
+        for source in self.feeds:
+            yield f"sources.{source.name}.rate", source.rate
         for injection in self.injections:
             yield f"injections.{injection.name}.current", injection.current
         for clamp in self.clamps:
@@ -257,6 +262,12 @@ def faults_of(model: Model) -> Iterator[str]:
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
     yield from _clamp_faults(model)
+    for f in model.feeds:
+        into = model.compartments.get(f.compartment)
+        missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]
+        yield from (f"source {f.name}: there is no finite {f.compartment} with {name} in it" for name in missing)
+        if not missing and sum(count * model.species[name].valence for name, count in f.brings.items()) != 0:
+            yield f"source {f.name}: what it brings has a charge; add the counter-ion, or use an injection"
     if model.recording.spacing == "list":
         times = model.recording.times
         if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):

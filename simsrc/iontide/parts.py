@@ -275,6 +275,25 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What is brought into a finite compartment from outside of the model, or taken out of it, without any charge.
+
+    Attributes
+    ----------
+    name, compartment : str
+    brings : mapping of str to int
+        Species, each with its count (negative: taken out); their charges add up to 0.
+    rate : Quantity
+        mol s⁻¹, by which each count is multiplied.
+    """
+
+    name: str
+    compartment: str
+    brings: Mapping[str, int]
+    rate: Quantity
+
+
+@dataclass(frozen=True)
 class Injection:
     """A current (A, positive inward) into a compartment, carried by a species.
 

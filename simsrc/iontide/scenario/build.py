@@ -20,6 +20,7 @@ from ..model import (
     Reaction,
     Recording,
     Simulation,
+    Source,
 )
 from ..units import Dimension
 from . import kinds
@@ -61,6 +62,10 @@ def build_model(draft: Draft) -> Model:
         exchanges=tuple(
             Exchange(name, *rinsed(draft, table), _quantity(draft, "exchange", name, "rate"))
             for name, table in document.exchange.items()
+        ),
+        feeds=tuple(
+            Source(name, table.into, table.brings, _quantity(draft, "sources", name, "rate"))
+            for name, table in document.sources.items()
         ),
         injections=tuple(
             Injection(parameter.split(".")[1], entry.inject.into, entry.inject.carried_by, parse_formula(parameter))

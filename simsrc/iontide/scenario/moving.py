@@ -40,7 +40,7 @@ _MAY_MOVE = ("permeability", "conductance", "pathways", "water_permeability")
 
 def _may_move(draft: Draft, place: KeyPath) -> bool:
     match place:
-        case ("parameters", *_) | ("simulation", "temperature") | ("reactions" | "exchange", *_):
+        case ("parameters", *_) | ("simulation", "temperature") | ("reactions" | "exchange" | "sources", *_):
             return True
         case ("membranes", _, key, *_):
             return key in _MAY_MOVE

@@ -22,6 +22,7 @@ _NAMED = {
     "diffusion": "diffusion",
     "reactions": "reaction",
     "exchange": "exchange",
+    "sources": "source",
 }
 _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
 

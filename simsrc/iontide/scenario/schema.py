@@ -37,6 +37,7 @@ from .words import (
     Reflection,
     Speed,
     Steady,
+    Supply,
     Table,
     Temperature,
     TimeConstant,
@@ -258,6 +259,19 @@ class ExchangeTable(Table):
     rate: RateConstant
 
 
+class SourceTable(Table):
+    """Something brought into a compartment from outside of the model, or taken out of it."""
+
+    noun: ClassVar[str] = "a source"
+
+    into: Annotated[str, Field(description="Name of the compartment")]
+    brings: Annotated[
+        dict[str, Annotated[int, Field(ge=-12, le=12)]],
+        Field(description="Species brought, each with its count; negative counts are taken out"),
+    ]
+    rate: Supply
+
+
 class DiffusionTable(Table):
     """Electrodiffusion between two compartments of one medium, by the constant field: P = D / length."""
 
@@ -301,5 +315,8 @@ class Document(Table):
     ] = {}
     reactions: Annotated[dict[str, ReactionTable], Field(description="Reactions within compartments, by name")] = {}
     exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
+    sources: Annotated[
+        dict[str, SourceTable], Field(description="What is brought into compartments from outside, by name")
+    ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

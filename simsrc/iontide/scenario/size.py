@@ -16,6 +16,7 @@ CAPS = {
     "diffusion": 200,
     "reactions": 200,
     "exchange": 200,
+    "sources": 200,
     "protocol": 1000,
 }
 MOST_KEYS = 200

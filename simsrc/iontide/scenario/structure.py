@@ -106,6 +106,8 @@ def _sentence(item: Any, path: KeyPath) -> str:
         allowed = [show(word) for word in get_args(places.alternatives(places.at(path))[-1])]
         choices = " or ".join(allowed) if len(allowed) < 4 else "one of " + ", ".join(allowed)
         return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
+    if kind == "dict_type" and path == ("sources",):
+        return f"must be tables, as [sources.NAME], got {show(value)}; where a scenario comes from is its source"
     rule = {
         "string_type": "must be text in quotes",
         "string_too_short": "must not be empty",
