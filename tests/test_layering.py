@@ -24,7 +24,7 @@ TIERS = [
     {"model"},
     {"circuit"},
     {"model_json", "scenario", "layout", "conservation", "schedule", "mechanisms", "tape"},
-    {"solutions"},
+    {"solutions", "plausibility"},
     {"evaluation", "kernel"},
     {"clamping", "initial"},
     {"equations"},
