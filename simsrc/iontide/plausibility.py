@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .constants import ZERO_CELSIUS
 from .formula import Formula, evaluate_float
 from .model import Model, Quantity
-from .schedule import segments_of
+from .schedule import Segment, segments_of
 
 #: Temperatures (K) and initial potentials (V) beyond which a person is asked whether they are meant.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, HIGHEST_POTENTIAL = 250.0, 400.0, 1.0
@@ -18,12 +18,13 @@ def slips_of(model: Model) -> list[str]:
 
     Temperatures no solution has, initial potentials no membrane bears, parameters that nothing uses.
     """
-    return [*_temperatures(model), *_potentials(model), *_unused(model)]
+    segments = segments_of(model)
+    return [*_temperatures(model, segments), *_potentials(model, segments[0]), *_unused(model)]
 
 
-def _temperatures(model: Model) -> Iterator[str]:
+def _temperatures(model: Model, segments: list[Segment]) -> Iterator[str]:
     told: set[bool] = set()
-    for kelvin in _kelvins(model):
+    for kelvin in _kelvins(model, segments):
         low = kelvin < LOWEST_TEMPERATURE
         if (LOWEST_TEMPERATURE <= kelvin <= HIGHEST_TEMPERATURE) or low in told:
             continue
@@ -38,10 +39,9 @@ def _temperatures(model: Model) -> Iterator[str]:
             yield said
 
 
-def _kelvins(model: Model) -> Iterator[float]:
+def _kelvins(model: Model, segments: list[Segment]) -> Iterator[float]:
     """The temperatures of a run at the start, and where they change at both ends of every segment."""
-    segments = segments_of(model) if model.changes(model.temperature) else segments_of(model)[:1]
-    for segment in segments:
+    for segment in segments if model.changes(model.temperature) else segments[:1]:
         known = model.parameter_values(segment.settings)
         known["t"] = segment.start
         yield from _value(model.temperature, known)
@@ -59,8 +59,8 @@ def _value(quantity: Quantity, known: dict[str, float]) -> Iterator[float]:
         yield evaluate_float(quantity, known)
 
 
-def _potentials(model: Model) -> Iterator[str]:
-    known = model.parameter_values(segments_of(model)[0].settings)
+def _potentials(model: Model, start: Segment) -> Iterator[str]:
+    known = model.parameter_values(start.settings)
     for membrane in model.membranes.values():
         if membrane.potential is None or membrane.potential == "ghk":
             continue
