@@ -17,7 +17,6 @@ from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.formula import parse_formula
 from iontide.model import (
     Compartment,
-    Exchange,
     Gate,
     Impermeant,
     Injection,
@@ -30,7 +29,6 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.trajectory import Trajectory
 from models import by_name
 
 #: Rates of Hodgkin & Huxley 1952 (rest at -65 mV), s⁻¹, as formulas and (below) by hand in mV and ms.
@@ -240,107 +238,3 @@ def test_a_slow_gate_that_is_made_fast_tends_to_the_instantaneous_one() -> None:
         ends.append(run(replace(model, membranes={"axolemma": membrane})).membrane_potential("axolemma"))
     assert np.max(np.abs(ends[2] - ends[0])) < 0.02 * np.max(np.abs(ends[1] - ends[0]))
     assert np.max(np.abs(ends[2] - ends[0])) < 1e-5
-
-
-# -- P4: spikes with ions that move -----------------------------------------------------------------------------------
-
-P4_BATH = {"Na": 140.0, "K": 4.0, "Cl": 144.0}
-
-
-def p4(duration: float = 10.0, tolerance: float = 1e-7) -> Model:
-    """Reference problem P4 of PERFORMANCE.md. The injected charge is carried by nothing, as in published models."""
-    cell = Compartment("cell", "finite", VOLUME, {"Na": 18.0, "K": 120.0, "Cl": 12.0}, (Impermeant("A", -1.0),))
-    around = Compartment("around", "finite", 0.5 * VOLUME, P4_BATH)
-    pump = {"rate": 0.12 / FARADAY, "half_saturation.Na_inside": 10.0, "half_saturation.K_outside": 1.5}
-    pathways = (
-        channel("Na", "120 mS/cm^2 * m^3 * h", gate("m", 0.0529), gate("h", 0.596)),
-        channel("K", "36 mS/cm^2 * n^4", gate("n", 0.318)),
-        *(
-            Pathway(f"pathways.leak_{ion}", "ohmic", {ion: 1}, {"": g})
-            for ion, g in (("Na", 0.175), ("K", 1.5), ("Cl", 1.5))
-        ),
-        Pathway("pathways.pump", "na_k_atpase_cubic", {"Na": 3, "K": -2}, pump, driven_by="ATP"),
-    )
-    return Model(
-        title="P4",
-        species=by_name([Species("Na", 1), Species("K", 1), Species("Cl", -1)]),
-        # The last compartment of the part {cell, around} is its ground; the bath beyond touches no membrane.
-        compartments=by_name([cell, around, Compartment("bath", "bath", None, P4_BATH)]),
-        membranes=by_name([Membrane("plasma", "cell", "around", AREA, 0.01, potential=-0.065, pathways=pathways)]),
-        simulation=Simulation(duration, tolerance),
-        temperature=T_HH,
-        exchanges=(Exchange("rinse", "around", "bath", 2.0),),
-        injections=(Injection("electrode", "cell", None, 0.15 * AREA),),
-        recording=Recording("linear", round(duration / 1e-4) + 1),
-    )
-
-
-def twin_p4(_: float, y: NDArray) -> list[float]:
-    """P4 by hand: mV, ms, mM, µA/cm²."""
-    v, m, h, n, na, k, cl, na_o, k_o, cl_o = (float(x) for x in y)
-    rt_f = 1e3 * THERMAL
-    e_na, e_k, e_cl = rt_f * math.log(na_o / na), rt_f * math.log(k_o / k), rt_f * math.log(cl / cl_o)
-    pump = 12.0 * (na / (na + 10.0)) ** 3 * (k_o / (k_o + 1.5)) ** 2
-    i_na = (120.0 * m**3 * h + 0.0175) * (v - e_na) + 3.0 * pump
-    i_k = (36.0 * n**4 + 0.15) * (v - e_k) - 2.0 * pump
-    i_cl = 0.15 * (v - e_cl)
-    rates = by_hand(v)
-    gates = [rates[g][0] * (1.0 - x) - rates[g][1] * x for g, x in (("m", m), ("h", h), ("n", n))]
-    # µA/cm² times 3000 /cm over F is µmol/cm³/s, mM/s; a thousandth of it a ms.
-    per = 3000.0 / FARADAY * 1e-3
-    out = 2.0 * per
-    return [
-        15.0 - i_na - i_k - i_cl,
-        *gates,
-        -per * i_na,
-        -per * i_k,
-        per * i_cl,
-        out * i_na - 2e-3 * (na_o - 140.0),
-        out * i_k - 2e-3 * (k_o - 4.0),
-        -out * i_cl - 2e-3 * (cl_o - 144.0),
-    ]
-
-
-def spike_times(time: NDArray, v: NDArray) -> NDArray:
-    """Upward crossings of 0 mV, by straight lines between samples (alike for both)."""
-    up = np.flatnonzero((v[:-1] < 0.0) & (v[1:] >= 0.0))
-    return time[up] - v[up] * (time[up + 1] - time[up]) / (v[up + 1] - v[up])
-
-
-def p4_twin(times: NDArray) -> NDArray:
-    y = [-65.0, 0.0529, 0.596, 0.318, 18.0, 120.0, 12.0, 140.0, 4.0, 144.0]
-    result = solve_ivp(twin_p4, (0.0, times[-1]), y, "LSODA", t_eval=times, rtol=1e-9, atol=1e-9)
-    assert result.success
-    return result.y
-
-
-def p4_compared(trajectory: Trajectory) -> tuple[NDArray, NDArray, NDArray]:
-    """Spike times (ms) of the run and of the twin, and the twin's states."""
-    times = np.linspace(0.0, 1e3 * trajectory.time[-1], len(trajectory))
-    theirs = p4_twin(times)
-    mine = spike_times(times, 1e3 * trajectory.membrane_potential("plasma"))
-    return mine, spike_times(times, theirs[0]), theirs
-
-
-def test_p4_fires_when_its_twin_does() -> None:
-    trajectory = run(p4(0.5))
-    assert trajectory.run.layout.potentials == ("cell",)
-    mine, expected, theirs = p4_compared(trajectory)
-    assert len(mine) == len(expected) > 30
-    assert np.max(np.abs(mine - expected)) < 1e-3
-    for row, (place, ion) in zip(
-        theirs[4:], [(c, s) for c in ("cell", "around") for s in ("Na", "K", "Cl")], strict=True
-    ):
-        np.testing.assert_allclose(trajectory.concentration(place, ion), row, rtol=1e-5)
-
-
-def test_p4_has_719_spikes_in_ten_seconds() -> None:
-    trajectory = run(p4())
-    assert len(spike_times(trajectory.time, trajectory.membrane_potential("plasma"))) == 719
-
-
-@pytest.mark.slow
-def test_p4_keeps_time_for_ten_seconds() -> None:
-    mine, expected, _ = p4_compared(run(p4()))
-    assert len(mine) == len(expected) == 719
-    assert np.max(np.abs(mine - expected)) < 0.02

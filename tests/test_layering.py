@@ -21,6 +21,7 @@ TIERS = [
     {"formula_syntax", "formula_floats", "differentiation"},
     {"formula", "activity"},
     {"parts"},
+    {"parts_in_time"},
     {"model"},
     {"circuit"},
     {"model_json", "scenario", "layout", "conservation", "schedule", "mechanisms", "tape"},

@@ -54,7 +54,9 @@ def passive_models(draw, pathways=("ghk", "ohmic"), baths=(0, 1), most=4):
     membranes = []
     for i in range(1, len(names)):  # a tree, and perhaps a way round
         partner = i - 1 - draw(st.integers(0, min(i, count) - 1)) if i < count else draw(st.integers(0, count - 1))
-        start = draw(st.floats(-0.08, 0.08)) if i <= count or len(membranes) < count else None
+        start = (
+            draw(st.floats(-0.08, 0.08).map(lambda v: round(v, 9))) if i <= count or len(membranes) < count else None
+        )
         membranes.append(draw(membrane(f"m{i}", names[i], names[partner], ions, start, pathways)))
     if count > 2 and draw(st.booleans()):
         membranes.append(draw(membrane("round", names[0], names[count - 1], ions, None, pathways)))

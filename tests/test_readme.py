@@ -76,7 +76,7 @@ def test_what_a_file_can_say_besides_is_without_fault() -> None:
 def test_scenarios_named_are_those_shipped() -> None:
     table = README[README.index("| scenario | shows |") : README.index("## Commands")]
     named = set(re.findall(r"`(\w+)`", table))
-    assert named == {path.stem for path in (ROOT / "scenarios").glob("*.toml")}
+    assert named == {path.stem for path in (ROOT / "scenarios").glob("**/*.toml")}
 
 
 def test_install_commands_are_those_of_ci() -> None:

@@ -14,9 +14,11 @@ from scipy.optimize import brentq
 import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
+from iontide.diagnostics import summary
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+PUBLISHED = sorted(f"published/{path.stem}" for path in (FOLDER / "published").glob("*.toml"))
 
 WARM, COLD, ROOM = 310.15, 293.15, 298.15
 AREA, VOLUME, CAPACITANCE = 1256.637e-12, 4.18879e-15, 0.01
@@ -74,7 +76,18 @@ def test_the_library_is_as_listed():
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_the_published_models_are_as_listed():
+    assert [name.removeprefix("published/") for name in PUBLISHED] == [
+        "duesterwald_2018",
+        "gabbiani_cox_2010",
+        "hodgkin_huxley_ion_dynamics",
+        "huebel_dahlem_2014",
+        "kay_2017",
+        "vereninov_2014_u937",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES + PUBLISHED)
 def test_it_opens_with_what_it_is(name):
     text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     written = tomllib.loads(text)
@@ -85,6 +98,23 @@ def test_it_opens_with_what_it_is(name):
     assert {"cell", "bath"} <= set(written["compartments"])
     assert "plasma" in written["membranes"]
     assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_model_runs_to_its_end_keeps_its_balances_and_is_saved_whole(name, tmp_path):
+    trajectory = trajectory_of(name)
+    assert trajectory.status == "done"
+    assert trajectory.time[-1] == trajectory.model.simulation.duration
+    assert np.all(np.isfinite(trajectory.states))
+    balance = summary(trajectory)
+    assert balance.max_charge_drift < 1e-12
+    assert balance.max_mass_drift < 1e-10
+    # As a file, of fewer samples.
+    short = {"simulation.duration": "1 s", "recording.times": {"spacing": "linear", "points": 11}, "protocol": []}
+    kept = iontide.run(FOLDER / f"{name}.toml", set=short)
+    again = iontide.open(kept.save(tmp_path / "kept.h5"))
+    assert again.model == kept.model
+    np.testing.assert_array_equal(again.states, kept.states)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -129,7 +129,8 @@ def test_a_model_without_states_comes_back(tmp_path):
     model = Model({}, {"sea": bath}, {}, Simulation(10.0))
     segments = tuple(segments_of(model))
     initial = InitialState(np.zeros(0), {}, {})
-    values = complete_values(model, segments, values_of(model, segments), initial)
+    values = values_of(model, segments)
+    values = complete_values(model, segments, values[0], values, initial)
     run = Run(
         model=model,
         layout=lay_out(model),

@@ -31,6 +31,10 @@ LOOSE_TOLERANCE = 1e-4
 RESIDUAL_ROUNDING = 1e-12
 
 
+#: A millionth of one particle, mol (and far less than a water molecule's room, m³): there is nothing.
+NOTHING = 1e-30
+
+
 @dataclass(frozen=True)
 class MassBalance:
     """What becomes of a total: of one species in the compartments that exchange it, or one that reactions keep.
@@ -231,8 +235,8 @@ def _initial_amount(run: Run, compartment: str, species: str) -> float:
 
 def _ratio(change: NDArray, whole: NDArray) -> NDArray:
     """change / whole; 0 where both are 0 (nothing there, nothing lost), infinite where only the whole is."""
-    empty = whole == 0.0
-    return np.where(empty, np.where(change == 0.0, 0.0, np.inf), change / np.where(empty, 1.0, whole))
+    empty = whole < NOTHING
+    return np.where(empty, np.where(np.abs(change) < NOTHING, 0.0, np.inf), change / np.where(empty, 1.0, whole))
 
 
 @dataclass

@@ -41,7 +41,7 @@ def build_program(model: Model) -> tuple[Layout, Program | None]:
         equations = _Equations(model, layout)
         while len(_programs) >= _MOST_PROGRAMS:
             _programs.pop(next(iter(_programs)))
-        program = _programs[key] = assemble(equations.rates, equations.mass)
+        program = _programs[key] = assemble(equations.rates, equations.mass, equations.watched)
     return layout, program
 
 
@@ -94,6 +94,7 @@ def structure_of(model: Model) -> tuple:
             for c in model.clamps
         ),
         tuple((c.name, c.compartment, c.species, tuple(form(h.value) for h in c.holds)) for c in model.ion_clamps),
+        tuple((e.name, e.on, form(e.value), form(e.level)) for e in model.events),
         form(model.temperature),
     )
 
@@ -139,6 +140,8 @@ class _Equations:
         for injection in model.injections:
             self._add_injection(injection)
         add_clamps(self.at, self.rows)
+        # A constant must be an expression too.
+        self.watched = [self.graph.constant(0.0) + self.at.beyond(event) for event in model.events]
 
     def _add_capacitance(self, membrane: Membrane) -> None:
         capacity = self.at.capacity(membrane)

@@ -17,6 +17,7 @@ from .linear import solve_linear
 from .mechanisms import LAWS, Sides, sides_of
 from .model import (
     Clamp,
+    Event,
     Exchange,
     Gate,
     Injection,
@@ -137,7 +138,7 @@ class Evaluation(Solutions):
         }
 
     def membrane_names(self, membrane: Membrane, pathway: Pathway | None = None) -> Callable[[str], Any]:
-        """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside.activity``, gates."""
+        """What a formula on a membrane may name: ``V``, ``E.K``, ``K.inside.activity``, gates (``K_delayed.n``), …"""
         gates = {g.name: g for g in pathway.gates} if pathway else {}
 
         def local(name: str) -> Any:
@@ -151,7 +152,10 @@ class Evaluation(Solutions):
             if first == "E":
                 return self.sides(membrane).reversal_potential(rest)
             side, _, what = rest.partition(".")
-            compartment = {"inside": membrane.inside, "outside": membrane.outside}[side]
+            if side not in ("inside", "outside"):
+                other = next(p for p in membrane.pathways if p.name == f"pathways.{first}")
+                return self.gate(membrane, other, next(g for g in other.gates if g.name == rest))
+            compartment = membrane.inside if side == "inside" else membrane.outside
             if first == "volume":
                 return self.volume(compartment)
             value = self.concentration(compartment, first)
@@ -268,6 +272,16 @@ class Evaluation(Solutions):
             switch = switch + active
             value = value + active * self.quantity(f"{path}.value", hold.value)
         return switch, value
+
+    def beyond(self, event: Event) -> Any:
+        """How far what an event watches lies above its level, SI."""
+        names = None
+        if event.on in self.model.membranes:
+            names = self.membrane_names(self.model.membranes[event.on])
+        elif event.on:
+            names = self.compartment_names(event.on)
+        path = f"events.{event.name}"
+        return self.quantity(f"{path}.value", event.value, names) - self.quantity(f"{path}.level", event.level, names)
 
     def charge_of(self, pathway: Pathway) -> int:
         """Charges carried outward per cycle."""

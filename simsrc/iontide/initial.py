@@ -93,10 +93,17 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
 
 
 def complete_values(
-    model: Model, segments: Sequence[Segment], values: Sequence[Mapping[str, float]], initial: InitialState
+    model: Model,
+    segments: Sequence[Segment],
+    at_start: Mapping[str, float],
+    values: Sequence[Mapping[str, float]],
+    initial: InitialState,
 ) -> list[Mapping[str, float]]:
-    """The values of each segment, with what the equations need besides: what holds from the start, and slopes."""
-    start = _starting_values(model, values[0])
+    """The values of each segment, with what the equations need besides: what holds from the start, and slopes.
+
+    ``at_start`` are the values of the first segment of the run.
+    """
+    start = _starting_values(model, at_start)
     start |= {f"compartments.{c}.impermeant_amounts.{i}": n for (c, i), n in initial.impermeant_amounts.items()}
     return [
         ChainMap(

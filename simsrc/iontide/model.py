@@ -12,26 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .formula import Formula, evaluate_float
-from .parts import (
-    Clamp,
-    Compartment,
-    Exchange,
-    Gate,
-    Hold,
-    Impermeant,
-    Injection,
-    IonClamp,
-    Membrane,
-    Parameter,
-    ParameterStep,
-    Pathway,
-    Quantity,
-    Reaction,
-    Recording,
-    Simulation,
-    Source,
-    Species,
-)
+from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
+from .parts_in_time import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
 
 #: Activity models by the name a compartment gives (a test holds them equal to those of ``activity``).
 ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
@@ -39,6 +21,7 @@ ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "
 __all__ = [
     "Clamp",
     "Compartment",
+    "Event",
     "Exchange",
     "Gate",
     "Hold",
@@ -83,6 +66,7 @@ class Model:
     feeds: tuple[Source, ...] = ()
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
+    events: tuple[Event, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
     title: str = ""
     description: str = ""
@@ -98,6 +82,11 @@ class Model:
         """The clamps of membranes, then those of ions."""
         return (*self.clamps, *self.ion_clamps)
 
+    @property
+    def every_setting(self) -> tuple[Mapping[str, Quantity], ...]:
+        """New values of parameters: those of the protocol, then those of events."""
+        return (*(step.settings for step in self.protocol), *(event.settings for event in self.events))
+
     @cached_property
     def ramped(self) -> frozenset[str]:
         """Parameters that some protocol entry moves in a straight line."""
@@ -111,7 +100,7 @@ class Model:
     @cached_property
     def changing(self) -> frozenset[str]:
         """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
-        return self.made_of(self.moving | {name for step in self.protocol for name in step.settings})
+        return self.made_of(self.moving | {name for settings in self.every_setting for name in settings})
 
     def made_of(self, names: Set[str]) -> frozenset[str]:
         """These names, and the parameters whose formulas refer to them, directly or by way of others."""
@@ -189,6 +178,9 @@ class Model:
             for k, hold in enumerate(held.holds, 1):
                 yield f"clamps.{held.name}.hold_{k}.active", hold.active
                 yield f"clamps.{held.name}.hold_{k}.value", hold.value
+        for event in self.events:
+            yield f"events.{event.name}.value", event.value
+            yield f"events.{event.name}.level", event.level
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
@@ -274,8 +266,13 @@ def faults_of(model: Model) -> Iterator[str]:
             yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
     elif model.recording.points < 2:
         yield f"a recording needs at least 2 points, got {model.recording.points}"
-    for step in model.protocol:
-        for name, value in step.settings.items():
+    for event in model.events:
+        if event.on and event.on not in model.membranes and event.on not in model.compartments:
+            yield f"event {event.name}: there is no membrane or compartment {event.on}"
+    if len({event.name for event in model.events}) < len(model.events):
+        yield "two events bear the same name"
+    for settings in model.every_setting:
+        for name, value in settings.items():
             if name not in model.parameters:
                 yield f"the protocol sets {name}, which is no parameter"
             elif _moves_by_itself(model, model.parameters[name].value):

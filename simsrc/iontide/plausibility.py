@@ -71,14 +71,14 @@ def _potentials(model: Model, start: Segment) -> Iterator[str]:
 
 
 def _unused(model: Model) -> Iterator[str]:
-    """Parameters that no quantity is made of, neither at the start nor where a protocol sets something."""
+    """Parameters that no quantity is made of, neither at the start nor where something is set."""
     quantities = [q for path, q in model.quantities() if not path.startswith("parameters.")]
     used: set[str] = set()
     found = _names(quantities)
     while found - used:
         used |= found
         made = [model.parameters[name].value for name in used & model.parameters.keys()]
-        made += [q for step in model.protocol for name, q in step.settings.items() if name in used]
+        made += [q for settings in model.every_setting for name, q in settings.items() if name in used]
         found = _names(made)
     names = [name for name in model.parameters if name not in used]
     if names:

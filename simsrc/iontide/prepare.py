@@ -7,8 +7,8 @@ begins at once.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,14 +22,28 @@ from .evaluation import Evaluation
 from .initial import InitialState, complete_values, initial_state
 from .kernel.integrator import Table, table_of
 from .kernel.machine_code import MachineCode, compile_program
-from .kernel.problem import Problem
+from .kernel.problem import NEVER, Problem
 from .layout import ABSOLUTE_FRACTION, POTENTIAL_SCALE, Layout
 from .model import Model
-from .schedule import Segment, sample_count_limit, scheduled_samples, segments_of, values_of
+from .schedule import (
+    Crossing,
+    Segment,
+    sample_count_limit,
+    scheduled_samples,
+    segments_of,
+    triggered_steps,
+    values_of,
+)
 from .tape import Program
 
 #: Samples in one block, as they are handed over.
 BLOCK = 65_536
+
+#: Sign of the change that an event waits for; 0 for either.
+_DIRECTIONS = {"rises": 1, "falls": -1, "passes": 0}
+
+#: What is watched no longer: no change has this sign both ways.
+_NEVER = (NEVER, 0)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,8 @@ class Preparation:
         Kept alive here, since ``problem`` holds its addresses only.
     samples : list of blocks or None
         The sample times (see ``schedule.scheduled_samples``) where they fit one block.
+    first : int
+        Number of the segment that the problem begins with; above 0 after an event.
     """
 
     layout: Layout
@@ -64,11 +80,46 @@ class Preparation:
     code: MachineCode | None
     samples: list[tuple[NDArray, NDArray, NDArray]] | None
 
+    first: int = 0
+
     def sample_blocks(self, model: Model) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
         """Sample times, block by block."""
         if self.samples is not None:
             return iter(self.samples)
-        return scheduled_samples(model.recording, list(self.segments), BLOCK)
+        return scheduled_samples(model.recording, list(self.segments), BLOCK, self.first)
+
+    def after(self, model: Model, crossings: Sequence[Crossing], over: Collection[str]) -> Preparation:
+        """What the rest of a run starts from when an event, the last of ``crossings``, has changed its protocol.
+
+        ``segments`` and ``values`` are those of the whole run as it has become; ``problem`` begins with the segment
+        number ``first``, which the event opens. Events in ``over`` are watched no longer.
+        """
+        segments = segments_of(model, triggered_steps(model, crossings))
+        first = next(i for i, s in enumerate(segments) if s.start >= crossings[-1].time)
+        settled = values_of(model, segments[first:])
+        values = complete_values(model, segments[first:], self.values[0], settled, self.initial)
+        assert self.problem is not None
+        assert self.program is not None
+        constants, mass = self.program.prepare_all(values)
+        watched = self.problem.watched.copy()
+        for row, event in enumerate(model.events):
+            if event.name in over:
+                watched[row] = _NEVER
+        problem = self.problem._replace(
+            mass=mass,
+            constants=constants,
+            lengths=np.array([s.end - s.start for s in segments[first:]]),
+            watched=watched,
+        )
+        return replace(
+            self,
+            segments=tuple(segments),
+            values=(*self.values[:first], *values),
+            problem=problem,
+            table=table_of(problem),
+            samples=None,
+            first=first,
+        )
 
 
 _kept: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
@@ -100,7 +151,7 @@ def _prepare(model: Model) -> Preparation:
     segments = segments_of(model)
     settled = values_of(model, segments)
     initial = initial_state(model, layout, settled[0])
-    values = complete_values(model, segments, settled, initial)
+    values = complete_values(model, segments, settled[0], settled, initial)
     code = compile_program(program) if program else None
     few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
     problem = _problem(model, layout, program, code, segments, values, initial) if program and code else None
@@ -140,6 +191,9 @@ def _problem(
         ),
         counts=np.array(
             [layout.nonnegative, code.work, code.factors, bool(layout.floats or layout.supplies)], dtype=np.int64
+        ),
+        watched=np.array([(_DIRECTIONS[e.direction], e.interrupts) for e in model.events], dtype=np.int64).reshape(
+            -1, 2
         ),
     )
 

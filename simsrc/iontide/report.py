@@ -53,6 +53,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "membranes": membranes,
         "statistics": vars(run.statistics).copy(),
         "relative_tolerance": run.model.simulation.relative_tolerance,
+        "events_s": run.crossing_times(),
         "max_charge_drift": _number(overview.max_charge_drift),
         "max_mass_drift": _number(overview.max_mass_drift),
         "warnings": list(overview.warnings),
@@ -134,7 +135,12 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
-_ENDS = {"done": "ran to its end", "steady": "stopped at a steady state", "failed": "FAILED"}
+_ENDS = {
+    "done": "ran to its end",
+    "steady": "stopped at a steady state",
+    "stopped": "stopped by an event",
+    "failed": "FAILED",
+}
 
 
 def _head(found: dict[str, Any]) -> list[str]:
@@ -187,6 +193,7 @@ def _tail(found: dict[str, Any]) -> list[str]:
         f"balance: charge off by {_cell(found['max_charge_drift'], 2)}, mass by {_cell(found['max_mass_drift'], 2)}"
         " (relative, at most)",
     ]
+    lines += [f"event {name}: {told_times(times)}" for name, times in found["events_s"].items()]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     changed = "".join(f", with {path} = {value}" for path, value in found["overrides"].items())
     if found["scenario"] or changed:
@@ -197,6 +204,15 @@ def _tail(found: dict[str, Any]) -> list[str]:
         modified = {"yes": ", modified", "unknown": ", perhaps modified"}.get(origin.get("git_modified", ""), "")
         made += f"; the working folder at commit {origin['git_commit'][:10]}{modified}"
     return [*lines, made]
+
+
+def told_times(times: list[float]) -> str:
+    """How often an event came about, and when."""
+    if not times:
+        return "never"
+    if len(times) == 1:
+        return f"once, at t = {times[0]:.6g} s"
+    return f"{len(times)} times, first at t = {times[0]:.6g} s, last at t = {times[-1]:.6g} s"
 
 
 def _table(rows: list[list[str]]) -> list[str]:

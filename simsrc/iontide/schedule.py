@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -30,9 +30,28 @@ class Segment:
     slopes: Mapping[str, float] = field(default_factory=dict)
 
 
-def segments_of(model: Model) -> list[Segment]:
-    """The segments of a run, in order; at least one."""
-    duration, protocol = model.simulation.duration, model.protocol
+@dataclass(frozen=True)
+class Crossing:
+    """That an event came about: its name and when, s."""
+
+    event: str
+    time: float
+
+
+def triggered_steps(model: Model, crossings: Iterable[Crossing]) -> tuple[ParameterStep, ...]:
+    """What events have done to the protocol; one that counts only once makes a step though it sets nothing."""
+    events = {event.name: event for event in model.events if event.interrupts and event.action != "stop"}
+    return tuple(
+        ParameterStep(c.time, None if e.duration is None else c.time + e.duration, e.settings)
+        for c in crossings
+        for e in [events.get(c.event)]
+        if e is not None
+    )
+
+
+def segments_of(model: Model, triggered: Sequence[ParameterStep] = ()) -> list[Segment]:
+    """The segments of a run, in order; at least one. ``triggered`` are the steps that events have added."""
+    duration, protocol = model.simulation.duration, (*model.protocol, *triggered)
     times = {0.0, duration}
     for step in protocol:
         ends = (step.start, step.end, step.start + step.over if step.over else None)
@@ -202,15 +221,16 @@ def sample_count_limit(recording: Recording, segments: int) -> int:
 
 
 def scheduled_samples(
-    recording: Recording, segments: list[Segment], block: int
+    recording: Recording, segments: list[Segment], block: int, first: int = 0
 ) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
     """Sample times in blocks of at most about ``block``: absolute time (s), time within its segment (s), its number.
 
     Where two segments meet, both sides are sampled: the same time stands twice, once with each segment's number.
+    Those of the segments before number ``first`` are left out.
     """
     pieces: list[tuple[NDArray, NDArray, NDArray]] = []
     waiting = 0
-    for piece in _pieces(recording, segments, block):
+    for piece in _pieces(recording, segments, block, first):
         if waiting and waiting + len(piece[0]) > block:
             yield _joined(pieces)
             pieces, waiting = [], 0
@@ -226,12 +246,22 @@ def _joined(pieces: list[tuple[NDArray, NDArray, NDArray]]) -> tuple[NDArray, ND
     return time, within, segment
 
 
-def _pieces(recording: Recording, segments: list[Segment], block: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+def _pieces(
+    recording: Recording, segments: list[Segment], block: int, first: int
+) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
     """The samples of ``scheduled_samples``, none of a piece in another segment than the rest."""
     duration = segments[-1].end
     position = 0
     total = len(recording.times) if recording.spacing == "list" else recording.points + (recording.spacing == "log")
+    if first:  # a sample at the very start of that segment is there by itself
+
+        def time_of(index: int) -> float:
+            return float(_base_times(recording, duration, index, index + 1)[0])
+
+        position = bisect_right(range(total), segments[first].start, key=time_of)
     for number, segment in enumerate(segments):
+        if number < first:
+            continue
         if number:
             yield _block(np.array([segment.start]), segment, number)
         last = number == len(segments) - 1

@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from .errors import SolverError, UsageError
 from .kernel import status
 from .kernel.integrator import Integrator
-from .kernel.problem import JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, WORST, Samples, T, empty_progress
+from .kernel.problem import (
+    CROSSING,
+    JACOBIANS,
+    REJECTED,
+    SAMPLE,
+    SEGMENT,
+    STEPS,
+    WORST,
+    Samples,
+    T,
+    empty_progress,
+)
 from .model import Model
 from .prepare import BLOCK, prepare
-from .schedule import sample_count_limit
+from .schedule import Crossing, Segment, sample_count_limit
 from .trajectory import Origin, Run, Statistics, Trajectory
 
 if TYPE_CHECKING:
@@ -148,19 +159,33 @@ class Integration:
     def __init__(self, model: Model, origin: Origin = Origin()) -> None:  # noqa: B008
         self.model, self.origin = model, origin
         self.prepared = prepare(model)
-        self.layout, self.segments = self.prepared.layout, self.prepared.segments
+        self.layout = self.prepared.layout
         self.initial, self.program = self.prepared.initial, self.prepared.program
         self.status = status.PAUSED
         table = self.prepared.table
         self._integrator = None if table is None else Integrator(table, self.initial.y)
         self._progress = self._integrator.progress if self._integrator else empty_progress()
+        self._spent = np.zeros(3, dtype=np.int64)  # by integrators before the last event
+        self.crossings: list[Crossing] = []
+        self._over: set[str] = set()
+        room = 64 * len(model.events) + 1024 if model.events else 0
+        self._crossed_at, self._crossed = np.zeros(room), np.zeros((room, 2), dtype=np.int64)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches of the run; an event may add to them."""
+        return self.prepared.segments
 
     @property
     def time(self) -> float:
         if not self.layout.size:
             return self.segments[-1].end
-        segment, within = self.segments[self._progress.counters[SEGMENT]], float(self._progress.real[T])
+        segment, within = self.segments[self._segment], float(self._progress.real[T])
         return segment.end if within == segment.end - segment.start else segment.start + within
+
+    @property
+    def _segment(self) -> int:
+        return self.prepared.first + int(self._progress.counters[SEGMENT])
 
     def _since_start(self, segment: NDArray, within: NDArray) -> NDArray:
         """Time of the run from the time within segments, s; the end of a segment is met exactly."""
@@ -185,7 +210,7 @@ class Integration:
         if last != self.time and self.layout.size:
             yield (
                 np.array([self.time]),
-                np.array([self._progress.counters[SEGMENT]], dtype=np.int32),
+                np.array([self._segment], dtype=np.int32),
                 self.state[np.newaxis].copy(),
             )
 
@@ -195,21 +220,40 @@ class Integration:
                 yield time, segment, np.zeros((len(time), 0))
             self.status = status.DONE
             return
-        if self.model.recording.spacing == "steps":
-            within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
-            while self.status > status.STEADY:
-                states = np.empty((BLOCK, self.layout.size))
-                filled = self._fill(within, segment, states, (1, 1), progress)
-                time = self._since_start(segment[:filled], within[:filled])
-                yield time, segment[:filled], states[:filled]
-            return
+        every_step = self.model.recording.spacing == "steps"
+        drive = self._drive_by_step if every_step else self._drive_by_schedule
+        while True:
+            yield from drive(progress)
+            if self.status != status.CROSSED or self._stopping_event is not None:
+                return
+            if not every_step:  # of the state before it: the state after it opens the next segment
+                yield np.array([self.time]), np.array([self._segment], dtype=np.int32), self.state[np.newaxis].copy()
+            if self.time >= self.segments[-1].end:
+                self.status = status.DONE
+                return
+            self._go_on_after_event()
+
+    def _drive_by_step(self, progress: ProgressCallback | None) -> Iterator[Block]:
+        within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
+        while True:
+            states = np.empty((BLOCK, self.layout.size))
+            filled = self._fill(within, segment, states, (1, 1), progress)
+            numbers = segment[:filled] + self.prepared.first
+            yield self._since_start(numbers, within[:filled]), numbers, states[:filled]
+            if self.status != status.BUFFER_FULL:
+                return
+
+    def _drive_by_schedule(self, progress: ProgressCallback | None) -> Iterator[Block]:
         ahead = self.prepared.sample_blocks(self.model)
         following = next(ahead)
-        while following is not None and self.status > status.STEADY:
+        while following is not None:
             (time, within, segment), following = following, next(ahead, None)  # type: ignore[assignment]
             states = np.empty((len(time), self.layout.size))
-            filled = self._fill(within, segment, states, (0, following is not None), progress)
+            own = segment - self.prepared.first
+            filled = self._fill(within, own, states, (0, following is not None), progress)
             yield time[:filled], segment[:filled], states[:filled]
+            if self.status != status.BUFFER_FULL:
+                return
 
     def _fill(
         self,
@@ -220,35 +264,66 @@ class Integration:
         progress: ProgressCallback | None,
     ) -> int:
         """Go on until the arrays are full or the run ends; return how many samples there are."""
-        samples = Samples(within, segment, states, np.array(mode, dtype=np.int64))
+        order = np.array(mode, dtype=np.int64)
+        samples = Samples(within, segment, states, order, self._crossed_at, self._crossed)
         assert self._integrator is not None
-        self._progress.counters[SAMPLE] = 0
+        counters = self._progress.counters
+        counters[SAMPLE] = 0
         while True:
+            counters[CROSSING] = 0
             self.status = self._integrator.advance(samples, BUDGET)
+            self._take_crossings(int(counters[CROSSING]))
             if progress is not None:
                 progress(self.time, self.segments[-1].end)
             if self.status != status.PAUSED:
-                return int(self._progress.counters[SAMPLE])
+                return int(counters[SAMPLE])
+
+    def _take_crossings(self, count: int) -> None:
+        """Take over what the integrator has noted, in the order of time."""
+        if count:
+            segment = self._crossed[:count, 0] + self.prepared.first
+            time = self._since_start(segment, self._crossed_at[:count])
+            order = np.argsort(time, kind="stable")
+            names = [event.name for event in self.model.events]
+            self.crossings += [Crossing(names[self._crossed[k, 1]], float(time[k])) for k in order]
+
+    @property
+    def _stopping_event(self) -> str | None:
+        """The event that has stopped the run."""
+        stops = {event.name for event in self.model.events if event.action == "stop"}
+        last = next(reversed(self.crossings), None)
+        here = (c.event for c in self.crossings[-len(self.model.events) :] if last and c.time == last.time)
+        return next((name for name in here if name in stops), None) if self.status == status.CROSSED else None
+
+    def _go_on_after_event(self) -> None:
+        """Take up the integration with the protocol as an event has made it."""
+        self._over |= {e.name for e in self.model.events if e.once} & {c.event for c in self.crossings}
+        levels = self._progress.levels.copy()
+        self._spent += self._progress.counters[[STEPS, REJECTED, JACOBIANS]]
+        self.prepared = self.prepared.after(self.model, self.crossings, self._over)
+        assert self.prepared.table is not None
+        self._integrator = Integrator(self.prepared.table, self.state)
+        self._progress = self._integrator.progress
+        self._progress.levels[:] = levels
 
     def outcome(self) -> Run:
         """What a trajectory keeps of the run besides its samples."""
-        count = self._progress.counters
+        steps, rejected, jacobians = self._spent + self._progress.counters[[STEPS, REJECTED, JACOBIANS]]
+        stopped = self._stopping_event
+        ends = {status.STEADY: "steady", status.CROSSED: "stopped"}
         return Run(
             model=self.model,
             layout=self.layout,
             segments=self.segments,
             values=self.prepared.values,
             initial=self.initial,
-            status="steady" if self.status == status.STEADY else "failed" if self.status < 0 else "done",
-            message=self.failure() if self.status < 0 else "",
+            status="failed" if self.status < 0 else ends.get(self.status, "done"),
+            message=self.failure() if self.status < 0 else f"stopped by the event {stopped}" if stopped else "",
             end_time=self.time,
             end_state=self.state.copy(),
             origin=self.origin,
-            statistics=Statistics(
-                steps=int(count[STEPS]),
-                rejected=int(count[REJECTED]),
-                jacobians=int(count[JACOBIANS]),
-            ),
+            statistics=Statistics(int(steps), int(rejected), int(jacobians)),
+            crossings=tuple(self.crossings),
         )
 
     def failure(self) -> str:

@@ -140,6 +140,10 @@ class Program:
         → ``f`` (n), ``J`` (n·n, row by row), ``f_t`` (n).
     autonomous : bool
         Whether time does not appear (``f_t`` = 0).
+    crossings : Tape
+        → ``g``: what is watched for passing through 0.
+    watched : int
+        How many of them.
     """
 
     size: int
@@ -151,6 +155,8 @@ class Program:
     rates: Tape
     linearised: Tape
     autonomous: bool
+    crossings: Tape
+    watched: int
 
     def prepare(self, values: Mapping[str, float]) -> tuple[NDArray, NDArray]:
         """Run the prologue: constants ``k`` and the entries of the mass matrix for one set of values."""
@@ -186,7 +192,9 @@ class Program:
         return full
 
 
-def assemble(rates: Sequence[Expression], mass: Mapping[tuple[int, int], Expression]) -> Program:
+def assemble(
+    rates: Sequence[Expression], mass: Mapping[tuple[int, int], Expression], watched: Sequence[Expression] = ()
+) -> Program:
     """Lay the equations ``M y' = f`` out as tapes.
 
     Parameters
@@ -195,6 +203,8 @@ def assemble(rates: Sequence[Expression], mass: Mapping[tuple[int, int], Express
         f, one per state.
     mass : mapping of (row, column) to Expression
         Entries of M; they may depend on inputs only.
+    watched : sequence of Expression
+        What is watched for passing through 0.
     """
     n = len(rates)
     slopes = jacobian(rates, n)
@@ -208,9 +218,10 @@ def assemble(rates: Sequence[Expression], mass: Mapping[tuple[int, int], Express
         if e.varies:
             raise ValueError("the mass matrix must not depend on the state")
 
-    needed = reachable([nodes[o.register] for o in linear])
+    levels = [Output("g", i, e.index) for i, e in enumerate(watched)]
+    needed = reachable([nodes[o.register] for o in (*linear, *levels)])
     # Hoisted: the largest subexpressions of inputs alone that something varying, or an output, uses.
-    users = {a.index for e in needed if e.varies for a in e.args} | {o.register for o in linear}
+    users = {a.index for e in needed if e.varies for a in e.args} | {o.register for o in (*linear, *levels)}
     hoisted = [e for e in needed if e.index in users and not e.varies and not is_constant(e)]
     slot_of = {e.index: i for i, e in enumerate(hoisted)}
     prologue_outputs = [Output("k", i, e.index) for i, e in enumerate(hoisted)]
@@ -228,6 +239,8 @@ def assemble(rates: Sequence[Expression], mass: Mapping[tuple[int, int], Express
         rates=_tape(nodes, entries, slot_of, {}),
         linearised=_tape(nodes, linear, slot_of, {}),
         autonomous=not any(column == n for _, column in slopes),
+        crossings=_tape(nodes, levels, slot_of, {}),
+        watched=len(levels),
     )
 
 

@@ -22,7 +22,7 @@ from .layout import Layout
 from .mechanisms import UNIDIRECTIONAL
 from .model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
 from .rates import state_rates
-from .schedule import Segment
+from .schedule import Crossing, Segment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,15 +61,17 @@ class Run:
     values : tuple of mapping
         Value (SI) of every quantity by path, for each segment.
     initial : InitialState
-    status : {"done", "steady", "failed"}
+    status : {"done", "steady", "stopped", "failed"}
     message : str
-        Why it failed; empty otherwise.
+        Why it failed, or which event stopped it; empty otherwise.
     end_time : float
         s.
     end_state : array, shape (n,)
         mol and V, unrounded: a run can go on from it.
     statistics : Statistics
     origin : Origin
+    crossings : tuple of Crossing
+        What events came about, in time.
     """
 
     model: Model
@@ -83,6 +85,11 @@ class Run:
     end_state: NDArray
     statistics: Statistics
     origin: Origin
+    crossings: tuple[Crossing, ...] = ()
+
+    def crossing_times(self) -> dict[str, list[float]]:
+        """When each event of the model came about, s; none where it did not."""
+        return {e.name: [c.time for c in self.crossings if c.event == e.name] for e in self.model.events}
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ class Trajectory:
 
     @property
     def status(self) -> str:
-        """``done`` (to the end), ``steady`` (stopped at a steady state, as asked) or ``failed``."""
+        """``done`` (to the end), ``steady`` (at a steady state, as asked), ``stopped`` (by an event) or ``failed``."""
         return self.run.status
 
     @property
@@ -151,6 +158,13 @@ class Trajectory:
 
         within = self.time - np.array([s.start for s in self.run.segments])[self.segment]
         return Evaluation(self.model, self.run.layout, given, lambda i: self.states[:, i], within)
+
+    def event_times(self, event: str) -> NDArray:
+        """When an event came about, s, shape (times,)."""
+        times = self.run.crossing_times()
+        if event not in times:
+            raise KeyError(f"there is no event {event}; there are {', '.join(times) or 'none'}")
+        return np.array(times[event])
 
     # -- compartments ---------------------------------------------------------------------------------------------
 

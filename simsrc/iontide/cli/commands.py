@@ -119,6 +119,7 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
                     "files": [str(path) for path in written],
                     "end_time_s": outcome.end_time,
                     "end_state": dict(zip(outcome.layout.names, outcome.end_state.tolist(), strict=True)),
+                    "events_s": outcome.crossing_times(),
                     "statistics": asdict(outcome.statistics),
                     "seconds": elapsed,
                 }
@@ -129,13 +130,22 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
             print(path)
     if arguments.quiet:
         return
-    ended = {"done": "ran to", "steady": "reached a steady state at", "failed": "stopped at"}[outcome.status]
+    from ..report import told_times
+
+    ended = {
+        "done": "ran to",
+        "steady": "reached a steady state at",
+        "stopped": f"{outcome.message} at",
+        "failed": "stopped at",
+    }[outcome.status]
     potentials = ", ".join(f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in outcome.model.membranes)
     print(
         f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s; {potentials} "
         f"({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
         file=sys.stderr,
     )
+    for name, times in outcome.crossing_times().items():
+        print(f"event {name}: {told_times(times)}", file=sys.stderr)
     if arguments.verbose:
         print(
             f"rejected steps: {outcome.statistics.rejected}; Jacobians: {outcome.statistics.jacobians}; "

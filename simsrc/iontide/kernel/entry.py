@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from .machine_code import optimized
 from .native import SYMBOL
-from .problem import Problem, Progress, Samples, Scratch
+from .problem import LENGTH, PROGRESS, SAMPLES, SCRATCH, SIZES, Problem, Progress, Samples, Scratch
 from .rosenbrock import integrate
 
 
@@ -40,39 +40,45 @@ def _to_pointer(kind: Any) -> Any:
 @cfunc(types.int64(types.CPointer(types.int64)))
 def integrate_table(table):
     """``integrate`` on the arrays whose addresses stand in the table; returns its status."""
-    t = carray(table, (29,))
-    s, e, m, n, room, budget = t[23], t[24], t[25], t[26], t[27], t[28]
+    t = carray(table, (LENGTH,))
+    s, e, m, n, w = t[SIZES], t[SIZES + 1], t[SIZES + 2], t[SIZES + 3], t[SIZES + 4]
+    room, crossings, budget = t[SIZES + 5], t[SIZES + 6], t[SIZES + 7]
     counts = carray(integers(t[6]), (4,))
     problem = Problem(
-        carray(integers(t[0]), (5,)),
+        carray(integers(t[0]), (6,)),
         carray(floats(t[1]), (s, e)),
         carray(floats(t[2]), (s, m)),
         carray(floats(t[3]), (s,)),
         carray(floats(t[4]), (n,)),
         carray(floats(t[5]), (3,)),
         counts,
+        carray(integers(t[7]), (w, 2)),
     )
     progress = Progress(
-        carray(floats(t[7]), (n,)),
-        carray(floats(t[8]), (5,)),
-        carray(integers(t[9]), (7,)),
-        carray(floats(t[10]), (5, n)),
+        carray(floats(t[PROGRESS]), (n,)),
+        carray(floats(t[PROGRESS + 1]), (5,)),
+        carray(integers(t[PROGRESS + 2]), (9,)),
+        carray(floats(t[PROGRESS + 3]), (5, n)),
+        carray(floats(t[PROGRESS + 4]), (w,)),
     )
     samples = Samples(
-        carray(floats(t[11]), (room,)),
-        carray(integers(t[12]), (room,)),
-        carray(floats(t[13]), (room, n)),
-        carray(integers(t[14]), (2,)),
+        carray(floats(t[SAMPLES]), (room,)),
+        carray(integers(t[SAMPLES + 1]), (room,)),
+        carray(floats(t[SAMPLES + 2]), (room, n)),
+        carray(integers(t[SAMPLES + 3]), (2,)),
+        carray(floats(t[SAMPLES + 4]), (crossings,)),
+        carray(integers(t[SAMPLES + 5]), (crossings, 2)),
     )
     scratch = Scratch(
-        carray(floats(t[15]), (8, n)),
-        carray(floats(t[16]), (n * (n + 2),)),
-        carray(floats(t[17]), (n,)),
-        carray(floats(t[18]), (n,)),
-        carray(floats(t[19]), (n,)),
-        carray(floats(t[20]), (2,)),
-        carray(floats(t[21]), (counts[1],)),
-        carray(floats(t[22]), (counts[2],)),
+        carray(floats(t[SCRATCH]), (8, n)),
+        carray(floats(t[SCRATCH + 1]), (n * (n + 2),)),
+        carray(floats(t[SCRATCH + 2]), (n,)),
+        carray(floats(t[SCRATCH + 3]), (n,)),
+        carray(floats(t[SCRATCH + 4]), (n,)),
+        carray(floats(t[SCRATCH + 5]), (2,)),
+        carray(floats(t[SCRATCH + 6]), (counts[1],)),
+        carray(floats(t[SCRATCH + 7]), (counts[2],)),
+        carray(floats(t[SCRATCH + 8]), (2, w)),
     )
     return integrate(problem, progress, samples, scratch, budget)
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import native
-from .problem import Problem, Progress, Samples, Scratch
+from .problem import LENGTH, PROGRESS, SAMPLES, SCRATCH, SIZES, Problem, Progress, Samples, Scratch, empty_progress
 from .tableau import STAGES
 
-#: Places in the table: where the addresses of progress, samples and scratch, and where the sizes begin.
-_PROGRESS, _SAMPLES, _SCRATCH, _SIZES, _LENGTH = 7, 11, 15, 23, 29
+#: Counters of an integration.
+COUNTERS = len(empty_progress().counters)
 
 
 def address(array: NDArray) -> int:
@@ -26,9 +26,9 @@ class Table(NamedTuple):
 
     Attributes
     ----------
-    start : int64 (29,)
+    start : int64 (LENGTH,)
         The table, with the places of one integration still empty.
-    places : int64 (12,)
+    places : int64
         Where the arrays of progress and scratch lie within the room of an integration, bytes.
     room : int
         Its size, doubles.
@@ -42,12 +42,13 @@ class Table(NamedTuple):
 def table_of(problem: Problem) -> Table:
     """The table of a problem."""
     n, work, lu = len(problem.absolute), int(problem.counts[1]), int(problem.counts[2])
-    start = np.zeros(_LENGTH, dtype=np.int64)
-    start[:_PROGRESS] = [address(a) for a in problem]
+    watched = len(problem.watched)
+    start = np.zeros(LENGTH, dtype=np.int64)
+    start[:PROGRESS] = [address(a) for a in problem]
     segments, entries = problem.mass.shape
-    start[_SIZES : _SIZES + 4] = segments, entries, problem.constants.shape[1], n
-    # Progress: y, real, counters, dense. Scratch: u, linear, stage, first, second, clock, work, lu.
-    sizes = [n, 5, 7, 5 * n, STAGES * n, n * (n + 2), n, n, n, 2, work, lu]
+    start[SIZES : SIZES + 5] = segments, entries, problem.constants.shape[1], n, watched
+    # Progress: y, real, counters, dense, levels. Scratch: u, linear, stage, first, second, clock, work, lu, levels.
+    sizes = [n, 5, COUNTERS, 5 * n, watched, STAGES * n, n * (n + 2), n, n, n, 2, work, lu, 2 * watched]
     assert len(sizes) == len(Progress._fields) + len(Scratch._fields)
     *places, room = accumulate(sizes, initial=0)
     return Table(start, 8 * np.array(places, dtype=np.int64), room)
@@ -63,16 +64,24 @@ class Integrator:
         n = len(y)
         room = self._room = np.zeros(table.room)
         room[:n] = y
-        counters = room[n + 5 : n + 12].view(np.int64)
-        self.progress = Progress(room[:n], room[n : n + 5], counters, room[n + 12 : 6 * n + 12].reshape(5, n))
+        counters, dense = n + 5, n + 5 + COUNTERS
+        levels = room[dense + 5 * n : dense + 5 * n + int(table.start[SIZES + 4])]
+        levels[:] = np.nan
+        self.progress = Progress(
+            y=room[:n],
+            real=room[n : n + 5],
+            counters=room[counters:dense].view(np.int64),
+            dense=room[dense : dense + 5 * n].reshape(5, n),
+            levels=levels,
+        )
         self._table = table.start.copy()
         places = table.places + address(room)
-        self._table[_PROGRESS:_SAMPLES] = places[: _SAMPLES - _PROGRESS]
-        self._table[_SCRATCH:_SIZES] = places[_SAMPLES - _PROGRESS :]
+        self._table[PROGRESS:SAMPLES] = places[: SAMPLES - PROGRESS]
+        self._table[SCRATCH:SIZES] = places[SAMPLES - PROGRESS :]
 
     def advance(self, samples: Samples, budget: int) -> int:
         """Go on for at most ``budget`` steps, or until the samples are full; returns a status."""
         table = self._table
-        table[_SAMPLES:_SCRATCH] = [address(a) for a in samples]
-        table[_SIZES + 4 :] = len(samples.times), budget
+        table[SAMPLES:SCRATCH] = [address(a) for a in samples]
+        table[SIZES + 5 :] = len(samples.times), len(samples.crossed_at), budget
         return native.load()(address(table))

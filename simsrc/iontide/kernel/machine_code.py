@@ -26,7 +26,7 @@ class MachineCode:
     Attributes
     ----------
     addresses : tuple of int
-        Of ``rates``, ``linearised``, ``factor``, ``solve`` and ``step``, in the order of ``FUNCTIONS``.
+        Of ``rates``, ``linearised``, ``factor``, ``solve``, ``step`` and ``crossings``, in the order of ``FUNCTIONS``.
     work : int
         Doubles of scratch space that any of them needs.
     factors : int
@@ -40,7 +40,7 @@ class MachineCode:
 
 
 #: Names of the functions, in the order of ``MachineCode.addresses``.
-FUNCTIONS = ("rates", "linearised", "factor", "solve", "step")
+FUNCTIONS = ("rates", "linearised", "factor", "solve", "step", "crossings")
 
 
 def compile_program(program: Program) -> MachineCode:
@@ -53,6 +53,7 @@ def compile_program(program: Program) -> MachineCode:
             tape_work = max(
                 printer.print_tape("rates", program.rates, {"f": 0}),
                 printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
+                printer.print_tape("crossings", program.crossings, {"g": 0}),
             )
             step = StepPrinter(printer, program)
             work = step.print_all(tape_work)

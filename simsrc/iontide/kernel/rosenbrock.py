@@ -13,7 +13,10 @@ from numba import njit
 
 from . import tableau
 from .call import call
+from .crossing import fit_interpolant, interpolate, look_at_start, look_within_step
 from .problem import (
+    CAUSE,
+    CROSSING,
     JACOBIANS,
     LAST_ERROR,
     LAST_STEP,
@@ -31,6 +34,7 @@ from .problem import (
 )
 from .status import (
     BUFFER_FULL,
+    CROSSED,
     DONE,
     NEGATIVE_AMOUNT,
     NO_CONSISTENT_STATE,
@@ -41,7 +45,7 @@ from .status import (
     TOO_MANY_STEPS,
 )
 
-STAGES, GAMMA, H = tableau.STAGES, tableau.GAMMA, tableau.H
+STAGES, GAMMA = tableau.STAGES, tableau.GAMMA
 
 # Step size control after Gustafsson (Hairer & Wanner, Solving ODEs II, IV.8, eq. 8.25), with the limits of RODAS.
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 6.0
@@ -149,31 +153,6 @@ def make_consistent(problem, progress, scratch, k, mass, length):
 
 
 @njit(error_model="numpy")
-def interpolate(dense, theta, nonnegative, states, row):
-    """State at fraction ``theta`` of the last step.
-
-    Where the polynomial dips below zero for an amount that is positive at both ends, all states are drawn towards
-    the chord by the one factor that keeps it at zero: that moves them by less than the error of the polynomial and,
-    unlike a clip, keeps charge and mass.
-    """
-    n = states.shape[1]
-    rest = 1.0 - theta
-    keep = 1.0
-    for i in range(n):
-        chord = rest * dense[0, i] + theta * dense[1, i]
-        bow = theta * rest * (dense[2, i] + theta * (dense[3, i] + theta * dense[4, i]))
-        states[row, i] = chord + bow
-        if i < nonnegative and states[row, i] < 0.0 and chord + keep * bow < 0.0:
-            keep = chord / -bow
-    if keep < 1.0:
-        for i in range(n):
-            chord = rest * dense[0, i] + theta * dense[1, i]
-            states[row, i] = chord + keep * (states[row, i] - chord)
-            if i < nonnegative and states[row, i] < 0.0:  # rounding of the line above, where it lands on zero
-                states[row, i] = 0.0
-
-
-@njit(error_model="numpy")
 def integrate(problem, progress, samples, scratch, budget):
     """Integrate until done, steady, stuck, out of room for samples, or ``budget`` steps are made; returns a status."""
     y, real, count, dense = progress.y, progress.real, progress.counters, progress.dense
@@ -183,6 +162,7 @@ def integrate(problem, progress, samples, scratch, budget):
     linearised, step = problem.code[1], problem.code[4]
     every_step, more = samples.mode[0] > 0, samples.mode[1] > 0
     n, room, segments = y.shape[0], samples.times.shape[0], problem.lengths.shape[0]
+    watched = problem.watched.shape[0]
 
     u, linear, stage, clock, work = scratch.u, scratch.linear, scratch.stage, scratch.clock, scratch.work
 
@@ -198,6 +178,11 @@ def integrate(problem, progress, samples, scratch, budget):
                 if y[i] < 0.0:
                     count[WORST] = i
                     return NEGATIVE_AMOUNT
+
+        if count[PHASE] == START and watched > 0 and count[CAUSE] == 0:
+            if samples.crossed_at.shape[0] - count[CROSSING] < 2 * watched:
+                return PAUSED
+            look_at_start(problem, progress, samples, scratch, k)
 
         # Samples that the last step, or the start of the segment, has brought within reach.
         if every_step:
@@ -224,6 +209,9 @@ def integrate(problem, progress, samples, scratch, budget):
                 count[SAMPLE] += 1
             if count[SAMPLE] == room and more:
                 return BUFFER_FULL
+
+        if count[CAUSE] > 0:
+            return CROSSED
 
         if count[PHASE] == STEPPING and t >= length:
             if s + 1 == segments:
@@ -300,18 +288,15 @@ def integrate(problem, progress, samples, scratch, budget):
             (count[SAMPLE] == room and more)
             or (count[SAMPLE] < room and samples.segments[count[SAMPLE]] == s and samples.times[count[SAMPLE]] <= t + h)
         ):
-            for r in range(3):
-                for i in range(n):
-                    dense[2 + r, i] = 0.0
-                for q in range(STAGES):
-                    for i in range(n):
-                        dense[2 + r, i] += H[r, q] * u[q, i]
+            fit_interpolant(dense, u)
         for i in range(n):
             dense[0, i] = y[i]
             dense[1, i] = stage[i]
             y[i] = stage[i]
         count[STEPS] += 1
         real[T] = length if h == left else t + h
+        if watched > 0:
+            h = look_within_step(problem, progress, samples, scratch, k, t, h)
         if real[LAST_ERROR] > 0.0:
             predicted = (real[LAST_STEP] / h) * (error * error / real[LAST_ERROR]) ** EXPONENT / SAFETY
             shrink = max(shrink, max(1.0 / GROW_MOST, min(1.0 / SHRINK_MOST, predicted)))
@@ -320,5 +305,7 @@ def integrate(problem, progress, samples, scratch, budget):
         real[LAST_STEP], real[LAST_ERROR], real[UNRECORDED] = h, max(error, 1e-2), 1.0
         real[NEXT_STEP] = h / shrink
         budget -= 1
+        if samples.crossed_at.shape[0] - count[CROSSING] < 2 * watched:
+            budget = 0
         if budget <= 0 and real[T] < length:
             return PAUSED

@@ -139,11 +139,11 @@ def _compartment(draft: Draft, name: str, implicit: Collection[str]) -> Compartm
         tuple(
             Impermeant(
                 solute,
-                given.valence,
+                _value(draft, *path, "impermeants", solute, "valence"),
                 _optional(draft, *path, "impermeants", solute, "concentration"),
                 _optional(draft, *path, "impermeants", solute, "amount"),
             )
-            for solute, given in table.impermeants.items()
+            for solute in table.impermeants
         ),
         {ion: _quantity(draft, *path, "activity_coefficients", ion) for ion in table.activity_coefficients},
         table.water,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
 
 from ..formula import FLOAT_FUNCTIONS, Formula, parse_formula
 from ..model import dependency_order
@@ -13,10 +11,23 @@ from . import kinds
 from .draft import Draft
 from .lines import KeyPath
 from .names import EVERYWHERE, gate_names, gate_rates
-from .schema import GateTable
+from .schema import GateTable, MembraneTable
 
 #: What a gate may not be called, since formulas know it as something else.
-_TAKEN = frozenset(FLOAT_FUNCTIONS) | {"V", "T", "t", "E", "area", "volume", "alpha", "beta", "steady", "time_constant"}
+_TAKEN = frozenset(FLOAT_FUNCTIONS) | {
+    "V",
+    "T",
+    "t",
+    "E",
+    "area",
+    "volume",
+    "inside",
+    "outside",
+    "alpha",
+    "beta",
+    "steady",
+    "time_constant",
+}
 
 #: The ways of giving a gate.
 _WAYS = (
@@ -46,7 +57,6 @@ def read_gates(
             faults.add(place, f"{gate} {what}; choose another name")
             continue
         _read_gate(draft, place, table, {**around, **names})
-    _check_circles(draft, path, gates)
     return names
 
 
@@ -89,23 +99,28 @@ def _check_way(draft: Draft, place: KeyPath, table: GateTable) -> None:
     draft.faults.add(place, f"{told}; this one says {said}", spoils=False)
 
 
-def _check_circles(draft: Draft, path: KeyPath, gates: Mapping[str, GateTable]) -> None:
+def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
     """Gates may name one another, but not in a circle: their steady values would have no beginning."""
-    needs: dict[str, Any] = {}
-    for gate in gates:
-        names: set[str] = set()
-        for key in ("alpha", "beta", "steady", "time_constant"):
-            quantity = draft.quantities.quantities.get((*path, "gates", gate, key))
-            if isinstance(quantity, Formula):
-                names |= quantity.names & gates.keys()
-        needs[gate] = names
+    path = ("membranes", membrane, "pathways")
+    every = {f"{pathway}.{gate}" for pathway, given in table.pathways.items() for gate in given.gates}
+    needs: dict[str, set[str]] = {}
+    for pathway, given in table.pathways.items():
+        for gate in given.gates:
+            own = needs[f"{pathway}.{gate}"] = set()
+            for key in ("alpha", "beta", "steady", "time_constant"):
+                quantity = draft.quantities.quantities.get((*path, pathway, "gates", gate, key))
+                if isinstance(quantity, Formula):
+                    own |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
+                    own |= quantity.names & every
     try:
         _order(needs)
     except ValueError as error:
-        first = re.split(": | → ", str(error))[1]
-        draft.faults.add(
-            (*path, "gates", first), f"the gates name one another in a circle: {str(error).partition(': ')[2]}"
-        )
+        circle = str(error).partition(": ")[2].split(" → ")
+        pathway, _, gate = circle[0].partition(".")
+        if all(name.startswith(f"{pathway}.") for name in circle):
+            circle = [name.partition(".")[2] for name in circle]
+        told = f"the gates name one another in a circle: {' → '.join(circle)}"
+        draft.faults.add((*path, pathway, "gates", gate), told)
 
 
 def _order(needs: Mapping[str, set[str]]) -> None:

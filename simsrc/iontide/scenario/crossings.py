@@ -9,7 +9,7 @@ from ..formula import Formula
 from ..ions import find_ion
 from ..units import Dimension
 from . import kinds
-from .channels import read_gates
+from .channels import check_circles, read_gates
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import Kind
@@ -49,6 +49,7 @@ def read_membranes(draft: Draft) -> None:
         for pathway, given in table.pathways.items():
             if not draft.faults.is_faulty(*path, "pathways", pathway):
                 _read_pathway(draft, name, pathway, given)
+        check_circles(draft, name, table)
 
 
 def _read_capacitance(draft: Draft, path: KeyPath, raw: str) -> None:
@@ -155,7 +156,7 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
     path = ("membranes", name, "pathways", pathway)
     if draft.faults.is_faulty(*path, "law"):
         return
-    names = membrane_names(draft, name)
+    names = membrane_names(draft, name, pathway)
     names |= read_gates(draft, path, given.gates, names)
     if given.law is not None and given.ion is not None:
         draft.faults.add((*path, "ion"), "a channel names its ion, and no law; leave out ion or law")

@@ -72,6 +72,8 @@ class Kind:
         if isinstance(value, str):
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
+            if self.unit == "":
+                return f"{self.noun} is a number (as {self.example}), or a formula in quotes; this is {show(value)}"
             return f'{self.noun} is written in quotes, as "{self.example}"; this is {show(value)}'
         if self.unit:
             return f'{self.noun} needs a unit (as "{self.example}"), got {show(value)}'
@@ -136,6 +138,8 @@ TORTUOSITY = Kind("a tortuosity", "", "1.6", lowest=1.0)
 CAPACITANCE = Kind("a specific capacitance", "F/m^2", "1 uF/cm^2", lowest=0.0)
 CONCENTRATION = Kind("a concentration", "mol/m^3", "140 mM", lowest=0.0)
 BALANCED_CONCENTRATION = replace(CONCENTRATION, words=("balance",))
+#: Of an impermeant: a mean over molecules, which need not be whole.
+VALENCE = Kind("a valence", "", "-1", lowest=-1000.0, highest=1000.0)
 AMOUNT = Kind("an amount", "mol", "5e-13 mol", lowest=0.0)
 ACTIVITY_COEFFICIENT = Kind("an activity coefficient", "", "0.75", lowest=0.0, lowest_allowed=False, highest=20.0)
 POTENTIAL = Kind("a potential", "V", "-70 mV", words=("ghk",))

@@ -17,12 +17,27 @@ from .targets import TEMPERATURE, parameter_of, place_of, targets_of
 
 def moving_parameters(draft: Draft) -> dict[str, str]:
     """Parameters that change between the steps of the protocol, each with why: by a ramp, by time, by another."""
-    found = {
-        parameter_of(target): "ramped"
+    return _and_made_of(draft, {parameter_of(target): "ramped" for target in _targets(draft, ramped=True)})
+
+
+def changing_parameters(draft: Draft) -> dict[str, str]:
+    """The same, and those that change at a step of the protocol."""
+    found = {parameter_of(target): "set by the protocol" for target in _targets(draft, ramped=False)}
+    return _and_made_of(draft, found | moving_parameters(draft))
+
+
+def _targets(draft: Draft, ramped: bool) -> set[str]:
+    """What the protocol moves in straight lines; or what it sets."""
+    return {
+        target
         for entry in draft.document.protocol
         for key, target in targets_of(entry)
-        if key == "ramp" or (key == "table" and entry.table is not None and entry.table.between == "lines")
+        if (key == "ramp" or (key == "table" and entry.table is not None and entry.table.between == "lines")) == ramped
     }
+
+
+def _and_made_of(draft: Draft, found: dict[str, str]) -> dict[str, str]:
+    """These parameters, and those made of them or of time."""
     while True:
         more = {
             name: "made of time" if "t" in p.value.names else f"made of {min(p.value.names & found.keys())}"
@@ -51,17 +66,23 @@ def _may_move(draft: Draft, place: KeyPath) -> bool:
     return False
 
 
+def _is_fixed(place: KeyPath) -> bool:
+    """Whether a value is part of what the model is, so that not even a step of the protocol may change it."""
+    return place[0] == "compartments" and place[2:3] == ("impermeants",) and place[-1] == "valence"
+
+
 def check_moving(draft: Draft) -> None:
     """What moves between the steps of the protocol must not stand where a value holds from step to step."""
-    moving = moving_parameters(draft)
+    moving, changing = moving_parameters(draft), changing_parameters(draft)
     quantities = draft.quantities
     for place, quantity in quantities.quantities.items():
-        used = sorted(quantity.names & moving.keys()) if isinstance(quantity, Formula) else []
+        names = changing if _is_fixed(place) else moving
+        used = sorted(quantity.names & names.keys()) if isinstance(quantity, Formula) else []
         if isinstance(quantity, Formula) and place[0] == "protocol" and (used or "t" in quantity.names):
             what = f"{used[0]}, which is {moving[used[0]]}" if used else "t"
             draft.faults.add(place, f"a new value must be known when it is set, but it uses {what}")
         elif used and not _may_move(draft, place):
-            told = f"this value cannot change in the run, but {used[0]} is {moving[used[0]]}"
+            told = f"this value cannot change in the run, but {used[0]} is {names[used[0]]}"
             draft.faults.add(place, f"{told}; write a value of its own here")
     for index, entry in enumerate(draft.document.protocol):
         for key, target in targets_of(entry):

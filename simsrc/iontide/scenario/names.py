@@ -18,8 +18,11 @@ MOLAR = parse_quantity("1 mol/m^3")[1]
 EVERYWHERE = {"T": KELVIN, "t": SECOND}
 
 
-def membrane_names(draft: Draft, membrane: str) -> dict[str, Dimension]:
-    """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, …"""
+def membrane_names(draft: Draft, membrane: str, pathway: str | None = None) -> dict[str, Dimension]:
+    """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, …
+
+    Gates of other pathways than ``pathway`` are named with theirs, as ``K_delayed.n``.
+    """
     table = draft.document.membranes[membrane]
     names = {"V": VOLT, **EVERYWHERE, "area": SQUARE_METRE}
     every = draft.document.compartments
@@ -34,7 +37,17 @@ def membrane_names(draft: Draft, membrane: str) -> dict[str, Dimension]:
     for side, compartment in sides.items():
         if compartment in every and not every[compartment].bath:
             names[f"volume.{side}"] = CUBIC_METRE
-    return names
+    return {**_gates_of_others(draft, membrane, pathway), **names}
+
+
+def _gates_of_others(draft: Draft, membrane: str, pathway: str | None) -> dict[str, Dimension]:
+    """The gates of the pathways of a membrane but one, be they faulty ones; ``E.`` is the reversal potential's."""
+    found: dict[str, Dimension] = {}
+    for other, given in draft.document.membranes[membrane].pathways.items():
+        if other not in (pathway, "E"):
+            faulty = map(str, draft.faults.faulty_below("membranes", membrane, "pathways", other, "gates"))
+            found |= gate_names(f"{other}.{gate}" for gate in (*given.gates, *faulty))
+    return found
 
 
 def compartment_names(draft: Draft, compartment: str) -> dict[str, Dimension]:

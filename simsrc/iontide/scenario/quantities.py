@@ -173,6 +173,8 @@ class Quantities:
         if name == "T" and name not in local:
             return "the temperature T is not known here; write this where it is used, in a law of a membrane or so"
         near = did_you_mean(name, [*words, *self._written, *local])
+        if not near:  # a gate of another pathway
+            near = next((f"; did you mean {other}?" for other in local if other.endswith(f".{name}")), "")
         every = f"parameters are {listed(self._written)}"
         if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
             return f"no such parameter as {name}{near} ({every})"

@@ -28,6 +28,7 @@ from .words import (
     Initial,
     IonSize,
     Length,
+    MeanValence,
     Opening,
     ParameterValue,
     Permeability,
@@ -108,10 +109,7 @@ class ImpermeantTable(Table):
 
     concentration: BalancedConcentration | None = None
     amount: Amount | None = None
-    valence: Annotated[
-        float,
-        Field(ge=-1000, le=1000, allow_inf_nan=False, description="Mean charge number; need not be whole"),
-    ]
+    valence: MeanValence
 
 
 class CompartmentTable(Table):

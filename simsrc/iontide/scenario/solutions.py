@@ -115,6 +115,7 @@ def _read_impermeants(draft: Draft, name: str, table: CompartmentTable) -> None:
         place = ("compartments", name, "impermeants", solute)
         if draft.faults.is_faulty(*place):
             continue
+        draft.quantities.read((*place, "valence"), given.valence, kinds.VALENCE)
         if given.concentration is not None and given.amount is not None:
             draft.faults.add(place, "gives both concentration and amount; one of them is enough")
         elif given.concentration is None and given.amount is None:
@@ -154,7 +155,7 @@ def check_charges(draft: Draft) -> None:
         if balancing is not None:
             _check_balancing(draft, name, balancing, charges, allowance)
         elif abs(sum(charges)) > allowance + CHARGE_TOLERANCE * sum(map(abs, charges)):
-            draft.faults.add(("compartments", name), _imbalance(table, charges), spoils=False)
+            draft.faults.add(("compartments", name), _imbalance(draft, name, charges), spoils=False)
 
 
 def _charges(draft: Draft, name: str, table: CompartmentTable) -> list[float] | None:
@@ -175,9 +176,10 @@ def _charges(draft: Draft, name: str, table: CompartmentTable) -> list[float] | 
         amount, volume = draft.value(*path, "impermeants", solute, "amount"), draft.value(*path, "volume")
         if concentration is None and amount is not None and volume is not None:
             concentration = amount / volume
-        if concentration is None:
+        valence = draft.value(*path, "impermeants", solute, "valence")
+        if concentration is None or valence is None:
             return None
-        charges.append(given.valence * concentration)
+        charges.append(valence * concentration)
     return charges
 
 
@@ -199,8 +201,10 @@ def _membrane_charge(draft: Draft, name: str) -> float | None:
 
 def _check_balancing(draft: Draft, name: str, solute: str, charges: list[float], allowance: float) -> None:
     excess = sum(charges)
-    valence = draft.document.compartments[name].impermeants[solute].valence
     place = ("compartments", name, "impermeants", solute)
+    valence = draft.value(*place, "valence")
+    if valence is None:
+        return
     told = f"the charges of the rest of {name} come to {millimolar(excess)}"
     if valence == 0:
         draft.faults.add((*place, "valence"), f"{told}; a solute of valence 0 cannot balance them")
@@ -209,16 +213,17 @@ def _check_balancing(draft: Draft, name: str, solute: str, charges: list[float],
         draft.faults.add((*place, "valence"), message)
 
 
-def _imbalance(table: CompartmentTable, charges: list[float]) -> str:
+def _imbalance(draft: Draft, name: str, charges: list[float]) -> str:
     """The fault of a compartment that is not neutral, and the two ways to mend it."""
     excess = sum(charges)
     sign = -1 if excess > 0 else 1
     positive, negative = sum(c for c in charges if c > 0), sum(c for c in charges if c < 0)
-    ready = next((s for s, given in table.impermeants.items() if given.valence * sign > 0), None)
+    held, path = draft.document.compartments[name].impermeants, ("compartments", name, "impermeants")
+    ready = next((s for s in held if (draft.value(*path, s, "valence") or 0.0) * sign > 0), None)
     if ready is not None:
         way = f'write concentration = "balance" for {ready}'
     else:
-        free = next(letter for letter in ("A", "X", "impermeant") if letter not in table.impermeants)
+        free = next(letter for letter in ("A", "X", "impermeant") if letter not in held)
         way = f'write impermeants = {{ {free} = {{ concentration = "balance", valence = {sign} }} }}'
     return (
         f"the charges do not balance: {millimolar(positive)} against {millimolar(negative)}. "

@@ -131,7 +131,8 @@ def _missing(path: KeyPath) -> str:
     noun = table.noun if table else "it"
     choice = places.alternatives(places.at(path))[0]
     if isinstance(choice, Kind):
-        return f'missing; {noun} needs {choice.noun} (as "{choice.example}")'
+        example = choice.example if choice.unit == "" else f'"{choice.example}"'
+        return f"missing; {noun} needs {choice.noun} (as {example})"
     meaning = places.description(path)
     return f"missing; {noun} needs it" + (f" ({meaning[0].lower()}{meaning[1:]})" if meaning else "")
 

@@ -18,14 +18,14 @@ from ..initial import InitialState, complete_values
 from ..layout import lay_out
 from ..model import Model
 from ..model_json import model_from_json, run_id_of_text
-from ..schedule import segments_of, values_of
+from ..schedule import Crossing, segments_of, triggered_steps, values_of
 from ..trajectory import Origin, Run, Statistics, Trajectory
 from .checked import Checked
 
 # As in ``writer``, which is not imported: a reader has no use for it.
 FORMAT = "iontide-trajectory"
 FORMAT_VERSION = 1
-_STATES = ("done", "steady", "failed")
+_STATES = ("done", "steady", "stopped", "failed")
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,11 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
     if tuple(file.texts("state/names")) != layout.names:
         raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
     n = layout.size
-    segments = tuple(segments_of(model))
+    crossings = _read_crossings(file, model)
+    segments = tuple(segments_of(model, triggered_steps(model, crossings)))
     initial = _read_initial(file, model, n)
-    values = complete_values(model, segments, values_of(model, segments), initial)
+    settled = values_of(model, segments)
+    values = complete_values(model, segments, settled[0], settled, initial)
     return Run(
         model=model,
         layout=layout,
@@ -224,7 +226,18 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
         origin=Origin(
             file.text("provenance/scenario_name"), file.text("provenance/scenario"), _json(file, "overrides")
         ),
+        crossings=crossings,
     )
+
+
+def _read_crossings(file: Checked, model: Model) -> tuple[Crossing, ...]:
+    count = file.length("diagnostics/event_times")
+    times = file.array("diagnostics/event_times", "<f8", (count,))
+    numbers = file.array("diagnostics/event_numbers", "<i4", (count,))
+    names = [event.name for event in model.events]
+    if count and not (0 <= numbers.min() <= numbers.max() < len(names) and np.isfinite(times).all()):
+        raise file.fault("the events in the file are not those of its model")
+    return tuple(Crossing(names[k], float(t)) for k, t in zip(numbers, times, strict=True))
 
 
 def _read_activity_corrections(file: Checked, model: Model) -> dict[tuple[str, str], float]:

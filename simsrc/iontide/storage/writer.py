@@ -216,6 +216,10 @@ class Writer:
         group.attrs["max_mass_drift"] = self._audit.summary.max_mass_drift
         write_text(group, "message", run.message)
         write_texts(group, "warnings", self._audit.warnings(run))
+        numbers = {event.name: k for k, event in enumerate(run.model.events)}
+        write_array(group, "event_times", np.array([c.time for c in run.crossings], dtype=float), units="s")
+        write_array(group, "event_numbers", np.array([numbers[c.event] for c in run.crossings], dtype=np.int32))
+        write_texts(group, "event_names", list(numbers))
         corrections = self._audit.activity_corrections
         if corrections:
             group = group.create_group("activity_correction")
