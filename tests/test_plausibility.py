@@ -14,7 +14,7 @@ from iontide.scenario.read import load
 from test_scenario_language import CELL, changed, model_of, run_of
 from test_temperature import COOLED, WARMED
 
-SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.toml"))
+SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("**/*.toml"))
 UNUSED = ("[parameters]", '[parameters]\nP_Na = "1e-9 m/s"\nx = "2 * y"\ny = 3')
 
 

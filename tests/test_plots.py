@@ -298,6 +298,21 @@ def test_a_step_tells_its_value_in_lab_units():
     assert (mark.start, mark.end) == (0.0, 10.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("simulation.temperature", "T = 288"),
+        ("compartments.bath.concentrations.K", "K in bath = 288"),
+        ("injections.injection_1.current", "current = 288"),
+    ],
+)
+def test_what_is_no_parameter_of_the_file_has_a_short_label(name, label):
+    steps = (ParameterStep(0.0, None, {name: 288.0}),)
+    model = replace(pump_leak(), parameters={name: Parameter(name, 300.0)}, membranes={}, protocol=steps)
+    (mark,) = protocol_marks(model, 10.0)
+    assert mark.text == label
+
+
 def test_thousands_of_steps_are_shaded_as_few():
     steps = tuple(ParameterStep(i * 1e-3, i * 1e-3 + 1e-4, {"pump_rate": 0.0}) for i in range(5000))
     later = (ParameterStep(8.0, 9.0, {"pump_rate": 0.0}),)

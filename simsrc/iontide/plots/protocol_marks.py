@@ -165,8 +165,20 @@ def _labelled(marks: list[Mark]) -> list[Mark]:
 def _text(model: Model, step: ParameterStep) -> str:
     """``pump_rate = 0``; of several settings the first two."""
     values = model.parameter_values(step.settings) if _has_formula(step) else dict(step.settings)
-    parts = [f"{name} = {_quantity(model, name, float(values[name]))}" for name in step.settings]  # type: ignore[arg-type]
+    parts = [f"{_label(name)} = {_quantity(model, name, float(values[name]))}" for name in step.settings]  # type: ignore[arg-type]
     return ", ".join(parts[:2]) + (", …" if len(parts) > 2 else "")
+
+
+def _label(name: str) -> str:
+    """A parameter as a figure calls it: one that stands for a place of the file in few words."""
+    match name.split("."):
+        case ["simulation", "temperature"]:
+            return "T"
+        case ["compartments", compartment, "concentrations", species]:
+            return f"{species} in {compartment}"
+        case ["injections", *_]:
+            return "current"
+    return name
 
 
 def _has_formula(step: ParameterStep) -> bool:
