@@ -112,6 +112,9 @@ def test_precedence_is_that_of_python(text, caret):
         ("1 / (1 + exp(1000))", 0),
         ("where(0 == 0, 1, 1/0)", 1),
         ("(T - 37 degC) / 10 K", 0),
+        ("q10(3, 37 degC)", 1),
+        ("q10(4, 27 degC) + q10(2, 47 degC)", 4.5),
+        ("arrhenius(50 kJ/mol, 37 degC)", 1),
         ("50 % * 4", 2),
     ],
 )
@@ -131,7 +134,9 @@ def test_linexp_is_smooth_and_positive(x):
 @given(st.floats(), st.floats())
 def test_float_functions_never_raise(a, b):
     for name, function in FLOAT_FUNCTIONS.items():
-        count = {"where": 3, "min": 2, "max": 2, "less": 2, "less_equal": 2, "equal": 2}.get(name, 1)
+        count = {"where": 3, "q10": 3, "arrhenius": 3, "min": 2, "max": 2, "less": 2, "less_equal": 2, "equal": 2}.get(
+            name, 1
+        )
         value = function(*(a, b, b)[:count])
         assert isinstance(value, float)
         if math.isnan(a) or (count > 1 and math.isnan(b)):
@@ -305,6 +310,21 @@ for _name, _sign in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"),
     setattr(Symbol, f"__r{_name}__", lambda a, b, s=_sign: Symbol(f"({_spoken(b)}{s}{_spoken(a)})"))
 
 
+def test_factors_of_temperature_refer_to_it():
+    formula = parse_formula("P_K * q10(1.4, 25 degC) * arrhenius(12 kcal/mol, 298.15 K)")
+    assert formula.names == {"P_K", "T"}
+    kelvin, energy = 310.15, 12 * 4184.0
+    expected = 5.0 * 1.4 ** ((kelvin - 298.15) / 10) * math.exp(energy / 8.31446261815324 * (1 / 298.15 - 1 / kelvin))
+    assert evaluate_float(formula, VALUES) == pytest.approx(expected, rel=1e-13)
+    assert copy.deepcopy(formula) == pickle.loads(pickle.dumps(formula)) == formula
+
+
+@pytest.mark.parametrize("text", ["q10(-2, 25 degC)", "arrhenius(50 kJ/mol, 0 K)", "q10(1e300, 0 K)"])
+def test_factors_of_temperature_without_a_value(text):
+    with pytest.raises(FormulaError, match="is not finite"):
+        value_of(text)
+
+
 def test_symbols_see_the_operators_and_functions_as_documented():
     functions = {
         name: lambda *operands, name=name: Symbol(f"{name}({','.join(map(_spoken, operands))})")
@@ -321,6 +341,7 @@ def test_symbols_see_the_operators_and_functions_as_documented():
     assert spoken("where(a <= b, 1, c)") == "where(less_equal(a,b),1.0,c)"
     assert spoken("where(a != b, 1, c)") == "where(equal(a,b),c,1.0)"
     assert spoken("max(1, 2, a, 3)") == "max(max(2.0,a),3.0)"
+    assert spoken("q10(a, 1 K)") == "q10(a,1.0,T)"
     assert spoken("exp(1) * linexp(a)") == f"({math.e}*linexp(a))"
 
 
@@ -337,6 +358,13 @@ def test_symbols_see_the_operators_and_functions_as_documented():
         ("log(K_o)", "log takes a pure number, but `K_o` is mol/m^3"),
         ("linexp(V)", "linexp takes a pure number, but `V` is V"),
         ("tanh(T)", "tanh takes a pure number, but `T` is K"),
+        ("q10(2 mV, 25 degC)", "q10 takes as its factor a pure number, but `2 mV` is V"),
+        ("q10(2, 25)", "q10 takes as its reference a temperature (as 25 degC), but `25` is a pure number"),
+        (
+            "arrhenius(5 kJ, T)",
+            "arrhenius takes as its activation energy an energy per mole (as 50 kJ/mol), but `5 kJ` is J",
+        ),
+        ("arrhenius(5 J/mol, V)", "arrhenius takes as its reference a temperature (as 25 degC), but `V` is V"),
         ("2^V", "the exponent `V` is V, it must be a pure number"),
         ("V^n", "`V` is V, so its exponent `n` must be a constant such as 2 or 1/2"),
         ("V^0.123456789", "its exponent `0.123456789` must be a constant"),
@@ -417,6 +445,10 @@ def test_what_a_misfit_sounds_like(text, message):
         ("sin(1)", "unknown function `sin`; there are exp, log, sqrt"),
         ("sqr(1)", "unknown function `sqr`; did you mean sqrt?"),
         ("exp + 1", "`exp` is a function and needs its arguments in parentheses"),
+        ("q10(2)", "q10 takes 2 arguments, not 1"),
+        ("q10(2, 25 degC, 30 degC)", "q10 takes 2 arguments, not 3"),
+        ("1 + q10", "`q10` is a function and needs its arguments in parentheses"),
+        ("arhenius(1 J/mol, 1 K)", "unknown function `arhenius`; did you mean arrhenius?"),
         ("exp()", "`)` does not belong here"),
         ("exp(1, 2)", "exp takes 1 argument, not 2"),
         ("max(1)", "max takes 2 or more arguments, not 1"),

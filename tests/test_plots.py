@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from iontide.cli.parser import build_parser
 from iontide.errors import FileError, UsageError
@@ -48,9 +49,9 @@ from iontide.plots.files import KINDS
 from iontide.plots.line_labels import PITCH, spread
 from iontide.plots.names import name_label, number_text, species_label, symbol_label, unit_label
 from iontide.plots.panels import current_panel, volume_panel
-from iontide.plots.protocol_marks import protocol_marks
+from iontide.plots.protocol_marks import protocol_marks, shade
 from iontide.plots.style import ION_STYLES, PaperFigure, species_styles
-from iontide.plots.time_axis import time_axis_for, time_text
+from iontide.plots.time_axis import TimeAxis, time_axis_for, time_text
 from iontide.simulate import simulate
 from iontide.units import parse_unit
 
@@ -295,6 +296,31 @@ def test_a_step_tells_its_value_in_lab_units():
     (mark,) = protocol_marks(replace(model, protocol=steps), 10.0)
     assert mark.text == "pump_rate = 2×10⁻⁶ mol m⁻² s⁻¹"
     assert (mark.start, mark.end) == (0.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("simulation.temperature", "T = 288"),
+        ("compartments.bath.concentrations.K", "K in bath = 288"),
+        ("injections.injection_1.current", "current = 288"),
+    ],
+)
+def test_what_is_no_parameter_of_the_file_has_a_short_label(name, label):
+    steps = (ParameterStep(0.0, None, {name: 288.0}),)
+    model = replace(pump_leak(), parameters={name: Parameter(name, 300.0)}, membranes={}, protocol=steps)
+    (mark,) = protocol_marks(model, 10.0)
+    assert mark.text == label
+
+
+def test_thousands_of_steps_are_shaded_as_few():
+    steps = tuple(ParameterStep(i * 1e-3, i * 1e-3 + 1e-4, {"pump_rate": 0.0}) for i in range(5000))
+    later = (ParameterStep(8.0, 9.0, {"pump_rate": 0.0}),)
+    marks = protocol_marks(replace(pump_leak(), protocol=steps + later), 10.0)
+    axes = Figure().subplots()
+    shade(axes, marks, TimeAxis("linear", "s", 0.0, 10.0))
+    spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in axes.patches]
+    assert spans == [(0.0, pytest.approx(4.9991)), (8.0, pytest.approx(9.0))]
 
 
 def test_pulse_trains_have_one_label_and_crowds_are_counted():

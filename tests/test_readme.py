@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from iontide.scenario.read import loads
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -58,9 +60,17 @@ def test_python_runs(folder: Path) -> None:
 
 
 def test_scenario_is_the_shipped_one() -> None:
-    (shown,) = blocks("toml")
+    shown = blocks("toml")[0]
     shipped = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
     assert shown.strip() == shipped[shipped.index("[parameters]") :].strip()
+
+
+def test_what_a_file_can_say_besides_is_without_fault() -> None:
+    shipped = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
+    (_, more) = blocks("toml")
+    model = loads(shipped + "\n" + more).model
+    assert len(model.protocol) == 1 + 10 + 1 + 3
+    assert len(model.feeds) == 1
 
 
 def test_scenarios_named_are_those_shipped() -> None:

@@ -166,6 +166,30 @@ from = "100 s"
 to = "200 s"
 set = { "parameters.pump_rate" = "0 mol/m^2/s" }
 
+[[protocol]]
+from = "300 s"
+to = "310 s"
+every = "60 s"
+count = 10
+inject = { into = "cell", current = "1 pA", carried_by = "K" }
+
+[[protocol]]
+at = "1000 s"
+ramp = { "simulation.temperature" = "25 degC", over = "10 s" }
+
+[[protocol]]
+at = "2000 s"
+[protocol.table]
+times = ["0 s", "10 s"]
+between = "steps"
+"parameters.P_K" = ["1e-8 m/s", "ratio * 1e-7 m/s"]
+"compartments.bath.K" = ["10 mM", "4 mM"]
+
+[sources.meal]
+into = "cell"
+brings = { glc = 1 }
+rate = "1e-18 mol/s * q10(2, 25 degC)"
+
 [recording]
 times = { spacing = "log", first = "1 ms", points = 400 }
 quantities = ["potentials", "currents"]

@@ -33,7 +33,7 @@ from iontide.model import (
     Species,
 )
 from iontide.model_json import run_id
-from iontide.schedule import segments_of
+from iontide.schedule import segments_of, values_of
 from iontide.simulate import Integration, simulate
 from iontide.storage.columns import columns_of
 from iontide.trajectory import Origin, Run, Statistics, Trajectory
@@ -129,7 +129,7 @@ def test_a_model_without_states_comes_back(tmp_path):
     model = Model({}, {"sea": bath}, {}, Simulation(10.0))
     segments = tuple(segments_of(model))
     initial = InitialState(np.zeros(0), {}, {})
-    values = [model.values(s.settings) for s in segments]
+    values = values_of(model, segments)
     values = complete_values(model, segments, values[0], values, initial)
     run = Run(
         model=model,

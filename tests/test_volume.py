@@ -19,8 +19,18 @@ from iontide import run
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.diagnostics import charge_balance, summary
 from iontide.formula import parse_formula
-from iontide.model import Compartment, Impermeant, Membrane, Model, Parameter, ParameterStep, Pathway, Recording
-from iontide.parts import Simulation, Species
+from iontide.model import (
+    Compartment,
+    Impermeant,
+    Membrane,
+    Model,
+    Parameter,
+    ParameterStep,
+    Pathway,
+    Recording,
+    Simulation,
+    Species,
+)
 from iontide.trajectory import Trajectory
 from models import AREA, CAPACITANCE, P_K, TEMPERATURE, VOLUME, by_name, ghk, na_k_pump, p1, with_recording
 from models import with_simulation as simulated

@@ -18,6 +18,7 @@ from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
 from .dissipation import Dissipation
 from .model import Injection, Model
+from .plausibility import slips_of
 from .trajectory import Run, Trajectory
 
 #: Relative drift of charge or mass above which a run is told of.
@@ -338,6 +339,7 @@ class Audit:
             for (membrane, name), side in self.undefined.items()
         ]
         found += [f"in {name}: {told}" for name, told in self.out_of_range.items()]
+        found += slips_of(run.model)
         return found + _residual_charges(run)
 
 

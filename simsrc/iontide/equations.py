@@ -19,7 +19,7 @@ from .evaluation import Evaluation
 from .expression import Graph
 from .formula import Formula
 from .layout import Layout, lay_out
-from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction
+from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction, Source
 from .tape import Program, assemble
 
 #: Programs by the structure of their model; a sweep or an interactive session runs few structures many times.
@@ -88,6 +88,7 @@ def structure_of(model: Model) -> tuple:
         ),
         tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
         tuple((i.name, i.compartment, i.carried_by, form(i.current)) for i in model.injections),
+        tuple((f.name, f.compartment, tuple(f.brings.items()), form(f.rate)) for f in model.feeds),
         tuple(
             (c.name, c.membrane, c.carried_by, c.series_resistance is None, tuple(form(h.value) for h in c.holds))
             for c in model.clamps
@@ -134,6 +135,8 @@ class _Equations:
             self._add_reaction(reaction)
         for exchange in model.exchanges:
             self._add_exchange(exchange)
+        for source in model.feeds:
+            self._add_source(source)
         for injection in model.injections:
             self._add_injection(injection)
         add_clamps(self.at, self.rows)
@@ -179,6 +182,11 @@ class _Equations:
             self._move(exchange.inside, exchange.outside, name, leaving)
             charge = charge + (FARADAY * self.model.species[name].valence) * leaving
         self.rows.carry(exchange.inside, exchange.outside, charge)
+
+    def _add_source(self, source: Source) -> None:
+        per_second = self.at.supply_rate(source)
+        for name, count in source.brings.items():
+            self.rows.add(self.layout.amount_index.get((source.compartment, name)), count * per_second)
 
     def _add_injection(self, injection: Injection) -> None:
         current = self.at.injected_current(injection)

@@ -26,6 +26,7 @@ from .model import (
     Model,
     Pathway,
     Reaction,
+    Source,
     argument_path,
 )
 from .solutions import Solutions
@@ -251,6 +252,10 @@ class Evaluation(Solutions):
             for name in here
             if name in there
         }
+
+    def supply_rate(self, source: Source) -> Any:
+        """mol s⁻¹, into the compartment."""
+        return self.quantity(f"sources.{source.name}.rate", source.rate, self.compartment_names(source.compartment))
 
     def injected_current(self, injection: Injection) -> Any:
         """A, positive into the compartment."""

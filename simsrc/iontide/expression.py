@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .constants import GAS_CONSTANT
+
 
 class Graph:
     """Owner of all nodes of one system of equations; nodes are numbered so that arguments come first."""
@@ -238,6 +240,23 @@ def linexp(x: Any) -> Any:
     return bernoulli(-x)
 
 
+def q10(factor: Any, reference: Any, temperature: Any) -> Any:
+    """factor^((T − reference) / 10 K), temperatures in K: by how much a rate grows, given its growth over 10 K.
+
+    The rule is van 't Hoff's (Études de dynamique chimique, 1884). In the gates of Hodgkin & Huxley 1952, J Physiol
+    117:500, doi:10.1113/jphysiol.1952.sp004764, the factor is 3 and the reference 6.3 °C.
+    """
+    return factor ** ((temperature - reference) / 10.0)
+
+
+def arrhenius(energy: Any, reference: Any, temperature: Any) -> Any:
+    """exp(E_a / R · (1 / reference − 1 / T)): by how much a rate grows over an activation energy, J mol⁻¹.
+
+    Arrhenius 1889, Z Phys Chem 4:226, doi:10.1515/zpch-1889-0416; 1 at the reference temperature, K.
+    """
+    return exp(energy / GAS_CONSTANT * ((temperature - reference) / (reference * temperature)))
+
+
 def _pair(op: str, a: Any, b: Any, numeric: Any) -> Any:
     """A node of two arguments, or its value where both are numbers."""
     graph = a.graph if isinstance(a, Expression) else b.graph if isinstance(b, Expression) else None
@@ -329,6 +348,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "max": maximum,
     "where": where,
     "linexp": linexp,
+    "q10": q10,
+    "arrhenius": arrhenius,
     "less": less,
     "less_equal": less_equal,
     "equal": equal,

@@ -15,8 +15,9 @@ from fractions import Fraction
 from functools import cached_property, reduce
 from typing import Any
 
+from .formula_floats import FLOAT_FUNCTIONS, divide, power
 from .formula_syntax import Binary, Call, Compare, FormulaError, Name, Node, Number, Unary, fold, parse_tree
-from .units import DIMENSIONLESS, Dimension, lab_unit, quoted
+from .units import DIMENSIONLESS, Dimension, lab_unit, parse_quantity, quoted
 
 __all__ = [
     "FLOAT_FUNCTIONS",
@@ -51,63 +52,6 @@ def parse_formula(text: str) -> Formula:
     return Formula(text, parse_tree(text))
 
 
-# Arithmetic of IEEE 754, as machine code does it: Python itself raises on overflow and division by 0.
-
-
-def _divide(a: float, b: float) -> float:
-    if b == 0:
-        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
-    return a / b
-
-
-def _power(a: float, b: float) -> float:
-    try:
-        return math.pow(a, b)
-    except OverflowError:
-        return -math.inf if a < 0 and b % 2 == 1 else math.inf
-    except ValueError:  # 0 to a negative power, or a negative number to a broken one
-        return math.inf if a == 0 else math.nan
-
-
-def _exp(x: float) -> float:
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return math.inf
-
-
-def _log(x: float) -> float:
-    return math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan)
-
-
-def _linexp(x: float) -> float:
-    # The second form is the same after multiplying by exp(x) above and below: it keeps exp from overflowing.
-    if x == 0 or math.isinf(x):
-        return 1.0 if x == 0 else max(x, 0.0)
-    return -x / math.expm1(-x) if x > 0 else x * math.exp(x) / math.expm1(x)
-
-
-def _poisoned(function: Callable[[float, float], float]) -> Callable[[float, float], float]:
-    """The function with NaN for NaN: neither a comparison nor a minimum may hide one."""
-    return lambda a, b: math.nan if math.isnan(a) or math.isnan(b) else float(function(a, b))
-
-
-#: Every function of the language, and the three comparisons (1.0 or 0.0), for plain floats. None raises on
-#: any float: overflow is infinity, a value outside of the domain NaN.
-FLOAT_FUNCTIONS: Mapping[str, Callable[..., float]] = {
-    "exp": _exp,
-    "log": _log,
-    "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan,
-    "tanh": math.tanh,
-    "abs": math.fabs,
-    "min": _poisoned(min),
-    "max": _poisoned(max),
-    "where": lambda condition, a, b: math.nan if math.isnan(condition) else (a if condition else b),
-    "linexp": _linexp,
-    "less": _poisoned(operator.lt),
-    "less_equal": _poisoned(operator.le),
-    "equal": _poisoned(operator.eq),
-}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -115,8 +59,17 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "^": operator.pow,
 }
+# What the two factors of temperature take, and of which dimension each of it is.
+_REFERENCE = ("as its reference a temperature (as 25 degC)", parse_quantity("1 K")[1])
+_TEMPERATURE_FACTORS = {
+    "q10": (("as its factor a pure number", DIMENSIONLESS), _REFERENCE),
+    "arrhenius": (
+        ("as its activation energy an energy per mole (as 50 kJ/mol)", parse_quantity("1 J/mol")[1]),
+        _REFERENCE,
+    ),
+}
 _RELATIONS = {"+": "to which it is added", "-": "from which it is subtracted"}
-_FLOAT_OPERATORS = {**_OPERATORS, "/": _divide, "^": _power}
+_FLOAT_OPERATORS = {**_OPERATORS, "/": divide, "^": power}
 # The comparison that is called, and whether with its operands swapped; != is equal with the branches swapped.
 _COMPARISONS = {
     "<": ("less", False),
@@ -236,6 +189,9 @@ class Formula:
             case Call(function="exp" | "log" | "tanh" | "linexp") if not operands[0].is_dimensionless:
                 argument = self.source(node.arguments[0])
                 raise DimensionError(f"{node.function} takes a pure number, but {argument} is {operands[0]}")
+            case Call(function="q10" | "arrhenius"):
+                self._check_temperature_factor(node, operands)
+                return DIMENSIONLESS
             case Call(function="sqrt"):
                 return operands[0] ** Fraction(1, 2)
         return operands[0]
@@ -245,6 +201,17 @@ class Formula:
             raise DimensionError(
                 f"the term {self.source(other[0])} is {other[1]}, but {self.source(first[0])} {relation} is {first[1]}"
             )
+
+    def _check_temperature_factor(self, node: Call, operands: list[Dimension]) -> None:
+        """``q10`` takes a pure number, ``arrhenius`` an energy per mole; both a temperature after it."""
+        (first, due), (second, kelvin) = _TEMPERATURE_FACTORS[node.function]
+        for argument, found, what, expected in (
+            (node.arguments[0], operands[0], first, due),
+            (node.arguments[1], operands[1], second, kelvin),
+        ):
+            if found != expected:
+                told = f"{node.function} takes {what}, but {self.source(argument)} is {found}"
+                raise DimensionError(told)
 
     def _power_dimension(self, node: Binary, base: Dimension, exponent: Dimension) -> Dimension:
         quoted_exponent = self.source(node.right)
@@ -274,6 +241,7 @@ class Formula:
             either side of a float.
         functions : mapping of str to callable
             ``exp log sqrt tanh abs linexp`` of one argument; ``min max`` of two (more fold from the left);
+            ``q10 arrhenius`` of two and, after them, the temperature;
             ``less equal less_equal`` of two: ``a > b`` is ``less(b, a)``, ``a >= b`` is ``less_equal(b, a)``;
             ``where(condition, a, b)``, whose condition is what one of those three returned; ``a != b`` is
             ``equal(a, b)`` with the branches swapped. Both branches are evaluated always.

@@ -15,6 +15,9 @@ whole powers (``cm^2``), with a slash that has no space on either side (``mS/cm^
 space before a power (``mol m^-2 s^-1``). Every other slash divides: ``1 mM / m``, ``2/K_o`` divide by names.
 
 ``37 degC`` is the temperature 310.15 K, also inside a formula: ``(T - 37 degC) / 10 K`` means what it says.
+
+``q10(factor, reference)`` and ``arrhenius(activation_energy, reference)`` are factors of the temperature: in the tree
+they have the name ``T`` as one more argument, so that a formula with one of them refers to ``T`` as any other does.
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ MAX_NESTING = 100
 
 #: The functions of the language with their number of arguments; ``min`` and ``max`` also take more.
 ARGUMENTS = {"exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "abs": 1, "linexp": 1, "min": 2, "max": 2, "where": 3}
+ARGUMENTS |= {"q10": 2, "arrhenius": 2}
+
+#: Those that look at the temperature too, which the text does not write.
+OF_TEMPERATURE = frozenset({"q10", "arrhenius"})
 
 
 class FormulaError(IontideError, ValueError):
@@ -332,6 +339,8 @@ class _Parser:
             raise _fault(self.text, arguments[0].place[0], "the condition of where is a comparison, as in V < 0 mV")
         for argument in arguments[name.text == "where" :]:
             self.no_comparison(argument)
+        if name.text in OF_TEMPERATURE:
+            arguments.append(Name("T", (name.start, name.end)))
         return Call(name.text, tuple(arguments), (name.start, self.last.end))
 
 

@@ -8,6 +8,7 @@ with a gross excess has been refused before.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ def complete_values(
     at_start: Mapping[str, float],
     values: Sequence[Mapping[str, float]],
     initial: InitialState,
-) -> list[dict[str, float]]:
+) -> list[Mapping[str, float]]:
     """The values of each segment, with what the equations need besides: what holds from the start, and slopes.
 
     ``at_start`` are the values of the first segment of the run.
@@ -105,10 +106,12 @@ def complete_values(
     start = _starting_values(model, at_start)
     start |= {f"compartments.{c}.impermeant_amounts.{i}": n for (c, i), n in initial.impermeant_amounts.items()}
     return [
-        dict(own)
-        | start
-        | {"segment.start": segment.start}
-        | {f"parameters.{name}.slope": segment.slopes.get(name, 0.0) for name in model.ramped}
+        ChainMap(
+            {"segment.start": segment.start}
+            | {f"parameters.{name}.slope": segment.slopes.get(name, 0.0) for name in model.ramped},
+            start,
+            *(own.maps if isinstance(own, ChainMap) else (own,)),
+        )
         for segment, own in zip(segments, values, strict=True)
     ]
 

@@ -153,6 +153,7 @@ def lay_out(model: Model) -> Layout:
         for side in (membrane.inside, membrane.outside)
     }
     moved |= {(r.compartment, name) for r in model.reactions for name in (*r.reactants, *r.products)}
+    moved |= {(f.compartment, name) for f in model.feeds for name in f.brings}
     moved |= {(c, name) for e in model.exchanges for c in (e.inside, e.outside) for name in model.species}
     moved |= {(i.compartment, i.carried_by) for i in model.injections if i.carried_by}
     moved |= {(c, name) for clamp in model.clamps for c, name, _ in carriers_of(model, clamp)}

@@ -12,26 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .formula import Formula, evaluate_float
-from .parts import (
-    Clamp,
-    Compartment,
-    Event,
-    Exchange,
-    Gate,
-    Hold,
-    Impermeant,
-    Injection,
-    IonClamp,
-    Membrane,
-    Parameter,
-    ParameterStep,
-    Pathway,
-    Quantity,
-    Reaction,
-    Recording,
-    Simulation,
-    Species,
-)
+from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
+from .parts_in_time import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
 
 #: Activity models by the name a compartment gives (a test holds them equal to those of ``activity``).
 ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
@@ -55,6 +37,7 @@ __all__ = [
     "Reaction",
     "Recording",
     "Simulation",
+    "Source",
     "Species",
     "argument_path",
     "dependency_order",
@@ -80,6 +63,7 @@ class Model:
     reactions: tuple[Reaction, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     injections: tuple[Injection, ...] = ()
+    feeds: tuple[Source, ...] = ()
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
     events: tuple[Event, ...] = ()
@@ -111,14 +95,14 @@ class Model:
     @cached_property
     def moving(self) -> frozenset[str]:
         """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
-        return self._made_of(self.ramped | {"t"}) - {"t"}
+        return self.made_of(self.ramped | {"t"}) - {"t"}
 
     @cached_property
     def changing(self) -> frozenset[str]:
         """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
-        return self._made_of(self.moving | {name for settings in self.every_setting for name in settings})
+        return self.made_of(self.moving | {name for settings in self.every_setting for name in settings})
 
-    def _made_of(self, names: Set[str]) -> frozenset[str]:
+    def made_of(self, names: Set[str]) -> frozenset[str]:
         """These names, and the parameters whose formulas refer to them, directly or by way of others."""
         found = set(names)
         while True:
@@ -183,6 +167,8 @@ class Model:
             yield f"reactions.{reaction.name}.backward", reaction.backward
         for exchange in self.exchanges:
             yield f"exchange.{exchange.name}.rate", exchange.rate
+        for source in self.feeds:
+            yield f"sources.{source.name}.rate", source.rate
         for injection in self.injections:
             yield f"injections.{injection.name}.current", injection.current
         for clamp in self.clamps:
@@ -268,6 +254,12 @@ def faults_of(model: Model) -> Iterator[str]:
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
     yield from _clamp_faults(model)
+    for f in model.feeds:
+        into = model.compartments.get(f.compartment)
+        missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]
+        yield from (f"source {f.name}: there is no finite {f.compartment} with {name} in it" for name in missing)
+        if not missing and sum(count * model.species[name].valence for name, count in f.brings.items()) != 0:
+            yield f"source {f.name}: what it brings has a charge; add the counter-ion, or use an injection"
     if model.recording.spacing == "list":
         times = model.recording.times
         if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):

@@ -7,7 +7,7 @@ begins at once.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from .schedule import (
     scheduled_samples,
     segments_of,
     triggered_steps,
+    values_of,
 )
 from .tape import Program
 
@@ -54,7 +55,7 @@ class Preparation:
     layout : Layout
     program : Program
     segments : tuple of Segment
-    values : tuple of dict
+    values : tuple of mapping
         Value (SI) of every settled quantity by path, for each segment.
     initial : InitialState
     problem : Problem or None
@@ -72,7 +73,7 @@ class Preparation:
     layout: Layout
     program: Program | None
     segments: tuple[Segment, ...]
-    values: tuple[dict[str, float], ...]
+    values: tuple[Mapping[str, float], ...]
     initial: InitialState
     problem: Problem | None
     table: Table | None
@@ -95,18 +96,18 @@ class Preparation:
         """
         segments = segments_of(model, triggered_steps(model, crossings))
         first = next(i for i, s in enumerate(segments) if s.start >= crossings[-1].time)
-        values = [model.values(segment.settings) for segment in segments[first:]]
-        values = complete_values(model, segments[first:], self.values[0], values, self.initial)
+        settled = values_of(model, segments[first:])
+        values = complete_values(model, segments[first:], self.values[0], settled, self.initial)
         assert self.problem is not None
         assert self.program is not None
-        prologues = [self.program.prepare(own) for own in values]
+        constants, mass = self.program.prepare_all(values)
         watched = self.problem.watched.copy()
         for row, event in enumerate(model.events):
             if event.name in over:
                 watched[row] = _NEVER
         problem = self.problem._replace(
-            mass=np.array([mass for _, mass in prologues]),
-            constants=np.array([constants for constants, _ in prologues]),
+            mass=mass,
+            constants=constants,
             lengths=np.array([s.end - s.start for s in segments[first:]]),
             watched=watched,
         )
@@ -148,9 +149,9 @@ def _forget(kept: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
 def _prepare(model: Model) -> Preparation:
     layout, program = build_program(model)
     segments = segments_of(model)
-    values = [model.values(segment.settings) for segment in segments]
-    initial = initial_state(model, layout, values[0])
-    values = complete_values(model, segments, values[0], values, initial)
+    settled = values_of(model, segments)
+    initial = initial_state(model, layout, settled[0])
+    values = complete_values(model, segments, settled[0], settled, initial)
     code = compile_program(program) if program else None
     few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
     problem = _problem(model, layout, program, code, segments, values, initial) if program and code else None
@@ -173,16 +174,16 @@ def _problem(
     program: Program,
     code: MachineCode,
     segments: list[Segment],
-    values: list[dict[str, float]],
+    values: list[Mapping[str, float]],
     initial: InitialState,
 ) -> Problem:
-    prologues = [program.prepare(own) for own in values]
+    constants, mass = program.prepare_all(values)
     simulation = model.simulation
     scales = np.array(_scales(model, layout, values[0], initial))
     return Problem(
         code=np.array(code.addresses, dtype=np.int64),
-        mass=np.array([mass for _, mass in prologues]),
-        constants=np.array([constants for constants, _ in prologues]),
+        mass=mass,
+        constants=constants,
         lengths=np.array([s.end - s.start for s in segments]),
         absolute=ABSOLUTE_FRACTION * simulation.relative_tolerance * scales,
         options=np.array(
@@ -197,7 +198,7 @@ def _problem(
     )
 
 
-def _scales(model: Model, layout: Layout, values: dict[str, float], initial: InitialState) -> list[float]:
+def _scales(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> list[float]:
     """Natural size of each state, from the start."""
     at = Evaluation(model, layout, values.__getitem__, lambda i: float(initial.y[i]), 0.0)
     capacities = (

@@ -34,12 +34,12 @@ def state_rates(trajectory: Trajectory, state: int) -> NDArray:
     """
     _, program = build_program(trajectory.model)
     assert program is not None, "what has a state has a program"
-    prepared = [program.prepare(dict(values)) for values in trajectory.run.values]
+    every_constant, every_mass = program.prepare_all(trajectory.run.values)
     starts = np.array([s.start for s in trajectory.run.segments])
     n, result = program.size, np.empty(len(trajectory))
     sizes = {"f": n, "J": n * n, "f_t": n}
     for number in np.unique(trajectory.segment):
-        constants, mass = prepared[number]
+        constants, mass = every_constant[number], every_mass[number]
         matrix = program.mass_matrix(mass)
         algebraic = ~matrix.any(axis=1)
         of_segment = np.flatnonzero(trajectory.segment == number)

@@ -56,6 +56,10 @@ _NUMPY = {
 }
 
 
+#: Sets of values that go through a prologue together; all of a long protocol would take much memory.
+_LANES = 4096
+
+
 @dataclass(frozen=True)
 class Tape:
     """A straight-line program.
@@ -160,6 +164,17 @@ class Program:
         total = self.constants + len(self.mass_rows)
         k = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"]
         return k[: self.constants], k[self.constants :]
+
+    def prepare_all(self, values: Sequence[Mapping[str, float]]) -> tuple[NDArray, NDArray]:
+        """``prepare`` for many sets of values at once, each a lane of the prologue; shapes (sets, …)."""
+        total = self.constants + len(self.mass_rows)
+        k = np.empty((len(values), total))
+        for first in range(0, len(values), _LANES):
+            part = values[first : first + _LANES]
+            inputs = np.array([[own[path] for own in part] for path in self.inputs], dtype=float)
+            inputs = inputs.reshape(len(self.inputs), len(part))
+            k[first : first + _LANES] = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"].T
+        return k[:, : self.constants].copy(), k[:, self.constants :].copy()
 
     def evaluate_rates(self, time: float, y: NDArray, k: NDArray) -> NDArray:
         """f(t, y) by the interpreter, shape (n, ...)."""

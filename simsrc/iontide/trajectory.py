@@ -138,7 +138,13 @@ class Trajectory:
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
-        return np.array([values[path] for values in self.run.values])[self.segment]
+        numbers, place = self._segments
+        return np.array([self.run.values[number][path] for number in numbers], dtype=float)[place]
+
+    @cached_property
+    def _segments(self) -> tuple[NDArray, NDArray]:
+        """The segments that have samples here, and for each sample the place of its own among them."""
+        return np.unique(self.segment, return_inverse=True)
 
     @cached_property
     def at(self) -> Evaluation:

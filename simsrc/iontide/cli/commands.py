@@ -196,14 +196,16 @@ def info(arguments: Namespace) -> int:
 
 def validate(arguments: Namespace) -> int:
     """``iontide validate``: every file is looked at, whatever is wrong with the others."""
+    from ..plausibility import slips_of
     from ..scenario.read import load
 
     worst = 0
     report = []
     for source in arguments.scenario:
         faults: list[dict[str, Any]] = []
+        slips: list[str] = []
         try:
-            load(source, set=dict(arguments.set))
+            scenario = load(source, set=dict(arguments.set))
         except ScenarioError as error:
             worst = max(worst, error.exit_code)
             faults = [asdict(fault) for fault in error.faults]
@@ -214,7 +216,10 @@ def validate(arguments: Namespace) -> int:
             print(error, file=sys.stderr)
         else:
             print(f"{source}: no faults", file=sys.stderr)
-        report.append({"scenario": source, "valid": not faults, "faults": faults})
+            slips = slips_of(scenario.model)
+            for sentence in slips:
+                print(f"{source}: warning: {sentence}", file=sys.stderr)
+        report.append({"scenario": source, "valid": not faults, "faults": faults, "warnings": slips})
     if arguments.json:
         print(json.dumps(report))
     return worst

@@ -28,6 +28,9 @@ _CLEARANCE = 1.5
 #: Steps shorter than this part of the axis are drawn as a line.
 _SHORT = 0.01
 
+#: More steps than this are drawn as one where the pause between them is less than this part of the axis.
+_MANY, _PAUSE = 100, 0.005
+
 #: From this many steps of one kind on, only the first is labelled, with their number.
 _TRAIN = 3
 
@@ -63,7 +66,7 @@ def protocol_marks(model: Model, end: float) -> list[Mark]:
 
 def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:
     """Shade the time of every step, with a fine line where it begins and where it ends within the run."""
-    for mark in marks:
+    for mark in _apart(list(marks), axis):
         span = np.array([mark.start, mark.end])
         start, stop = axis.positions(span)
         axes.axvspan(start, stop, color=SHADE, linewidth=0, zorder=0)
@@ -72,6 +75,23 @@ def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:
         for edge, at in [(mark.start, start), (mark.end, stop)][: 1 if short else 2]:
             if 0 < edge < axis.end:
                 axes.axvline(at, color=SHADE if short else FAINT, linewidth=0.4, zorder=0.1)
+
+
+def _apart(marks: list[Mark], axis: TimeAxis) -> list[Mark]:
+    """The marks to shade: all, or where they are many those that can be told apart."""
+    if len(marks) <= _MANY:
+        return marks
+    ordered = sorted(marks, key=lambda mark: mark.start)
+    drawn = axis.drawn(np.array([(mark.start, mark.end) for mark in ordered]).ravel()).reshape(-1, 2)
+    apart = [ordered[0]]
+    reach = drawn[0, 1]
+    for mark, (start, stop) in zip(ordered[1:], drawn[1:], strict=True):
+        if start - reach < _PAUSE:
+            apart[-1] = Mark(apart[-1].start, max(apart[-1].end, mark.end), "")
+        else:
+            apart.append(mark)
+        reach = max(reach, stop)
+    return apart
 
 
 def arrange(
@@ -145,8 +165,20 @@ def _labelled(marks: list[Mark]) -> list[Mark]:
 def _text(model: Model, step: ParameterStep) -> str:
     """``pump_rate = 0``; of several settings the first two."""
     values = model.parameter_values(step.settings) if _has_formula(step) else dict(step.settings)
-    parts = [f"{name} = {_quantity(model, name, float(values[name]))}" for name in step.settings]  # type: ignore[arg-type]
+    parts = [f"{_label(name)} = {_quantity(model, name, float(values[name]))}" for name in step.settings]  # type: ignore[arg-type]
     return ", ".join(parts[:2]) + (", …" if len(parts) > 2 else "")
+
+
+def _label(name: str) -> str:
+    """A parameter as a figure calls it: one that stands for a place of the file in few words."""
+    match name.split("."):
+        case ["simulation", "temperature"]:
+            return "T"
+        case ["compartments", compartment, "concentrations", species]:
+            return f"{species} in {compartment}"
+        case ["injections", *_]:
+            return "current"
+    return name
 
 
 def _has_formula(step: ParameterStep) -> bool:

@@ -15,12 +15,12 @@ from ..model import (
     Membrane,
     Model,
     Parameter,
-    ParameterStep,
     Pathway,
     Quantity,
     Reaction,
     Recording,
     Simulation,
+    Source,
 )
 from ..units import Dimension
 from . import kinds
@@ -30,9 +30,12 @@ from .draft import Draft
 from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
 from .reactions import equation_of, rinsed
-from .schedule import bath_target, injection_parameter, parameter_of, start_key
-from .schema import GateTable, MembraneTable, ReactionTable, TimesTable
+from .recording import TEMPERATURE_PATH
+from .schema import GateTable, MembraneTable, ReactionTable
+from .schema_protocol import TimesTable
+from .steps import injection_parameter, steps_of
 from .stoichiometry import moves_of
+from .targets import changed_places, kind_of_place
 from .transporters import TRANSPORTERS
 from .water import shape_of
 
@@ -50,15 +53,19 @@ def build_model(draft: Draft) -> Model:
         membranes={name: _membrane(draft, name, table) for name, table in document.membranes.items()}
         | {name: coupling(draft, name, table) for name, table in document.diffusion.items()},
         simulation=_simulation(draft),
-        temperature=_quantity(draft, "simulation", "temperature"),
+        temperature=_changeable(draft, implicit, *TEMPERATURE_PATH),
         water_molar_volume=_or_default(draft, WATER_MOLAR_VOLUME, "simulation", "water_molar_volume"),
         parameters={**draft.quantities.parameters, **implicit},
-        protocol=tuple(step for index in range(len(document.protocol)) for step in _steps(draft, index)),
+        protocol=tuple(step for index in range(len(document.protocol)) for step in steps_of(draft, index)),
         recording=_recording(draft),
         reactions=tuple(_reaction(draft, name, table) for name, table in document.reactions.items()),
         exchanges=tuple(
             Exchange(name, *rinsed(draft, table), _quantity(draft, "exchange", name, "rate"))
             for name, table in document.exchange.items()
+        ),
+        feeds=tuple(
+            Source(name, table.into, table.brings, _quantity(draft, "sources", name, "rate"))
+            for name, table in document.sources.items()
         ),
         injections=tuple(
             Injection(parameter.split(".")[1], entry.inject.into, entry.inject.carried_by, parse_formula(parameter))
@@ -96,24 +103,19 @@ def _simulation(draft: Draft) -> Simulation:
     return Simulation(duration, table.rtol, table.stop_at_steady_state, table.max_steps)
 
 
-def _concentration(draft: Draft, compartment: str, ion: str, changed: Collection[str]) -> Quantity:
+def _changeable(draft: Draft, implicit: Collection[str], *path: str | int) -> Quantity:
     """What the file says, or the parameter that stands for it where the protocol changes it."""
-    parameter = f"compartments.{compartment}.concentrations.{ion}"
-    if parameter in changed:
-        return parse_formula(parameter)
-    return _quantity(draft, "compartments", compartment, "concentrations", ion)
+    parameter = ".".join(map(str, path))
+    return parse_formula(parameter) if parameter in implicit else _quantity(draft, *path)
 
 
 def _implicit_parameters(draft: Draft) -> dict[str, Parameter]:
     """The parameters that stand for what the protocol changes besides parameters, by their dotted paths."""
     found: dict[str, Parameter] = {}
+    for name, place in changed_places(draft).items():
+        dimension = kind_of_place(place).dimension
+        found[name] = Parameter(name, _quantity(draft, *place), cast(Dimension, dimension))
     for index, entry in enumerate(draft.document.protocol):
-        for target in (*entry.set, *entry.ramp):
-            solution = bath_target(draft, target)
-            if solution is not None:
-                name, dimension = parameter_of(draft, target), kinds.CONCENTRATION.dimension
-                value = _quantity(draft, "compartments", solution[0], "concentrations", solution[1])
-                found[name] = Parameter(name, value, cast(Dimension, dimension))
         if entry.inject is not None:
             name = injection_parameter(draft, index)
             found[name] = Parameter(name, 0.0, cast(Dimension, kinds.CURRENT.dimension))
@@ -127,13 +129,13 @@ def _reaction(draft: Draft, name: str, table: ReactionTable) -> Reaction:
     return Reaction(name, table.in_, *sides, forward, backward)
 
 
-def _compartment(draft: Draft, name: str, changed: Collection[str]) -> Compartment:
+def _compartment(draft: Draft, name: str, implicit: Collection[str]) -> Compartment:
     table, path = draft.document.compartments[name], ("compartments", name)
     return Compartment(
         name,
         cast(Literal["finite", "bath", "floating bath"], draft.kind_of(name)),
         _optional(draft, *path, "volume"),
-        {ion: _concentration(draft, name, ion, changed) for ion in table.concentrations},
+        {ion: _changeable(draft, implicit, *path, "concentrations", ion) for ion in table.concentrations},
         tuple(
             Impermeant(
                 solute,
@@ -196,24 +198,6 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
 def _gate(draft: Draft, path: KeyPath, name: str, table: GateTable) -> Gate:
     given = {key: _optional(draft, *path, key) for key in ("alpha", "beta", "steady", "time_constant", "initial")}
     return Gate(name, **given, speed=_or_default(draft, 1.0, *path, "speed"))
-
-
-def _steps(draft: Draft, index: int) -> list[ParameterStep]:
-    """The changes that one entry of the protocol makes."""
-    entry, path = draft.document.protocol[index], ("protocol", index)
-    start, end = _value(draft, *path, start_key(entry)), draft.value(*path, "to")
-    settings = {parameter_of(draft, target): _quantity(draft, *path, "set", target) for target in entry.set}
-    if entry.inject is not None:
-        settings[injection_parameter(draft, index)] = _quantity(draft, *path, "inject", "current")
-    steps = [ParameterStep(start, end, settings)] if settings else []
-    if entry.ramp:
-        reached = {
-            parameter_of(draft, target): _quantity(draft, *path, "ramp", target)
-            for target in entry.ramp
-            if target != "over"
-        }
-        steps.append(ParameterStep(start, None, reached, _value(draft, *path, "ramp", "over")))
-    return steps
 
 
 def _recording(draft: Draft) -> Recording:

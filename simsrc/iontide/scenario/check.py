@@ -10,16 +10,23 @@ from .crossings import read_membranes
 from .diffusion import read_diffusion
 from .draft import Draft
 from .faults import Faults
+from .moving import check_moving, check_steps
 from .potentials import check_potentials
+from .protocol import read_protocol
 from .quantities import Quantities
 from .reactions import read_exchange, read_reactions
-from .schedule import check_moving, check_steps, read_protocol, read_recording, read_simulation
+from .recording import read_recording, read_simulation
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
+from .sources import read_sources
 from .water import check_water
 
 #: A name that a formula, a path and a dataset can all bear.
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
+
+
+#: Tables of what happens within and between compartments.
+_BETWEEN = ("diffusion", "reactions", "exchange", "sources")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
@@ -46,6 +53,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     check_potentials(draft)
     read_reactions(draft)
     read_exchange(draft)
+    read_sources(draft)
     read_protocol(draft)
     read_recording(draft)
     if not faults.found:
@@ -56,7 +64,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
 
 
 def _check_names(document: Document, faults: Faults) -> None:
-    for table in ("parameters", "species", "compartments", "membranes", "diffusion", "reactions", "exchange"):
+    for table in ("parameters", "species", "compartments", "membranes", *_BETWEEN):
         _check_table((table,), getattr(document, table), faults)
     for name, compartment in document.compartments.items():
         for key in ("concentrations", "impermeants"):

@@ -8,7 +8,9 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .kinds import Kind
-from .schema import Document, PathwayTable, Table
+from .schema import Document, PathwayTable
+from .schema_protocol import TargetValues, ValuesTable
+from .words import Table
 
 #: A place where anything may stand, as the arguments of a law.
 ANYTHING = object()
@@ -40,6 +42,8 @@ def below(annotation: Any, key: str | int) -> Any | None:
                 return fields(choice)[str(key)]
             if issubclass(choice, PathwayTable):
                 return ANYTHING
+            if issubclass(choice, ValuesTable):
+                return TargetValues
         elif origin is dict or (origin is list and isinstance(key, int)):
             return get_args(choice)[-1]
         elif choice is ANYTHING:

@@ -59,6 +59,11 @@ class Quantities:
         self._written: tuple[str, ...] = ()
         self._parameter_values: dict[str, float] = {"t": 0.0}
 
+    def know_temperature(self, value: float | None) -> None:
+        """Give ``T``, K, at the start, so that formulas over it and parameters alone have a value there."""
+        if value is not None:
+            self._parameter_values["T"] = value
+
     def read_parameters(self, table: Mapping[str, str | float], species: Collection[str] = ()) -> None:
         """Read ``[parameters]``: formulas in any order, but not in a circle; none may bear the name of a species."""
         self._written = tuple(table)
@@ -117,7 +122,7 @@ class Quantities:
         if message is not None:
             self._faults.add(path, message)
             return None
-        if isinstance(quantity, Formula) and not quantity.names <= self.parameters.keys() | {"t"}:
+        if isinstance(quantity, Formula) and not quantity.names <= self._parameter_values.keys():
             self.quantities[path] = quantity
             self.kinds[path] = kind
             return None
@@ -165,6 +170,8 @@ class Quantities:
 
     def _unknown(self, name: str, words: tuple[str, ...], local: Mapping[str, Dimension]) -> str:
         """What to say of a name that means nothing where it stands."""
+        if name == "T" and name not in local:
+            return "the temperature T is not known here; write this where it is used, in a law of a membrane or so"
         near = did_you_mean(name, [*words, *self._written, *local])
         if not near:  # a gate of another pathway
             near = next((f"; did you mean {other}?" for other in local if other.endswith(f".{name}")), "")

@@ -10,7 +10,7 @@ from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import Kind, show
 from .lines import KeyPath
-from .names import compartment_names
+from .names import EVERYWHERE, compartment_names
 from .schema import ExchangeTable, ReactionTable
 from .solutions import holds
 from .stoichiometry import signed
@@ -121,7 +121,7 @@ def read_exchange(draft: Draft) -> None:
 
 
 def _read_exchange(draft: Draft, path: KeyPath, table: ExchangeTable) -> None:
-    draft.quantities.read((*path, "rate"), table.rate, kinds.RATE_CONSTANT)
+    draft.quantities.read((*path, "rate"), table.rate, kinds.RATE_CONSTANT, local=EVERYWHERE)
     faults, every, place = draft.faults, draft.document.compartments, (*path, "between")
     if faults.is_faulty_within(*place):
         return

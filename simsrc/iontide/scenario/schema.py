@@ -9,57 +9,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from . import kinds
-
-Title = Annotated[str, Field(min_length=1)]
-Volume = Annotated[str, kinds.VOLUME]
-Concentration = Annotated[str, kinds.CONCENTRATION]
-BalancedConcentration = Annotated[str, kinds.BALANCED_CONCENTRATION]
-Amount = Annotated[str, kinds.AMOUNT]
-MeanValence = Annotated[str | float, kinds.VALENCE]
-ActivityCoefficient = Annotated[str | float, kinds.ACTIVITY_COEFFICIENT]
-Length = Annotated[str, kinds.LENGTH]
-Capacitance = Annotated[str, kinds.CAPACITANCE]
-Potential = Annotated[str, kinds.POTENTIAL]
-Permeability = Annotated[str, kinds.PERMEABILITY]
-Conductance = Annotated[str, kinds.CONDUCTANCE]
-Duration = Annotated[str, kinds.DURATION]
-Time = Annotated[str, kinds.TIME]
-Temperature = Annotated[str, kinds.TEMPERATURE]
-DiffusionCoefficient = Annotated[str, kinds.DIFFUSION_COEFFICIENT]
-IonSize = Annotated[str, kinds.ION_SIZE]
-WaterPermeability = Annotated[str, kinds.WATER_PERMEABILITY]
-WaterMolarVolume = Annotated[str, kinds.WATER_MOLAR_VOLUME]
-Reflection = Annotated[str | float, kinds.REFLECTION]
-ElasticModulus = Annotated[str, kinds.ELASTIC_MODULUS]
-RateConstant = Annotated[str, kinds.RATE_CONSTANT]
-Opening = Annotated[str, kinds.OPENING]
-Steady = Annotated[str | float, kinds.STEADY]
-TimeConstant = Annotated[str, kinds.TIME_CONSTANT]
-Speed = Annotated[str | float, kinds.SPEED]
-Initial = Annotated[str | float, kinds.INITIAL]
-Current = Annotated[str, kinds.CURRENT]
-ReactionConstant = Annotated[str, kinds.REACTION_CONSTANT]
-CrossSection = Annotated[str, kinds.CROSS_SECTION]
-Tortuosity = Annotated[str | float, kinds.TORTUOSITY]
-ParameterValue = Annotated[str | float, kinds.PARAMETER]
-
-Group = Literal[
-    "potentials",
-    "concentrations",
-    "amounts",
-    "activities",
-    "reversal_potentials",
-    "driving_forces",
-    "fluxes",
-    "unidirectional_fluxes",
-    "currents",
-    "gates",
-    "water_fluxes",
-]
+from .schema_protocol import ProtocolTable, RecordingTable
+from .words import (
+    ActivityCoefficient,
+    Amount,
+    BalancedConcentration,
+    Capacitance,
+    Concentration,
+    Conductance,
+    CrossSection,
+    DiffusionCoefficient,
+    Duration,
+    ElasticModulus,
+    Initial,
+    IonSize,
+    Length,
+    MeanValence,
+    Opening,
+    ParameterValue,
+    Permeability,
+    Potential,
+    RateConstant,
+    ReactionConstant,
+    Reflection,
+    Speed,
+    Steady,
+    Supply,
+    Table,
+    Temperature,
+    TimeConstant,
+    Title,
+    Tortuosity,
+    Volume,
+    WaterMolarVolume,
+    WaterPermeability,
+)
 
 
 def _listed(value: Any) -> Any:
@@ -81,24 +69,9 @@ FORMS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 }
 
 
-def _times_form(value: Any) -> str | None:
-    """Which of the three ways of giving sample times a value is meant to be."""
-    forms: dict[type, str] = {dict: "table", TimesTable: "table", list: "list", str: "word"}
-    return forms.get(type(value))
-
-
 def _area_form(value: Any) -> str:
     """Whether an area is given as a shape in a table, or else by a quantity or a word."""
     return "table" if isinstance(value, dict | Table) else "word"
-
-
-class Table(BaseModel):
-    """A table of the file: no key but those listed, every value of exactly its type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    #: What a sentence calls such a table, with its article.
-    noun: ClassVar[str] = "a table"
 
 
 class SimulationTable(Table):
@@ -284,6 +257,19 @@ class ExchangeTable(Table):
     rate: RateConstant
 
 
+class SourceTable(Table):
+    """Something brought into a compartment from outside of the model, or taken out of it."""
+
+    noun: ClassVar[str] = "a source"
+
+    into: Annotated[str, Field(description="Name of the compartment")]
+    brings: Annotated[
+        dict[str, Annotated[int, Field(ge=-12, le=12)]],
+        Field(description="Species brought, each with its count; negative counts are taken out"),
+    ]
+    rate: Supply
+
+
 class DiffusionTable(Table):
     """Electrodiffusion between two compartments of one medium, by the constant field: P = D / length."""
 
@@ -302,63 +288,6 @@ class DiffusionTable(Table):
         dict[str, DiffusionCoefficient],
         Field(description="Diffusion coefficients; those of the ion library, at 25 degC, where none is given"),
     ] = {}
-
-
-class InjectionTable(Table):
-    """A current into a compartment."""
-
-    noun: ClassVar[str] = "an injection"
-
-    into: Annotated[str, Field(description="Name of the compartment")]
-    current: Current
-    carried_by: Annotated[str | None, Field(description="Ion that carries it")] = None
-
-
-class ProtocolTable(Table):
-    """A change of parameters at a time, for good (at) or for a while (from, to)."""
-
-    noun: ClassVar[str] = "a protocol entry"
-
-    at: Time | None = None
-    from_: Annotated[Time | None, Field(alias="from")] = None
-    to: Time | None = None
-    set: Annotated[
-        dict[str, ParameterValue],
-        Field(description="New values", examples=[{"parameters.pump_rate": "0 mol/m^2/s"}]),
-    ] = {}
-    ramp: Annotated[
-        dict[str, ParameterValue],
-        Field(
-            description="Values to be reached in a straight line, over a time",
-            examples=[{"compartments.bath.K": "20 mM", "over": "30 s"}],
-        ),
-    ] = {}
-    inject: Annotated[InjectionTable | None, Field(description="A current that flows meanwhile")] = None
-
-
-class TimesTable(Table):
-    """Evenly spaced sample times."""
-
-    noun: ClassVar[str] = "times"
-
-    spacing: Annotated[Literal["linear", "log"], Field(description="Evenly in t, or evenly in log t")]
-    points: Annotated[int, Field(ge=2, le=100_000_000, description="How many")]
-    first: Time | None = None
-
-
-Times = Annotated[
-    Annotated[TimesTable, Tag("table")] | Annotated[list[Time], Tag("list")] | Annotated[Literal["steps"], Tag("word")],
-    Discriminator(_times_form),
-]
-
-
-class RecordingTable(Table):
-    """What is kept, and when."""
-
-    noun: ClassVar[str] = "[recording]"
-
-    times: Annotated[Times | None, Field(description="Evenly spaced, a list of times, or every step")] = None
-    quantities: Annotated[list[Group] | None, Field(description="Which quantities the result holds")] = None
 
 
 class Document(Table):
@@ -384,5 +313,8 @@ class Document(Table):
     ] = {}
     reactions: Annotated[dict[str, ReactionTable], Field(description="Reactions within compartments, by name")] = {}
     exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
+    sources: Annotated[
+        dict[str, SourceTable], Field(description="What is brought into compartments from outside, by name")
+    ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

@@ -16,6 +16,7 @@ CAPS = {
     "diffusion": 200,
     "reactions": 200,
     "exchange": 200,
+    "sources": 200,
     "protocol": 1000,
 }
 MOST_KEYS = 200
@@ -41,7 +42,7 @@ def check_size(raw: dict[str, Any], faults: Faults) -> bool:
         else:
             pending += [((*path, index), value) for index, value in enumerate(here)]
         most = CAPS.get(str(path[0]), MOST_KEYS) if len(path) == 1 else MOST_KEYS
-        if path[-1:] in (("set",), ("ramp",)):
+        if path[-1:] in (("set",), ("ramp",), ("table",)):
             most = CAPS["parameters"]
         if len(here) > most:
             fits = False

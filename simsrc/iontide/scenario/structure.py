@@ -16,6 +16,7 @@ from .faults import Faults, did_you_mean, listed, nearest
 from .kinds import Kind, show
 from .lines import KeyPath
 from .schema import FORMS, Document
+from .schema_protocol import TargetValues
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",
@@ -94,6 +95,9 @@ def _sentence(item: Any, path: KeyPath) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "missing":
         return _missing(path)
+    if kind == "list_type" and places.at(path) == TargetValues:
+        near = did_you_mean(path[-1], _known_keys(path))
+        return f"must be a list of values, one for each time{near}, got {show(value)}"
     if kind == "extra_forbidden":
         return unknown_key(path)
     if kind == "sentence":
@@ -102,6 +106,8 @@ def _sentence(item: Any, path: KeyPath) -> str:
         allowed = [show(word) for word in get_args(places.alternatives(places.at(path))[-1])]
         choices = " or ".join(allowed) if len(allowed) < 4 else "one of " + ", ".join(allowed)
         return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
+    if kind == "dict_type" and path == ("sources",):
+        return f"must be tables, as [sources.NAME], got {show(value)}; where a scenario comes from is its source"
     rule = {
         "string_type": "must be text in quotes",
         "string_too_short": "must not be empty",

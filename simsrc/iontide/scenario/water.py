@@ -8,6 +8,7 @@ from . import kinds
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import show
+from .names import EVERYWHERE
 from .schema import MembraneTable, ShapeTable
 
 
@@ -45,7 +46,8 @@ def shape_of(table: MembraneTable) -> str:
 def read_water(draft: Draft, name: str, table: MembraneTable) -> None:
     """Read what a membrane lets through of water, and what holds it back."""
     path = ("membranes", name)
-    draft.quantities.read((*path, "water_permeability"), table.water_permeability, kinds.WATER_PERMEABILITY)
+    permeability = (*path, "water_permeability")
+    draft.quantities.read(permeability, table.water_permeability, kinds.WATER_PERMEABILITY, local=EVERYWHERE)
     passes = table.water_permeability is not None or draft.faults.is_faulty(*path, "water_permeability")
     solutes = _solutes(draft, name, table)
     for solute, raw in table.reflection.items():

@@ -18,7 +18,7 @@ from ..initial import InitialState, complete_values
 from ..layout import lay_out
 from ..model import Model
 from ..model_json import model_from_json, run_id_of_text
-from ..schedule import Crossing, segments_of, triggered_steps
+from ..schedule import Crossing, segments_of, triggered_steps, values_of
 from ..trajectory import Origin, Run, Statistics, Trajectory
 from .checked import Checked
 
@@ -210,8 +210,8 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
     crossings = _read_crossings(file, model)
     segments = tuple(segments_of(model, triggered_steps(model, crossings)))
     initial = _read_initial(file, model, n)
-    values = [model.values(segment.settings) for segment in segments]
-    values = complete_values(model, segments, values[0], values, initial)
+    settled = values_of(model, segments)
+    values = complete_values(model, segments, settled[0], settled, initial)
     return Run(
         model=model,
         layout=layout,

@@ -1,0 +1,107 @@
+"""Checks of a protocol, entry by entry: when, and what it changes."""
+
+from __future__ import annotations
+
+from . import kinds
+from .draft import Draft
+from .faults import did_you_mean, listed
+from .kinds import show
+from .lines import KeyPath
+from .potentials import is_ground
+from .recording import check_before_end
+from .schema_protocol import InjectionTable, ProtocolTable
+from .solutions import holds
+from .tables import read_table
+from .targets import read_setting
+from .trains import check_number, read_train
+
+
+def read_protocol(draft: Draft) -> None:
+    """Read the times and the new values of every entry of the protocol."""
+    for index, entry in enumerate(draft.document.protocol):
+        path = ("protocol", index)
+        if draft.faults.is_faulty(*path):
+            continue
+        _read_times(draft, path, entry)
+        read_train(draft, path, entry)
+        parts = {"set": bool(entry.set), "ramp": bool(entry.ramp)}
+        parts |= {key: getattr(entry, key) is not None for key in ("table", "inject")}
+        if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
+            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, a table, or inject = { … }'
+            draft.faults.add((*path, "set"), told)
+        for target, raw in entry.set.items():
+            read_setting(draft, (*path, "set", target), target, raw)
+        if entry.ramp:
+            _read_ramp(draft, path, entry)
+        if entry.table is not None:
+            read_table(draft, path, entry, entry.table)
+        if entry.inject is not None:
+            read_injection(draft, path, entry.inject)
+    check_number(draft)
+
+
+def _read_ramp(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
+    place = (*path, "ramp")
+    for target, raw in entry.ramp.items():
+        if target != "over":
+            read_setting(draft, (*place, target), target, raw)
+    over = entry.ramp.get("over")
+    if over is None and not draft.faults.is_faulty(*place, "over"):
+        draft.faults.add((*place, "over"), 'missing; a ramp needs the time that it takes (as "30 s")')
+    message = kinds.RAMP_TIME.written_fault(over) if over is not None else None
+    if message is not None:
+        draft.faults.add((*place, "over"), message)
+    else:
+        draft.quantities.read((*place, "over"), over, kinds.RAMP_TIME, constant=True)
+    if not entry.ramp.keys() - {"over"} and not draft.faults.is_faulty_within(*place):
+        draft.faults.add(place, 'names nothing that changes; write as ramp = { "parameters.NAME" = …, over = "30 s" }')
+    for key, given in (("from", entry.from_), ("to", entry.to)):
+        if given is not None:
+            told = "a ramp begins at a time and stays where it leads: write at = …, and another ramp to come back"
+            draft.faults.add((*path, key), told)
+            return
+
+
+def _read_times(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
+    given = {"at": entry.at, "from": entry.from_, "to": entry.to}
+    for key, raw in given.items():
+        value = draft.quantities.read((*path, key), raw, kinds.TIME, constant=True)
+        check_before_end(draft, (*path, key), raw, value)
+    named = {key for key, raw in given.items() if raw is not None or draft.faults.is_faulty(*path, key)}
+    if named not in ({"at"}, {"from", "to"}):
+        written = " and ".join(key for key in given if key in named) or "none of them"
+        told = f"an entry says at (a change for good), or from and to (for a while); this one says {written}"
+        draft.faults.add(path, told, spoils=False)
+    start, end = draft.value(*path, "from"), draft.value(*path, "to")
+    if start is not None and end is not None and end <= start:
+        draft.faults.add((*path, "to"), f"must be after from = {show(entry.from_)}, got {entry.to}")
+
+
+def read_injection(draft: Draft, path: KeyPath, table: InjectionTable) -> None:
+    """Read a current into a compartment."""
+    every, faults, place = draft.document.compartments, draft.faults, (*path, "inject")
+    draft.quantities.read((*place, "current"), table.current, kinds.CURRENT)
+    if faults.is_faulty(*place, "into") or faults.is_faulty("compartments", table.into):
+        return
+    if table.into not in every:
+        told = f"no such compartment as {table.into}{did_you_mean(table.into, every)}"
+        faults.add((*place, "into"), f"{told} (compartments are {listed(every)})")
+        return
+    if every[table.into].bath is True:
+        faults.add((*place, "into"), f"{table.into} is a grounded bath: no current into it changes anything")
+        return
+    known = not faults.faulty_below("membranes") and set(draft.membranes()) == set(draft.document.membranes)
+    if known and not any(table.into in (m.inside, m.outside) for m in draft.membranes().values()):
+        faults.add((*place, "into"), f"{table.into} has no membrane that a current could charge")
+    elif known and is_ground(draft, table.into):
+        told = f"{table.into} is the ground of a model without a grounded bath, so that a current into it is lost"
+        faults.add((*place, "into"), f"{told}; the compartment that the file names last is the ground")
+    ion = table.carried_by
+    if ion is None or faults.is_faulty(*place, "carried_by") or faults.is_faulty("species", ion):
+        return
+    held = every[table.into].concentrations
+    if not holds(draft, table.into, ion):
+        told = f"{table.into} gives no concentration of {ion}{did_you_mean(ion, held)}"
+        faults.add((*place, "carried_by"), f"{told} (it holds {listed(held)})")
+    elif ion in draft.species and draft.species[ion].valence == 0:
+        faults.add((*place, "carried_by"), f"{ion} has no charge, so it carries no current")

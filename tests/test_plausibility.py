@@ -1,0 +1,82 @@
+"""Slips that are no faults: told of by validate and by run, and not told where nothing is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iontide.cli import main
+from iontide.diagnostics import warnings
+from iontide.plausibility import slips_of
+from iontide.scenario.read import load
+from test_scenario_language import CELL, changed, model_of, run_of
+from test_temperature import COOLED, WARMED
+
+SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("**/*.toml"))
+UNUSED = ("[parameters]", '[parameters]\nP_Na = "1e-9 m/s"\nx = "2 * y"\ny = 3')
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_the_shipped_scenarios_have_none(path):
+    assert slips_of(load(path).model) == []
+
+
+@pytest.mark.parametrize(
+    ("pairs", "more", "expected"),
+    [
+        ([], "", []),
+        ([('"37 degC"', '"37 K"')], "", ["a temperature of 37 K is colder than any solution; is 37 degC meant?"]),
+        ([('"37 degC"', '"200 K"')], "", ["a temperature of 200 K is colder than any solution"]),
+        ([('"37 degC"', '"310 degC"')], "", ["a temperature of 583.15 K is hotter than any solution; is 310 K meant?"]),
+        ([('"37 degC"', '"900 K"')], "", ["a temperature of 900 K is hotter than any solution"]),
+        (
+            [],
+            COOLED.replace("15 degC", "15 K"),
+            ["a temperature of 15 K is colder than any solution; is 15 degC meant?"],
+        ),
+        (
+            [],
+            WARMED.replace("47 degC", "310 degC"),
+            ["a temperature of 583.15 K is hotter than any solution; is 310 K meant?"],
+        ),
+        (
+            [('"-70 mV"', '"-70 V"')],
+            "",
+            ["the initial potential of plasma, -70 V, is more than a membrane bears; is -70 mV meant?"],
+        ),
+        ([('"-70 mV"', '"ghk"')], "", []),
+        ([UNUSED], "", ["nothing uses the parameters P_Na, x, y"]),
+        ([UNUSED, ('"P_K" }', '"x * P_K" }')], "", ["nothing uses the parameter P_Na"]),
+        (
+            [UNUSED],
+            '\n[[protocol]]\nat = "1 s"\nset = { "parameters.P_K" = "y * P_Na" }\n',
+            ["nothing uses the parameter x"],
+        ),
+        (
+            [UNUSED],
+            '\n[[protocol]]\nat = "1 s"\nset = { "parameters.x" = "y" }\n',
+            ["nothing uses the parameters P_Na, x, y"],
+        ),
+    ],
+)
+def test_slips(pairs, more, expected):
+    assert slips_of(model_of(*pairs, more=more)) == expected
+
+
+def test_a_run_tells_them():
+    assert "nothing uses the parameters P_Na, x, y" in warnings(run_of(UNUSED))
+
+
+def test_validate_and_run_tell_them_on_standard_error(tmp_path, capsys):
+    path = tmp_path / "cold.toml"
+    path.write_text(changed(CELL, ('"37 degC"', '"37 K"')))
+    assert main(["validate", str(path)]) == 0
+    told = "warning: a temperature of 37 K is colder than any solution; is 37 degC meant?"
+    assert capsys.readouterr().err.splitlines() == [f"{path}: no faults", f"{path}: {told}"]
+    assert main(["validate", "--json", str(path)]) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    assert report["warnings"] == [told.removeprefix("warning: ")]
+    assert main(["run", str(path), "-o", str(tmp_path / "cold.h5")]) == 0
+    assert told in capsys.readouterr().err
