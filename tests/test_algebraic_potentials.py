@@ -22,6 +22,8 @@ from iontide.errors import ScenarioError, SolverError
 from iontide.formula import parse_formula
 from iontide.model import (
     Compartment,
+    Exchange,
+    Gate,
     Impermeant,
     Injection,
     Membrane,
@@ -454,6 +456,29 @@ def test_no_net_current_leaves_the_mouth() -> None:
     trajectory = run(swelling(recording=Recording("steps")))
     net = np.abs(MOUTH * trajectory.current_density("mouth"))
     assert net.max() < 1e-9 * np.max(np.abs(MOUTH * trajectory.current_density("mouth", "K")))
+
+
+def test_gates_start_where_the_potential_does_and_a_rinse_counts_in_it() -> None:
+    model = swelling()
+    fixed = {name: replace(c, water="fixed") for name, c in model.compartments.items()}
+    gate = Gate("g", steady=parse_formula("1 / (1 + exp(V / 1 mV))"), time_constant=1.0)
+    mouth = replace(model.membranes["mouth"], water_permeability=None)
+    gated = replace(mouth.pathways[0], arguments={"": parse_formula("g * 1e-3 m/s")}, gates=(gate,))
+    plasma = replace(model.membranes["plasma"], geometry="given", water_permeability=None)
+    membranes = {"plasma": plasma, "mouth": replace(mouth, pathways=(gated, *mouth.pathways[1:]))}
+    rinse = Exchange("rinse", "cleft", "bath", 0.1)
+    trajectory = run(replace(model, compartments=fixed, membranes=membranes, exchanges=(rinse,)))
+    # Of the anions that stay in the cleft the rinse takes the counterions: a current, which the mouth lets back.
+    carried = (
+        FARADAY
+        * 0.1
+        * 0.5
+        * VOLUME
+        * sum(z * (c - BATH[i]) for i, z, c in zip(BATH, (1, 1, -1), (6, 130, 106), strict=True))
+    )
+    assert MOUTH * trajectory.current_density("mouth")[0] == pytest.approx(-carried, rel=1e-6)
+    v = trajectory.membrane_potential("mouth")[0]
+    assert trajectory.gate("mouth", gated.name, "g")[0] == pytest.approx(1.0 / (1.0 + math.exp(1e3 * v)), rel=1e-9)
 
 
 # -- nothing conducts -----------------------------------------------------------------------------------------------
