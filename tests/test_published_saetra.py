@@ -311,6 +311,25 @@ def test_it_fires_when_their_equations_do() -> None:
     assert np.mean(np.diff(mine)) == pytest.approx(np.mean(np.diff(theirs)), rel=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("coupling", "stimulus", "count", "window"),
+    [(0.43, "31 pA", 18, (17.56, 17.60)), (2.0, "27 pA", 10, (10.01, 10.05))],
+    ids=["weak", "strong"],
+)
+def test_from_rest_a_spike_is_where_figure_5_shows_one(
+    coupling: float, stimulus: str, count: int, window: tuple[float, float]
+) -> None:
+    # Panels C and D show 40 ms each; at weak coupling that tells the fifteenth spike, of one every 0.7 s.
+    rest = 1790.0
+    model = iontide.load(FILE, set={"parameters.coupling": coupling, "parameters.stimulus": stimulus}).model
+    later = tuple(replace(step, start=step.start + rest, end=(step.end or 0.0) + rest) for step in model.protocol)
+    longer = replace(model.simulation, duration=rest + 30.0)
+    trajectory = iontide.run(replace(model, protocol=later, simulation=longer))
+    spikes = spike_times(trajectory.time, trajectory.membrane_potential("somatic")) - rest
+    assert len(spikes) == count
+    assert np.sum((spikes > window[0]) & (spikes < window[1])) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("stimulus", "count", "late"), [(27e-12, 9, 5e-6), (36e-12, 16, 3e-5), (48e-12, 25, 1e-4)])
 def test_by_the_constant_field_the_twin_fires_when_it_does(stimulus: float, count: int, late: float) -> None:
