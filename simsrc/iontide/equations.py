@@ -177,11 +177,9 @@ class _Equations:
                 self.rows.add(self.layout.amount_index.get((reaction.compartment, name)), sign * count * per_second)
 
     def _add_exchange(self, exchange: Exchange) -> None:
-        charge: Any = self.graph.constant(0.0)
         for name, leaving in self.at.exchange_rates(exchange).items():
             self._move(exchange.inside, exchange.outside, name, leaving)
-            charge = charge + (FARADAY * self.model.species[name].valence) * leaving
-        self.rows.carry(exchange.inside, exchange.outside, charge)
+        self.rows.carry(exchange.inside, exchange.outside, self.at.exchange_current(exchange))
 
     def _add_source(self, source: Source) -> None:
         per_second = self.at.supply_rate(source)

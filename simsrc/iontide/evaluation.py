@@ -257,6 +257,13 @@ class Evaluation(Solutions):
         """mol s⁻¹, into the compartment."""
         return self.quantity(f"sources.{source.name}.rate", source.rate, self.compartment_names(source.compartment))
 
+    def exchange_current(self, exchange: Exchange) -> Any:
+        """A, that leaves ``inside`` for ``outside`` with what is exchanged."""
+        total: Any = 0.0
+        for name, leaving in self.exchange_rates(exchange).items():
+            total = total + (FARADAY * self.model.species[name].valence) * leaving
+        return total
+
     def injected_current(self, injection: Injection) -> Any:
         """A, positive into the compartment."""
         path = f"injections.{injection.name}.current"
