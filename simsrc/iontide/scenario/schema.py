@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 from . import kinds
+from .pieces import Along, Repeat
 
 Title = Annotated[str, Field(min_length=1)]
 Volume = Annotated[str, kinds.VOLUME]
@@ -146,6 +147,7 @@ class CompartmentTable(Table):
 
     noun: ClassVar[str] = "a compartment"
 
+    repeat: Repeat = None
     volume: Volume | None = None
     bath: Annotated[
         Literal[True, False, "floating"],
@@ -251,6 +253,7 @@ class MembraneTable(Table):
 
     inside: Annotated[str, Field(description="Name of the compartment on the inside")]
     outside: Annotated[str, Field(description="Name of the compartment on the outside")]
+    along: Along = None
     area: Annotated[Area, Field(description="The area, or what shape it follows the volume inside as")]
     capacitance: Capacitance
     potential: Potential | None = None
@@ -292,6 +295,7 @@ class DiffusionTable(Table):
     noun: ClassVar[str] = "a diffusion"
 
     between: Annotated[list[str], Field(description="Names of the two compartments")]
+    along: Along = None
     area: Annotated[CrossSection, Field(description="Cross-section of the medium between them")]
     length: Annotated[Length, Field(description="Distance between them")]
     tortuosity: Annotated[
