@@ -59,6 +59,7 @@ def na_k_pump(rate: Any) -> Pathway:
         "na_k_atpase_cubic",
         {"Na": 3, "K": -2},
         {"rate": rate, "half_saturation.Na_inside": 10.0, "half_saturation.K_outside": 1.5},
+        driven_by="ATP",
     )
 
 

@@ -30,6 +30,7 @@ TIERS = [
     {"equations"},
     {"rates"},
     {"prepare", "trajectory"},
+    {"dissipation"},
     {"simulate", "diagnostics", "steady", "energetics", "electrode"},
     {"storage"},
     {"plots", "report", "sweep"},

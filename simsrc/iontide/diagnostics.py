@@ -16,6 +16,7 @@ from .activity import out_of_range
 from .circuit import connected_parts, grounds, membranes_of
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .constants import FARADAY
+from .dissipation import Dissipation
 from .model import Injection, Model
 from .trajectory import Run, Trajectory
 
@@ -242,6 +243,8 @@ class Audit:
     undefined: dict[tuple[str, str], str] = field(default_factory=dict)
     non_finite: dict[str, float] = field(default_factory=dict)
     out_of_range: dict[str, str] = field(default_factory=dict)
+    dissipation: Dissipation = field(default_factory=Dissipation)
+    activity_corrections: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
         """Take in the next samples; returns their charge and mass balance."""
@@ -259,6 +262,8 @@ class Audit:
         self._look_for_non_finite(part)
         self._look_for_undefined(part)
         self._look_out_of_range(part)
+        self.dissipation.add(part)
+        self._look_at_activity_corrections(part)
         return charge, mass
 
     def _look_for_non_finite(self, part: Trajectory) -> None:
@@ -274,6 +279,15 @@ class Audit:
                 told = out_of_range(c.activity, strength, part.temperature)
                 if told is not None:
                     self.out_of_range[c.name] = told
+
+    def _look_at_activity_corrections(self, part: Trajectory) -> None:
+        """ΔE where it is largest, V with its sign, by membrane and ion, of those whose activity may matter."""
+        for membrane in part.model.membranes:
+            for name in part.ions(membrane):
+                if part.model.has_activity_correction(membrane, name):
+                    found = part.activity_correction(membrane, name)
+                    found = np.append(found[np.isfinite(found)], self.activity_corrections.get((membrane, name), 0.0))
+                    self.activity_corrections[membrane, name] = float(found[np.argmax(np.abs(found))]) + 0.0
 
     def _look_for_undefined(self, part: Trajectory) -> None:
         for membrane in part.model.membranes.values():
@@ -305,6 +319,7 @@ class Audit:
             for label, drift in self.mass.items()
             if not drift <= DRIFT_LIMIT
         ]
+        found += self.dissipation.warnings(run)
         found += [
             f"the charge of {name} is not checked: a current that no ion carries, and that varies, flows into it"
             for name in sorted(unaccounted_charge(run.model))

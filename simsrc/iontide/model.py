@@ -123,6 +123,18 @@ class Model:
                 return frozenset(found)
             found |= more
 
+    def has_activity_correction(self, membrane: str, species: str) -> bool:
+        """Whether the Nernst potential of an ion may differ from the one by concentrations.
+
+        It is charged, and on one side at least of the membrane its activity coefficient follows from an activity model,
+        from a formula, or is a number other than 1.
+        """
+        m = self.membranes[membrane]
+        sides = (self.compartments[m.inside], self.compartments[m.outside])
+        return self.species[species].valence != 0 and any(
+            c.activity_coefficients.get(species, 1.0 if c.activity == "ideal" else None) != 1.0 for c in sides
+        )
+
     def changes(self, quantity: Quantity) -> bool:
         """Whether a quantity over parameters has another value at some other time of the run."""
         return isinstance(quantity, Formula) and bool(quantity.names & (self.changing | {"t"}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from .trajectory import Trajectory
 def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """All that ``iontide info`` tells of a result file, as plain values fit for JSON, units in the names of the keys.
 
-    A number that is undefined or not finite is None.
+    A number that is undefined or not finite is None. Of a membrane, ``largest_activity_correction_mV`` is the ΔE of
+    each ion where it is largest in the run (``Trajectory.activity_correction``), of ions whose activity may differ from
+    their concentration; the other numbers are those of the end.
 
     Raises
     ------
@@ -29,7 +32,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     run, end = overview.run, overview.end
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
         compartments = {name: _compartment(end, name) for name in run.model.compartments}
-        membranes = {name: _membrane(end, name) for name in run.model.membranes}
+        membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
     return {
         "file": os.fspath(path),
         "title": run.model.title,
@@ -80,7 +83,7 @@ def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
     }
 
 
-def _membrane(end: Trajectory, name: str) -> dict[str, Any]:
+def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], float]) -> dict[str, Any]:
     membrane, species = end.model.membranes[name], end.model.species
     moved = end.ions(name)
     ions = [s for s in moved if species[s].valence]
@@ -89,6 +92,9 @@ def _membrane(end: Trajectory, name: str) -> dict[str, Any]:
         "outside": membrane.outside,
         "V_mV": _last(end.membrane_potential(name), 1e3),
         "E_mV": {s: _last(end.reversal_potential(name, s), 1e3) for s in ions},
+        "largest_activity_correction_mV": {
+            s: _number(corrections[name, s] * 1e3) for s in ions if (name, s) in corrections
+        },
         "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
         "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
@@ -159,13 +165,18 @@ def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
 
 def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(membrane['V_mV'], 6)} mV"
-    rows = [["", "E, mV", "flux out, umol/m^2/s", "current out, uA/cm^2"]]
+    corrections = membrane["largest_activity_correction_mV"]
+    # Of the whole run; where it is 0 throughout, nobody misses it.
+    shown = any(corrections.values())
+    heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
+    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
-        rows.append([species, e, _cell(flux, 5), current])
-    rows.append(["all", "", "", _cell(membrane["net_current_uA_per_cm2"], 5)])
+        more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
+        rows.append([species, e, *more, _cell(flux, 5), current])
+    rows.append(["all", *[""] * (len(heads) - 1), "", _cell(membrane["net_current_uA_per_cm2"], 5)])
     return [title, *(f"  {line}" for line in _table(rows))]
 
 

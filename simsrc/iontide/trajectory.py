@@ -217,6 +217,24 @@ class Trajectory:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
         return self._log_ratio(membrane, species) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
 
+    def activity_correction(self, membrane: str, species: str) -> NDArray:
+        """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
+
+        E_true is ``reversal_potential``, E_approx the same with concentrations in the place of activities. ΔE does not
+        depend on the concentrations otherwise than through the coefficients, and is 0 where these are equal.
+
+        Raises
+        ------
+        ValueError
+            For a neutral species.
+        """
+        valence = self.model.species[species].valence
+        if valence == 0:
+            raise ValueError(f"{species} is neutral: it has no reversal potential")
+        m = self._membrane(membrane)
+        inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
+        return np.log(outside / inside) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
+
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
         chemical = -GAS_CONSTANT * self.temperature * self._log_ratio(membrane, species)

@@ -102,7 +102,8 @@ def coupling(draft: Draft, name: str, table: DiffusionTable) -> Membrane:
     pathways = tuple(
         Pathway(f"permeability.{ion}", "ghk", {ion: 1}, {"": permeability(ion)}) for ion in ions_of(draft, table)
     )
-    return Membrane(name, *table.between, quantities[(*path, "area")], 0.0, None, pathways)
+    inside, outside = table.between
+    return Membrane(name, inside, outside, quantities[(*path, "area")], 0.0, None, pathways)
 
 
 def _text(quantity: Quantity, unit: str) -> str:

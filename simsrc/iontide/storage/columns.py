@@ -1,11 +1,13 @@
 """What the time series of a result file hold: each quantity with its name, its unit and how it is computed.
 
 Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_…``, ``volume_<compartment>``,
-``E_<membrane>_<ion>``, ``driving_force_<membrane>_<species>``, ``flux_…``, ``efflux_…``, ``influx_…``,
-``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``, ``current_<membrane>_<pump>_pathway``,
-``injection_<name>``, ``clamp_<name>``, ``clamp_<name>_charge``, ``area_<membrane>``, ``water_flux_<membrane>``,
-``gate_<membrane>_<channel>_<gate>``. Where two would be the same, the later one ends in ``_2``; the attributes of a
-dataset say what it is without its name.
+``E_<membrane>_<ion>``, ``dE_<membrane>_<ion>`` (its activity correction), ``driving_force_<membrane>_<species>``,
+``flux_…``, ``efflux_…``, ``influx_…``, ``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``,
+``current_<membrane>_<pump>_pathway``, ``injection_<name>``, ``clamp_<name>``, ``clamp_<name>_charge``,
+``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``. Where two would be the same, the
+later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
+beside the reversal potential of every ion whose activity coefficient may differ from 1 on either side of the membrane
+(``Model.has_activity_correction``): a model whose solutions are ideal has none.
 """
 
 from __future__ import annotations
@@ -178,6 +180,12 @@ def _reversal_potentials(model: Model) -> Iterator[Column]:
             of = {"membrane": m, "species": s}
             compute = methodcaller("reversal_potential", m, s)
             yield Column(f"E_{m}_{s}", "reversal_potential", name, "mV", 1e3, compute, of)
+    for m, s in _crossing(model):
+        if model.has_activity_correction(m, s):
+            name = f"activity correction of the Nernst potential of {s} at {m}: by activities minus by concentrations"
+            of = {"membrane": m, "species": s}
+            compute = methodcaller("activity_correction", m, s)
+            yield Column(f"dE_{m}_{s}", "activity_correction", name, "mV", 1e3, compute, of)
 
 
 def _driving_forces(model: Model) -> Iterator[Column]:

@@ -43,6 +43,9 @@ class Overview:
         The end of the run as a trajectory of one sample.
     max_charge_drift, max_mass_drift : float
         Relative.
+    activity_corrections : mapping of (str, str) to float
+        ΔE by membrane and ion where it is largest in the run, V, with its sign; of the ions whose activity may differ
+        from their concentration.
     warnings : tuple of str
     provenance : mapping of str to str
         Versions, commit, CPU, times.
@@ -61,6 +64,7 @@ class Overview:
     end: Trajectory
     max_charge_drift: float
     max_mass_drift: float
+    activity_corrections: Mapping[tuple[str, str], float]
     warnings: tuple[str, ...]
     provenance: Mapping[str, str]
     created: str
@@ -123,6 +127,7 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
             end=end,
             max_charge_drift=file.number("diagnostics", "max_charge_drift", float),
             max_mass_drift=file.number("diagnostics", "max_mass_drift", float),
+            activity_corrections=_read_activity_corrections(file, run.model),
             warnings=tuple(file.texts("diagnostics/warnings")),
             provenance={str(k): str(v) for k, v in header["provenance"].items()},
             created=header["created"],
@@ -220,6 +225,19 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
             file.text("provenance/scenario_name"), file.text("provenance/scenario"), _json(file, "overrides")
         ),
     )
+
+
+def _read_activity_corrections(file: Checked, model: Model) -> dict[tuple[str, str], float]:
+    group = "diagnostics/activity_correction"
+    if not file.has(group):
+        return {}
+    membranes = file.texts(f"{group}/membranes")
+    ions = file.texts(f"{group}/ions", len(membranes))
+    largest = file.array(f"{group}/largest", "<f8", (len(membranes),))
+    keys = list(zip(membranes, ions, strict=True))
+    if not all(m in model.membranes and s in model.species for m, s in keys):
+        raise file.fault("the activity corrections in the file are not those of its model")
+    return {key: float(value) * 1e-3 for key, value in zip(keys, largest, strict=True)}
 
 
 def _read_initial(file: Checked, model: Model, n: int) -> InitialState:

@@ -8,7 +8,8 @@
     /timeseries/plot    NXdata: hard links to time and the membrane potentials. NeXus wants a default plot in an NXdata
                     within an NXentry, and viewers that follow ``default`` from the root draw V(t)
     /state          states (samples, n) in SI, unrounded; initial (n,); names
-    /diagnostics    statistics; charge and mass balance over time; warnings; message
+    /diagnostics    statistics; charge and mass balance over time; warnings; message; where activities matter, the
+                    largest activity correction of each Nernst potential
     /checkpoint     the state at the end, unrounded, its time, and the fixed charges: a run can go on from it
     /provenance     scenario, overrides, resolved model (JSON), command line; versions, commit, CPU, times. ``header``
                     repeats the texts among the attributes here and of the root as JSON: the reader goes by it alone,
@@ -215,6 +216,12 @@ class Writer:
         group.attrs["max_mass_drift"] = self._audit.summary.max_mass_drift
         write_text(group, "message", run.message)
         write_texts(group, "warnings", self._audit.warnings(run))
+        corrections = self._audit.activity_corrections
+        if corrections:
+            group = group.create_group("activity_correction")
+            write_texts(group, "membranes", [membrane for membrane, _ in corrections])
+            write_texts(group, "ions", [ion for _, ion in corrections])
+            write_array(group, "largest", np.array(list(corrections.values())) * 1e3, units="mV")
 
 
 def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:
