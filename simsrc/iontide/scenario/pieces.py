@@ -54,7 +54,7 @@ SINGLE: Mapping[str, Mapping[tuple[str, ...], str]] = {
 }
 
 #: Tables of a protocol entry whose keys are dotted paths.
-TARGETS = ("set", "ramp")
+TARGETS = ("set", "ramp", "table")
 
 
 @dataclass
