@@ -47,6 +47,10 @@ def _allow_repetition(schema: dict[str, Any]) -> None:
         sides = REFERENCES[table]
         required = [key for key in definitions[name]["required"] if key not in sides]
         definitions[name] |= {"required": required, "oneOf": [{"required": [*sides]}, {"required": ["along"]}]}
+    valence = definitions["ImpermeantTable"]["properties"]["valence"]
+    one = {key: value for key, value in valence.items() if key != "description"}
+    valence_or_list = {"description": valence["description"], "anyOf": [one, {"type": "array", "items": one}]}
+    definitions["ImpermeantTable"]["properties"]["valence"] = valence_or_list
     seen: set[str] = set()
     while pending:
         here = pending.pop()
@@ -58,8 +62,8 @@ def _allow_repetition(schema: dict[str, Any]) -> None:
                 seen.add(name)
                 pending.append(definitions[name])
             if here.get("$comment") == QUANTITY and "items" not in here:
-                one = here["type"]
-                here |= {"type": [*([one] if isinstance(one, str) else one), "array"], "items": {"type": one}}
+                plain = here["type"]
+                here |= {"type": [*([plain] if isinstance(plain, str) else plain), "array"], "items": {"type": plain}}
             pending += here.values()
 
 
