@@ -308,7 +308,7 @@ def test_glia_carry_potassium_from_layer_to_layer():
     assert np.all(np.delete(currents, [3, 4, 5]) > 0.0)
     assert currents.argmin() == 4
     assert abs(currents.sum()) < 2e-3 * abs(currents[4])
-    assert glia.potential("layer_5").min() == pytest.approx(-0.5e-3, abs=0.2e-3)
+    assert -3e-3 < glia.potential("layer_5").min() < -1e-3
     # What leaves the column goes out through its surface: nothing is lost on the way.
     out = sum(glia.concentration(layer, "K") for layer in layers)
     assert np.all(np.diff(out) < 1e-9)
