@@ -195,7 +195,6 @@ times = { spacing = "log", first = "1 ms", points = 400 }
 quantities = ["potentials", "currents"]
 """
 
-LINES = VALID.splitlines()
 VALUES = [
     *(
         '"balance"',
@@ -233,13 +232,13 @@ VALUES = [
         "'''a\nb'''",
     ),
 ]
-WORDS = sorted({word for line in LINES for word in re.findall(r"[A-Za-z_]+", line)})
 
 
 @st.composite
-def mangled(draw):
-    """The valid file with a few lines dropped, doubled, moved or given another value, key or word."""
-    lines = list(LINES)
+def mangled(draw, valid=VALID):
+    """A valid file with a few lines dropped, doubled, moved or given another value, key or word."""
+    lines = valid.splitlines()
+    words_known = sorted({word for line in lines for word in re.findall(r"[A-Za-z_]+", line)})
     for _ in range(draw(st.integers(1, 4))):
         i = draw(st.integers(0, len(lines) - 1))
         line = lines[i]
@@ -258,7 +257,7 @@ def mangled(draw):
             parts[j] = draw(st.sampled_from(VALUES))
             lines[i] = "".join(parts)
         elif what == "word" and (words := re.findall(r"[A-Za-z_]+", line)):
-            lines[i] = line.replace(draw(st.sampled_from(words)), draw(st.sampled_from(WORDS)), 1)
+            lines[i] = line.replace(draw(st.sampled_from(words)), draw(st.sampled_from(words_known)), 1)
         elif what == "cut":
             lines[i] = line[: draw(st.integers(0, len(line)))]
         elif what == "letter":
@@ -267,12 +266,68 @@ def mangled(draw):
     return "\n".join(lines)
 
 
-def test_the_valid_file_is_valid():
-    assert loads(VALID).model.title == "A pump-leak cell"
+LAYERS = """\
+title = "A column of layers, and a cell in pieces"
+
+[parameters]
+D = "1e-9 m^2/s"
+
+[simulation]
+duration = "1 min"
+temperature = "37 degC"
+
+[compartments.layer]
+repeat = 3
+volume = ["1 pL", "2 pL", "{i} * 1 pL"]
+concentrations = { K = "3 mM", Na = "150 mM", Cl = ["153 mM", "153 mM", "153 mM"] }
+
+[compartments.dendrite]
+repeat = ["1", "2", "3"]
+volume = "1 pL"
+concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
+impermeants = { A = { concentration = "balance", valence = -1.2 } }
+
+[compartments.bath]
+bath = true
+concentrations = { K = "3 mM", Na = "150 mM", Cl = "153 mM" }
+
+[membranes.plasma]
+inside = "dendrite"
+outside = "layer"
+area = "100 um^2"
+capacitance = "1 uF/cm^2"
+potential = "-70 mV"
+permeability = { K = ["1e-8 m/s", "2e-8 m/s", "3e-8 m/s"] }
+
+[membranes.gap]
+along = "dendrite"
+area = "1 um^2"
+capacitance = "0 uF/cm^2"
+permeability = { K = "1e-6 m/s", Cl = "1e-6 m/s" }
+
+[diffusion.depth]
+along = "layer"
+area = "100 um^2"
+length = ["1 um", "2 um"]
+diffusion_coefficients = { K = "D" }
+
+[exchange.rinsing]
+between = ["layer", "bath"]
+rate = "1 /s"
+
+[[protocol]]
+at = "1 s"
+inject = { into = "dendrite_2", current = "1 pA" }
+"""
+
+
+@pytest.mark.parametrize("text", [VALID, LAYERS], ids=["valid", "layers"])
+def test_the_valid_file_is_valid(text):
+    assert text.splitlines()[0] == f'title = "{loads(text).model.title}"'
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(mangled())
+@given(st.one_of(mangled(), mangled(LAYERS)))
 def test_only_scenario_errors(text):
     faults: tuple[Fault, ...] = ()
     refused = False

@@ -69,6 +69,7 @@ def test_the_library_is_as_listed():
         "nernst_chloride",
         "nernst_potassium",
         "neutral_solute",
+        "potassium_in_layers",
         "pump_leak_cell",
         "pump_leak_swelling",
         "two_membranes_in_series",
@@ -308,3 +309,36 @@ def test_the_pump_leak_cell_settles_is_blocked_and_recovers():
     assert np.all(np.diff(sodium[during]) > 0.0)
     assert sodium[during][-1] > 220.0
     assert sodium[-1] == pytest.approx(sodium[settled], rel=1e-5)
+
+
+def test_glia_carry_potassium_from_layer_to_layer():
+    glia = trajectory_of("potassium_in_layers")
+    alone = iontide.run(FOLDER / "potassium_in_layers.toml", set={"parameters.P_glia": "0 m/s"})
+    layers = [f"layer_{i}" for i in range(1, 11)]
+
+    def potassium(trajectory, t):
+        return np.array([np.interp(t, trajectory.time, trajectory.concentration(layer, "K")) for layer in layers])
+
+    # Diffusion alone: nothing has come to the far end after 10 s, and it is slow to clear.
+    assert potassium(alone, 0.0).argmax() == potassium(alone, 30.0).argmax() == 4
+    assert potassium(alone, 10.0)[9] == pytest.approx(3.0, abs=0.01)
+    assert potassium(glia, 10.0)[9] > 3.5
+    assert potassium(glia, 10.0)[4] < potassium(alone, 10.0)[4] - 1.5
+    assert np.all(potassium(glia, 300.0)[1:] - 3.0 < 0.5 * (potassium(alone, 300.0)[1:] - 3.0))
+    # Late, K fades by the slowest mode of ten layers with half a step to the bath (Na and Cl are far in excess).
+    h, d = 100e-6, glia.model.species["K"].diffusion_coefficient / 1.6**2
+    chain = d / h**2 * (np.diag([3.0, *[2.0] * 8, 1.0]) - np.eye(10, k=1) - np.eye(10, k=-1))
+    slowest = np.linalg.eigvalsh(chain)[0]
+    fading = np.log((potassium(alone, 400.0)[9] - 3.0) / (potassium(alone, 600.0)[9] - 3.0)) / 200.0
+    assert fading == pytest.approx(slowest, rel=0.15)
+    # The glial current enters about layer 5 and leaves farther off; the sum is what charges the cell, nearly nothing.
+    i = np.searchsorted(glia.time, 5.0)
+    currents = np.array([glia.current_density(f"plasma_{k}")[i] for k in range(1, 11)])
+    assert np.all(currents[3:6] < 0.0)
+    assert np.all(np.delete(currents, [3, 4, 5]) > 0.0)
+    assert currents.argmin() == 4
+    assert abs(currents.sum()) < 2e-3 * abs(currents[4])
+    assert -3e-3 < glia.potential("layer_5").min() < -1e-3
+    # What leaves the column goes out through its surface: nothing is lost on the way.
+    out = sum(glia.concentration(layer, "K") for layer in layers)
+    assert np.all(np.diff(out) < 1e-9)

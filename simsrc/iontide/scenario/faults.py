@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from ..errors import Fault
 from .lines import KeyPath, line_of
+from .pieces import Origins
 
 
 class Faults:
@@ -26,13 +27,22 @@ class Faults:
     def __init__(self, lines: Mapping[KeyPath, int], overridden: Iterable[KeyPath] = ()) -> None:
         self._lines = lines
         self._overridden = set(overridden)
-        self._found: dict[tuple[int, str], Fault] = {}
+        self._origins = Origins()
+        self._found: dict[tuple[int, str], tuple[KeyPath, Fault]] = {}
         self._faulty: set[KeyPath] = set()
 
     @property
     def found(self) -> list[Fault]:
-        """All faults, in the order of the file."""
-        return sorted(self._found.values())
+        """All faults, in the order of the file; one that all pieces of a repeated table share is one."""
+        return sorted(self._origins.once(self._found.values()))
+
+    def trace(self, origins: Origins) -> None:
+        """From here on paths are those after repetition; ``origins`` leads them back to their lines."""
+        self._origins = origins
+
+    def override(self, paths: Iterable[KeyPath]) -> None:
+        """Take more paths for given with ``--set``."""
+        self._overridden.update(paths)
 
     def add(self, path: KeyPath, message: str, spoils: bool = True) -> None:
         """Tell a fault. Of several at one place only the first is kept.
@@ -46,11 +56,12 @@ class Faults:
         """
         if spoils:
             self.mark(path)
-        line = line_of(self._lines, path)
-        if any(path[:length] in self._overridden for length in range(1, len(path) + 1)):
+        written = self._origins.written(path)
+        line = line_of(self._lines, written)
+        if any(p[:length] in self._overridden for p in (path, written) for length in range(1, len(p) + 1)):
             line, message = 0, f"{message} (given with --set)"
         fault = Fault(line, ".".join(map(str, path)), message)
-        self._found.setdefault((line, fault.path), fault)
+        self._found.setdefault((line, fault.path), (path, fault))
 
     def mark(self, path: KeyPath) -> None:
         """Mark a place as faulty without a fault of its own: it depends on one that has been told."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .check import NAME_PATTERN
-from .kinds import FORMULA_RATE, Kind
+from .kinds import FORMULA_RATE, QUANTITY, Kind
 from .laws import EVERY_ION, LIBRARY, TABLES, Law, TableLaw
+from .pieces import JOINING, REFERENCES
+from .repeat import REPEATABLE
 from .schema import Document
 from .size import CAPS
 from .transporters import TRANSPORTERS
@@ -22,6 +24,7 @@ def json_schema() -> dict[str, Any]:
     for table in (schema, *definitions.values()):
         _polish(table)
     definitions["PathwayTable"] = _pathway(definitions["PathwayTable"])
+    _allow_repetition(schema)
     for name, most in CAPS.items():
         key = schema["properties"][name]
         key["maxItems" if key["type"] == "array" else "maxProperties"] = most
@@ -33,6 +36,35 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [{"type": "string"}, source],
     }
     return {"$schema": DIALECT, "title": "iontide scenario"} | {k: v for k, v in schema.items() if k != "title"}
+
+
+def _allow_repetition(schema: dict[str, Any]) -> None:
+    """Let a quantity of what can be repeated be a list of one for each piece, and ``along`` stand for two sides."""
+    definitions = schema["$defs"]
+    pending: list[Any] = [schema["properties"][table] for table in REPEATABLE if table in schema["properties"]]
+    for table in JOINING:
+        name = schema["properties"][table]["additionalProperties"]["$ref"].rpartition("/")[2]
+        sides = REFERENCES[table]
+        required = [key for key in definitions[name]["required"] if key not in sides]
+        definitions[name] |= {"required": required, "oneOf": [{"required": [*sides]}, {"required": ["along"]}]}
+    valence = definitions["ImpermeantTable"]["properties"]["valence"]
+    one = {key: value for key, value in valence.items() if key != "description"}
+    valence_or_list = {"description": valence["description"], "anyOf": [one, {"type": "array", "items": one}]}
+    definitions["ImpermeantTable"]["properties"]["valence"] = valence_or_list
+    seen: set[str] = set()
+    while pending:
+        here = pending.pop()
+        if isinstance(here, list):
+            pending += here
+        elif isinstance(here, dict):
+            name = str(here.get("$ref", "")).rpartition("/")[2]
+            if name and name not in seen:
+                seen.add(name)
+                pending.append(definitions[name])
+            if here.get("$comment") == QUANTITY and "items" not in here:
+                plain = here["type"]
+                here |= {"type": [*([plain] if isinstance(plain, str) else plain), "array"], "items": {"type": plain}}
+            pending += here.values()
 
 
 def _polish(table: dict[str, Any]) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
+#: By which the JSON Schema tells a quantity from other text.
+QUANTITY = "quantity"
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -106,6 +109,7 @@ class Kind:
             "type": "string" if self.unit else ["string", "number"],
             "description": f"{self.noun}: a number with its unit, or a formula{words}{unit}",
             "examples": [self.example, *self.words],
+            "$comment": QUANTITY,
         }
 
 

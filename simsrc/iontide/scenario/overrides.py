@@ -12,6 +12,7 @@ from . import places
 from .faults import did_you_mean, listed
 from .kinds import Kind
 from .lines import KeyPath
+from .repeat import REPEATABLE, says_repeat
 from .structure import unknown_key
 
 #: Tables whose names are given in the file: an override changes one that is there, a new name is a slip.
@@ -29,8 +30,11 @@ _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "ga
 
 def apply_overrides(
     raw: dict[str, Any], settings: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], dict[KeyPath, Any]]:
-    """A copy of the file's tables with other values, and those values by path.
+) -> tuple[dict[str, Any], dict[KeyPath, Any], dict[str, Any]]:
+    """A copy of the file's tables with other values, those values by path, and what is left for pieces.
+
+    What is set in a repeated table holds for all of its pieces. A setting that names one piece
+    (``compartments.layer_3.volume``) waits until the pieces are there, to be applied then in the same way.
 
     Parameters
     ----------
@@ -46,20 +50,31 @@ def apply_overrides(
         Where a path leads nowhere; names all such paths.
     """
     if not settings:
-        return raw, {}
+        return raw, {}, {}
     changed = deepcopy(raw)
     applied: dict[KeyPath, Any] = {}
-    wrong = []
+    wrong = {}
     for dotted, value in settings.items():
         try:
             path, parent = _find(changed, str(dotted))
         except LookupError as error:
-            wrong.append(f"--set {dotted}: {error.args[0]}")
+            wrong[dotted] = f"--set {dotted}: {error.args[0]}"
             continue
         applied[path] = parent[path[-1]] = _typed(places.at(path), _copied(value))
-    if wrong:
-        raise UsageError("\n".join(wrong))
-    return changed, applied
+    of_pieces = {dotted: settings[dotted] for dotted in wrong if _may_be_piece(changed, str(dotted))}
+    if wrong.keys() - of_pieces.keys():
+        raise UsageError("\n".join(told for dotted, told in wrong.items() if dotted not in of_pieces))
+    return changed, applied, of_pieces
+
+
+def _may_be_piece(raw: dict[str, Any], dotted: str) -> bool:
+    """Whether a path that leads nowhere may lead somewhere once repetition is written out."""
+    table, _, rest = dotted.partition(".")
+    name, _, key = rest.partition(".")
+    if table not in REPEATABLE or key in ("repeat", "along") or not says_repeat(raw):
+        return False
+    every = raw.get(table)
+    return isinstance(every, dict) and any(name.startswith(f"{plain}_") for plain in every)
 
 
 def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
@@ -114,7 +129,9 @@ def _typed(annotation: Any, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     choices = places.alternatives(annotation)
-    if annotation is places.ANYTHING or any(isinstance(choice, Kind) or choice is str for choice in choices):
+    is_text = annotation is places.ANYTHING or any(isinstance(choice, Kind) or choice is str for choice in choices)
+    is_list = value.lstrip().startswith("[") and str not in choices  # a value for each piece of what is repeated
+    if is_text and not is_list:
         return value
     try:
         table = tomllib.loads(f"value = {value}")

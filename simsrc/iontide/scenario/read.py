@@ -18,6 +18,7 @@ from .faults import Faults
 from .lines import key_lines
 from .overrides import apply_overrides
 from .quantities import declared_dimensions
+from .repeat import expand
 from .schema import Document
 from .size import check_size
 from .structure import check_structure
@@ -125,12 +126,15 @@ def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = Non
     except ValueError as error:
         place, _, message = str(error).partition(": ")
         raise _whole(source, message, int(place.removeprefix("Line "))) from None
-    raw, applied = apply_overrides(written, set)
+    raw, applied, of_pieces = apply_overrides(written, set)
     faults = Faults(lines, applied)
-    if not check_size(raw, faults):
+    expanded = expand(raw, faults) if check_size(raw, faults) else None
+    if expanded is None or (of_pieces and faults.found):
         raise ScenarioError(source, faults.found)
+    raw, more, _ = apply_overrides(expanded, of_pieces)
+    faults.override(more)
     document = check_structure(raw, faults)
-    draft = check(document, faults, declared_dimensions(written) if applied else None)
+    draft = check(document, faults, declared_dimensions(written) if set else None)
     if faults.found:
         raise ScenarioError(source, faults.found)
     return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft))

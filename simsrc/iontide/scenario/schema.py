@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from . import kinds
+from .pieces import Along, Repeat
 from .schema_protocol import ProtocolTable, RecordingTable
 from .words import (
     ActivityCoefficient,
@@ -117,6 +118,7 @@ class CompartmentTable(Table):
 
     noun: ClassVar[str] = "a compartment"
 
+    repeat: Repeat = None
     volume: Volume | None = None
     bath: Annotated[
         Literal[True, False, "floating"],
@@ -222,6 +224,7 @@ class MembraneTable(Table):
 
     inside: Annotated[str, Field(description="Name of the compartment on the inside")]
     outside: Annotated[str, Field(description="Name of the compartment on the outside")]
+    along: Along = None
     area: Annotated[Area, Field(description="The area, or what shape it follows the volume inside as")]
     capacitance: Capacitance
     potential: Potential | None = None
@@ -276,6 +279,7 @@ class DiffusionTable(Table):
     noun: ClassVar[str] = "a diffusion"
 
     between: Annotated[list[str], Field(description="Names of the two compartments")]
+    along: Along = None
     area: Annotated[CrossSection, Field(description="Cross-section of the medium between them")]
     length: Annotated[Length, Field(description="Distance between them")]
     tortuosity: Annotated[
