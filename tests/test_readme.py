@@ -69,7 +69,8 @@ def test_what_a_file_can_say_besides_is_without_fault() -> None:
     shipped = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
     (_, more) = blocks("toml")
     model = loads(shipped + "\n" + more).model
-    assert len(model.protocol) == 1 + 10 + 1 + 3
+    assert len(model.protocol) == 1 + 10 + 1 + 3 + 1
+    assert len(model.clamps) == len(model.events) == 1
     assert len(model.feeds) == 1
 
 

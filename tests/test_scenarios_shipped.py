@@ -18,6 +18,8 @@ from iontide.diagnostics import summary
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+#: Scenarios that are about more, or something else, than a cell in a bath.
+OF_SEVERAL_CELLS = {"published/saetra_2020"}
 PUBLISHED = sorted(f"published/{path.stem}" for path in (FOLDER / "published").glob("*.toml"))
 
 WARM, COLD, ROOM = 310.15, 293.15, 298.15
@@ -84,6 +86,7 @@ def test_the_published_models_are_as_listed():
         "hodgkin_huxley_ion_dynamics",
         "huebel_dahlem_2014",
         "kay_2017",
+        "saetra_2020",
         "vereninov_2014_u937",
     ]
 
@@ -96,8 +99,9 @@ def test_it_opens_with_what_it_is(name):
     assert written["title"]
     assert len(written["description"]) > 200  # what it shows, and what to look at
     assert written["source"]
-    assert {"cell", "bath"} <= set(written["compartments"])
-    assert "plasma" in written["membranes"]
+    if name not in OF_SEVERAL_CELLS:
+        assert {"cell", "bath"} <= set(written["compartments"])
+        assert "plasma" in written["membranes"]
     assert max(map(len, text.splitlines())) <= 120
 
 

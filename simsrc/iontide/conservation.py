@@ -45,7 +45,9 @@ def exchange_pools(model: Model) -> tuple[list[Pool], list[Stoichiometry]]:
             continue
         sources = [name for name in group if not model.compartments[name].is_finite]
         sources += [
-            f"injection {i.name}" for i in model.injections if i.carried_by == species and i.compartment in finite
+            f"injection {i.name}"
+            for i in model.injections
+            if i.carried_by == species and (i.compartment in finite) != (i.out_of in finite)
         ]
         sources += [
             f"ion clamp {held.name}"
@@ -100,7 +102,7 @@ def _groups(model: Model, species: str) -> Iterator[tuple[str, ...]]:
             join(reaction.compartment)
     for injection in model.injections:
         if injection.carried_by == species:
-            join(injection.compartment)
+            join(injection.compartment, injection.out_of or injection.compartment)
     for held in model.ion_clamps:
         if held.species == species:
             join(held.compartment)

@@ -145,13 +145,15 @@ def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
 
     The second are those of a part without a bath as its ground sees them: what comes in there leaves by the ground.
     """
+    within = [i for i in model.injections if i.out_of is not None and i.carried_by is None]
+    found = [(i, 1) for i in within if i.compartment == compartment]
+    found += [(i, -1) for i in within if i.out_of == compartment]
+    outer = [i for i in model.injections if i.out_of is None]
     if compartment not in grounds(model):
-        return [(i, 1) for i in model.injections if i.compartment == compartment and i.carried_by is None]
+        return found + [(i, 1) for i in outer if i.compartment == compartment and i.carried_by is None]
     (part,) = (part for part in connected_parts(model) if compartment in part)
-    return [
-        (i, -1)
-        for i in model.injections
-        if i.compartment in part and (i.compartment != compartment or i.carried_by is not None)
+    return found + [
+        (i, -1) for i in outer if i.compartment in part and (i.compartment != compartment or i.carried_by is not None)
     ]
 
 

@@ -87,7 +87,7 @@ def structure_of(model: Model) -> tuple:
             for r in model.reactions
         ),
         tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
-        tuple((i.name, i.compartment, i.carried_by, form(i.current)) for i in model.injections),
+        tuple((i.name, i.compartment, i.carried_by, form(i.current), i.out_of) for i in model.injections),
         tuple((f.name, f.compartment, tuple(f.brings.items()), form(f.rate)) for f in model.feeds),
         tuple(
             (c.name, c.membrane, c.carried_by, c.series_resistance is None, tuple(form(h.value) for h in c.holds))
@@ -188,12 +188,13 @@ class _Equations:
 
     def _add_injection(self, injection: Injection) -> None:
         current = self.at.injected_current(injection)
-        self.rows.carry(None, injection.compartment, current)
+        self.rows.carry(injection.out_of, injection.compartment, current)
         if injection.carried_by is not None:
             entering = current / (FARADAY * self.model.species[injection.carried_by].valence)
-            self.rows.add(self.layout.amount_index.get((injection.compartment, injection.carried_by)), entering)
+            self._move(injection.out_of, injection.compartment, injection.carried_by, entering)
 
-    def _move(self, source: str, target: str, name: str, amount: Any) -> None:
-        """mol s⁻¹ of a species from one compartment to another."""
-        self.rows.add(self.layout.amount_index.get((source, name)), -amount)
+    def _move(self, source: str | None, target: str, name: str, amount: Any) -> None:
+        """mol s⁻¹ of a species from one compartment, or from outside of the model, to another."""
+        if source is not None:
+            self.rows.add(self.layout.amount_index.get((source, name)), -amount)
         self.rows.add(self.layout.amount_index.get((target, name)), amount)

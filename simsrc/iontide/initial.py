@@ -290,7 +290,7 @@ def _settled_floats(
         at = _at_start(model, layout, known, placed(offsets))
         total = dict.fromkeys(roots, 0.0)
         flows = [(m.inside, m.outside, at.area(m) * at.current_density(m)) for m in model.membranes.values()]
-        flows += [("", i.compartment, at.injected_current(i)) for i in model.injections]
+        flows += [(i.out_of or "", i.compartment, at.injected_current(i)) for i in model.injections]
         flows += [(e.inside, e.outside, at.exchange_current(e)) for e in model.exchanges]
         for source, target, current in flows:
             for c, sign in ((source, -1.0), (target, 1.0)):

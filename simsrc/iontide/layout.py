@@ -155,7 +155,7 @@ def lay_out(model: Model) -> Layout:
     moved |= {(r.compartment, name) for r in model.reactions for name in (*r.reactants, *r.products)}
     moved |= {(f.compartment, name) for f in model.feeds for name in f.brings}
     moved |= {(c, name) for e in model.exchanges for c in (e.inside, e.outside) for name in model.species}
-    moved |= {(i.compartment, i.carried_by) for i in model.injections if i.carried_by}
+    moved |= {(c, i.carried_by) for i in model.injections if i.carried_by for c in (i.compartment, i.out_of) if c}
     moved |= {(c, name) for clamp in model.clamps for c, name, _ in carriers_of(model, clamp)}
     moved |= {(clamp.compartment, clamp.species) for clamp in model.ion_clamps}
     amounts = tuple(

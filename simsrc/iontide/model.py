@@ -266,6 +266,12 @@ def faults_of(model: Model) -> Iterator[str]:
             yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
     elif model.recording.points < 2:
         yield f"a recording needs at least 2 points, got {model.recording.points}"
+    for i in model.injections:
+        for side in (i.compartment, i.out_of or i.compartment):
+            if side not in model.compartments:
+                yield f"injection {i.name}: there is no compartment {side}"
+            elif i.carried_by is not None and i.carried_by not in model.compartments[side].concentrations:
+                yield f"injection {i.name}: {side} gives no concentration of {i.carried_by}"
     for event in model.events:
         if event.on and event.on not in model.membranes and event.on not in model.compartments:
             yield f"event {event.name}: there is no membrane or compartment {event.on}"

@@ -47,13 +47,14 @@ class Injection:
     """A current (A, positive inward) into a compartment, carried by a species.
 
     Where ``carried_by`` is None nothing is accounted for but the charge: the compartment's charge balance then shows
-    what came in.
+    what came in. The current comes from the compartment ``out_of``, and the ion with it, or from outside of the model.
     """
 
     name: str
     compartment: str
     carried_by: str | None
     current: Quantity
+    out_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,11 @@ from ..model import (
 )
 from ..units import Dimension
 from . import kinds
+from .clamps import build_clamps, switch_of
 from .crossings import flattened
 from .diffusion import coupling
 from .draft import Draft
+from .events import build_event
 from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
 from .reactions import equation_of, rinsed
@@ -47,6 +49,7 @@ def build_model(draft: Draft) -> Model:
     """The model that a draft without faults describes."""
     document = draft.document
     implicit = _implicit_parameters(draft)
+    clamps, ion_clamps = build_clamps(draft)
     return Model(
         species=draft.species,
         compartments={name: _compartment(draft, name, implicit) for name in document.compartments},
@@ -68,11 +71,20 @@ def build_model(draft: Draft) -> Model:
             for name, table in document.sources.items()
         ),
         injections=tuple(
-            Injection(parameter.split(".")[1], entry.inject.into, entry.inject.carried_by, parse_formula(parameter))
+            Injection(
+                parameter.split(".")[1],
+                entry.inject.into,
+                entry.inject.carried_by,
+                parse_formula(parameter),
+                entry.inject.out_of,
+            )
             for index, entry in enumerate(document.protocol)
             if entry.inject is not None
             for parameter in [injection_parameter(draft, index)]
         ),
+        clamps=clamps,
+        ion_clamps=ion_clamps,
+        events=tuple(build_event(draft, index, table) for index, table in enumerate(document.events)),
         title=document.title,
         description=document.description,
         sources=tuple(document.source),
@@ -119,6 +131,8 @@ def _implicit_parameters(draft: Draft) -> dict[str, Parameter]:
         if entry.inject is not None:
             name = injection_parameter(draft, index)
             found[name] = Parameter(name, 0.0, cast(Dimension, kinds.CURRENT.dimension))
+        if entry.clamp is not None:
+            found[switch_of(draft, index)] = Parameter(switch_of(draft, index), 0.0)
     return found
 
 

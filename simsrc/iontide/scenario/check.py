@@ -9,6 +9,7 @@ from ..units import Dimension
 from .crossings import read_membranes
 from .diffusion import read_diffusion
 from .draft import Draft
+from .events import read_events
 from .faults import Faults
 from .moving import check_moving, check_steps
 from .potentials import check_potentials
@@ -55,6 +56,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_exchange(draft)
     read_sources(draft)
     read_protocol(draft)
+    read_events(draft)
     read_recording(draft)
     if not faults.found:
         check_moving(draft)

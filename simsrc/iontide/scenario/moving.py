@@ -23,6 +23,7 @@ def moving_parameters(draft: Draft) -> dict[str, str]:
 def changing_parameters(draft: Draft) -> dict[str, str]:
     """The same, and those that change at a step of the protocol."""
     found = {parameter_of(target): "set by the protocol" for target in _targets(draft, ramped=False)}
+    found |= {parameter_of(target): "set by an event" for event in draft.document.events for target in event.set}
     return _and_made_of(draft, found | moving_parameters(draft))
 
 
@@ -57,6 +58,8 @@ def _may_move(draft: Draft, place: KeyPath) -> bool:
     match place:
         case ("parameters", *_) | ("simulation", "temperature") | ("reactions" | "exchange" | "sources", *_):
             return True
+        case ("protocol", _, "clamp", "potential" | "concentration") | ("events", _, "when", _):
+            return True
         case ("membranes", _, key, *_):
             return key in _MAY_MOVE
         case ("compartments", name, "concentrations", _):
@@ -78,7 +81,8 @@ def check_moving(draft: Draft) -> None:
     for place, quantity in quantities.quantities.items():
         names = changing if _is_fixed(place) else moving
         used = sorted(quantity.names & names.keys()) if isinstance(quantity, Formula) else []
-        if isinstance(quantity, Formula) and place[0] == "protocol" and (used or "t" in quantity.names):
+        is_new = place[0] in ("protocol", "events") and not _may_move(draft, place)
+        if isinstance(quantity, Formula) and is_new and (used or "t" in quantity.names):
             what = f"{used[0]}, which is {moving[used[0]]}" if used else "t"
             draft.faults.add(place, f"a new value must be known when it is set, but it uses {what}")
         elif used and not _may_move(draft, place):
@@ -87,6 +91,9 @@ def check_moving(draft: Draft) -> None:
     for index, entry in enumerate(draft.document.protocol):
         for key, target in targets_of(entry):
             _check_own_motion(draft, ("protocol", index, key, target), target, moving)
+    for index, event in enumerate(draft.document.events):
+        for target in event.set:
+            _check_own_motion(draft, ("events", index, "set", target), target, moving)
 
 
 def _check_own_motion(draft: Draft, path: KeyPath, target: str, moving: Mapping[str, str]) -> None:
@@ -112,8 +119,14 @@ def check_steps(draft: Draft) -> None:
     formulas: dict[KeyPath, Quantity] = {
         place: quantity
         for place, quantity in draft.quantities.quantities.items()
-        if isinstance(quantity, Formula) and place[0] != "protocol"
+        if isinstance(quantity, Formula) and place[0] not in ("protocol", "events")
     }
+    for index, event in enumerate(draft.document.events):
+        if event.set:
+            path: KeyPath = ("events", index, "set")
+            every = draft.quantities.quantities
+            own = {parameter_of(target): every[(*path, target)] for target in event.set}
+            _check_step(draft, path, own, 0.0, formulas)
     active: set[int] = set()
     seen: set[tuple[KeyPath, ...]] = set()
     for moment in sorted(changes):

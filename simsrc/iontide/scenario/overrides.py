@@ -86,7 +86,7 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
     path: KeyPath = ()
     here: Any = raw
     while True:
-        if path[:1] == ("protocol",) and path[2:] in (("set",), ("ramp",), ("table",)):
+        if path[:1] in (("protocol",), ("events",)) and path[2:] in (("set",), ("ramp",), ("table",)):
             words = [".".join(words)]  # the keys of these tables hold a dot themselves
         word = words.pop(0)
         key: str | int = word

@@ -46,6 +46,7 @@ JOINING = ("membranes", "diffusion")
 SINGLE: Mapping[str, Mapping[tuple[str, ...], str]] = {
     "protocol": {
         ("inject", "into"): "compartments",
+        ("inject", "out_of"): "compartments",
         ("clamp", "compartment"): "compartments",
         ("clamp", "membrane"): "membranes",
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import kinds
+from .clamps import check_clamps, read_clamp
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .kinds import show
@@ -25,9 +26,9 @@ def read_protocol(draft: Draft) -> None:
         _read_times(draft, path, entry)
         read_train(draft, path, entry)
         parts = {"set": bool(entry.set), "ramp": bool(entry.ramp)}
-        parts |= {key: getattr(entry, key) is not None for key in ("table", "inject")}
+        parts |= {key: getattr(entry, key) is not None for key in ("table", "inject", "clamp")}
         if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
-            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, a table, or inject = { … }'
+            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, table, inject or clamp'
             draft.faults.add((*path, "set"), told)
         for target, raw in entry.set.items():
             read_setting(draft, (*path, "set", target), target, raw)
@@ -37,6 +38,9 @@ def read_protocol(draft: Draft) -> None:
             read_table(draft, path, entry, entry.table)
         if entry.inject is not None:
             read_injection(draft, path, entry.inject)
+        if entry.clamp is not None:
+            read_clamp(draft, path, entry.clamp)
+    check_clamps(draft)
     check_number(draft)
 
 
@@ -78,30 +82,58 @@ def _read_times(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
 
 
 def read_injection(draft: Draft, path: KeyPath, table: InjectionTable) -> None:
-    """Read a current into a compartment."""
-    every, faults, place = draft.document.compartments, draft.faults, (*path, "inject")
+    """Read a current into a compartment, or from one into another."""
+    faults, place = draft.faults, (*path, "inject")
     draft.quantities.read((*place, "current"), table.current, kinds.CURRENT)
-    if faults.is_faulty(*place, "into") or faults.is_faulty("compartments", table.into):
+    ends = {"into": table.into} if table.out_of is None else {"into": table.into, "out_of": table.out_of}
+    if not all(_is_end(draft, (*place, key), name) for key, name in ends.items()):
         return
-    if table.into not in every:
-        told = f"no such compartment as {table.into}{did_you_mean(table.into, every)}"
-        faults.add((*place, "into"), f"{told} (compartments are {listed(every)})")
+    if table.into == table.out_of:
+        faults.add((*place, "out_of"), f"must be another compartment than into, got {table.out_of} for both")
+    elif table.out_of is None:
+        _check_way_out(draft, (*place, "into"), table.into)
+    for name in ends.values():
+        _check_carrier(draft, (*place, "carried_by"), name, table.carried_by)
+
+
+def _is_end(draft: Draft, place: KeyPath, name: str) -> bool:
+    """Whether a current can begin or end in a compartment."""
+    every, faults = draft.document.compartments, draft.faults
+    if faults.is_faulty(*place) or faults.is_faulty("compartments", name):
+        return False
+    if name not in every:
+        told = f"no such compartment as {name}{did_you_mean(name, every)}"
+        faults.add(place, f"{told} (compartments are {listed(every)})")
+        return False
+    joined = {side for m in draft.membranes().values() for side in (m.inside, m.outside)}
+    joined |= {side for pair in draft.couplings() for side in pair}
+    if _membranes_known(draft) and name not in joined:
+        faults.add(place, f"{name} has no membrane that a current could charge")
+        return False
+    return True
+
+
+def _membranes_known(draft: Draft) -> bool:
+    return not draft.faults.faulty_below("membranes") and set(draft.membranes()) == set(draft.document.membranes)
+
+
+def _check_way_out(draft: Draft, place: KeyPath, name: str) -> None:
+    """A current from outside of the model must be able to leave it by a ground."""
+    if draft.document.compartments[name].bath is True:
+        draft.faults.add(place, f"{name} is a grounded bath: no current into it changes anything")
+    elif _membranes_known(draft) and is_ground(draft, name):
+        told = f"{name} is the ground of a model without a grounded bath, so that a current into it is lost"
+        hint = "say out_of which compartment it comes"
+        draft.faults.add(place, f"{told}; {hint} (the compartment that the file names last is the ground)")
+
+
+def _check_carrier(draft: Draft, place: KeyPath, name: str, ion: str | None) -> None:
+    faults = draft.faults
+    if ion is None or faults.is_faulty(*place) or faults.is_faulty("species", ion):
         return
-    if every[table.into].bath is True:
-        faults.add((*place, "into"), f"{table.into} is a grounded bath: no current into it changes anything")
-        return
-    known = not faults.faulty_below("membranes") and set(draft.membranes()) == set(draft.document.membranes)
-    if known and not any(table.into in (m.inside, m.outside) for m in draft.membranes().values()):
-        faults.add((*place, "into"), f"{table.into} has no membrane that a current could charge")
-    elif known and is_ground(draft, table.into):
-        told = f"{table.into} is the ground of a model without a grounded bath, so that a current into it is lost"
-        faults.add((*place, "into"), f"{told}; the compartment that the file names last is the ground")
-    ion = table.carried_by
-    if ion is None or faults.is_faulty(*place, "carried_by") or faults.is_faulty("species", ion):
-        return
-    held = every[table.into].concentrations
-    if not holds(draft, table.into, ion):
-        told = f"{table.into} gives no concentration of {ion}{did_you_mean(ion, held)}"
-        faults.add((*place, "carried_by"), f"{told} (it holds {listed(held)})")
+    held = draft.document.compartments[name].concentrations
+    if not holds(draft, name, ion):
+        told = f"{name} gives no concentration of {ion}{did_you_mean(ion, held)}"
+        faults.add(place, f"{told} (it holds {listed(held)})")
     elif ion in draft.species and draft.species[ion].valence == 0:
-        faults.add((*place, "carried_by"), f"{ion} has no charge, so it carries no current")
+        faults.add(place, f"{ion} has no charge, so it carries no current")

@@ -138,6 +138,17 @@ class Quantities:
         self.kinds[path] = kind
         return value
 
+    def read_dimension(self, path: KeyPath, raw: str, local: Mapping[str, Dimension]) -> Dimension | None:
+        """What a formula that may be of any dimension is measured in; None where it has a fault."""
+        formula = self._parse(path, raw, local=local)
+        if not isinstance(formula, Formula):
+            return None
+        try:
+            return formula.dimension_of(lambda name: self._dimension(name, local))
+        except FormulaError as error:
+            self._faults.add(path, str(error))
+            return None
+
     def _parse(
         self,
         path: KeyPath,

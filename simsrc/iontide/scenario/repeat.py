@@ -230,7 +230,7 @@ class _Expansion:
             for key, entry in every:
                 for inner, what in below.items():
                     self._check_single((table, key, *inner), what, _dig(entry, inner))
-                for word in TARGETS if table == "protocol" else ():
+                for word in TARGETS if table in ("protocol", "events") else ():
                     for target in _dig(entry, (word,)) if isinstance(_dig(entry, (word,)), dict) else ():
                         words = target.split(".")
                         if len(words) > 2 and words[0] in REPEATABLE:

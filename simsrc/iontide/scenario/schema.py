@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from . import kinds
 from .pieces import Along, Repeat
+from .schema_events import EventTable
 from .schema_protocol import ProtocolTable, RecordingTable
 from .words import (
     ActivityCoefficient,
@@ -321,4 +322,5 @@ class Document(Table):
         dict[str, SourceTable], Field(description="What is brought into compartments from outside, by name")
     ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
+    events: Annotated[list[EventTable], Field(description="What is watched for, and what happens then")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from .words import Current, Interval, ParameterValue, Table, Time
+from .words import Concentration, Current, HeldPotential, Interval, ParameterValue, Resistance, Table, Time
 
 Group = Literal[
     "potentials",
@@ -35,8 +35,29 @@ class InjectionTable(Table):
     noun: ClassVar[str] = "an injection"
 
     into: Annotated[str, Field(description="Name of the compartment")]
+    out_of: Annotated[
+        str | None, Field(description="Compartment that the current is taken from; from outside where none is given")
+    ] = None
     current: Current
     carried_by: Annotated[str | None, Field(description="Ion that carries it")] = None
+
+
+class ClampTable(Table):
+    """What is held: a membrane at a potential, or an ion in a compartment at a concentration."""
+
+    noun: ClassVar[str] = "a clamp"
+
+    membrane: Annotated[str | None, Field(description="Name of the membrane")] = None
+    potential: HeldPotential | None = None
+    carried_by: Annotated[
+        str | None, Field(description="Ion that carries the current in; none: charge comes without an ion")
+    ] = None
+    series_resistance: Annotated[
+        Resistance | None, Field(description="Between the amplifier and the membrane; ideal where not given")
+    ] = None
+    compartment: Annotated[str | None, Field(description="Name of the compartment of an ion clamp")] = None
+    ion: Annotated[str | None, Field(description="The ion that is held; it comes with its counter-charge")] = None
+    concentration: Concentration | None = None
 
 
 #: The values of one target of a table, one for each time.
@@ -82,6 +103,7 @@ class ProtocolTable(Table):
     ] = {}
     table: Annotated[ValuesTable | None, Field(description="Values by a table of times")] = None
     inject: Annotated[InjectionTable | None, Field(description="A current that flows meanwhile")] = None
+    clamp: Annotated[ClampTable | None, Field(description="What is held meanwhile")] = None
 
 
 class TimesTable(Table):

@@ -18,6 +18,7 @@ CAPS = {
     "exchange": 200,
     "sources": 200,
     "protocol": 1000,
+    "events": 100,
 }
 MOST_KEYS = 200
 
@@ -37,7 +38,7 @@ def check_size(raw: dict[str, Any], faults: Faults) -> bool:
         path, here = pending.pop()
         if isinstance(here, dict):
             pending += [((*path, key), value) for key, value in here.items() if isinstance(value, dict | list)]
-        elif path != ("protocol",):
+        elif path not in (("protocol",), ("events",)):
             continue  # a list of sample times is as long as the file allows
         else:
             pending += [((*path, index), value) for index, value in enumerate(here)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..model import ParameterStep, Quantity
+from .clamps import switches
 from .draft import Draft
 from .lines import KeyPath
 from .schema_protocol import ProtocolTable
@@ -64,6 +65,8 @@ def _held(draft: Draft, index: int) -> Iterator[Stretch]:
     settings = {parameter_of(target): every[(*path, "set", target)] for target in entry.set}
     if entry.inject is not None:
         settings[injection_parameter(draft, index)] = every[(*path, "inject", "current")]
+    if entry.clamp is not None:
+        settings |= switches(draft, index)
     if settings:
         if entry.every is None:
             start, end = draft.quantities.values[(*path, start_key(entry))], draft.value(*path, "to")

@@ -20,6 +20,7 @@ from .schema_protocol import TargetValues
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",
+    "events": "must be a list of tables, each opened by [[events]]",
     "source": "must be text in quotes, or a list of texts",
 }
 

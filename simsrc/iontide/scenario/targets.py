@@ -64,7 +64,8 @@ def values_in(table: ValuesTable) -> dict[str, list[str | float]]:
 
 def changed_places(draft: Draft) -> dict[str, KeyPath]:
     """The places of the file whose values the protocol changes, by the parameters that stand for them."""
-    every = (target for entry in draft.document.protocol for _, target in targets_of(entry))
+    every = [target for entry in draft.document.protocol for _, target in targets_of(entry)]
+    every += [target for event in draft.document.events for target in event.set]
     return {parameter_of(target): place for target in every if (place := place_of(target)) is not None}
 
 

@@ -1,0 +1,117 @@
+"""State events: ``when = "V rises through 0 mV"``, and what happens then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, cast
+
+from ..model import Event
+from ..units import Dimension
+from . import kinds
+from .draft import Draft
+from .faults import did_you_mean, listed
+from .lines import KeyPath
+from .names import EVERYWHERE, compartment_names, membrane_names
+from .schema_events import EventTable
+from .targets import parameter_of, read_setting
+
+_WHEN = re.compile(r"\s*(?P<value>.+?)\s+(?P<direction>rises|falls|passes)\s+through\s+(?P<level>.+?)\s*")
+
+
+def read_events(draft: Draft) -> None:
+    """Read every event: what it watches, and what it does."""
+    taken: dict[str, int] = {}
+    for index, table in enumerate(draft.document.events):
+        path = ("events", index)
+        if draft.faults.is_faulty(*path):
+            continue
+        _read_when(draft, path, table)
+        _read_action(draft, path, table)
+        name = event_name(index, table)
+        if name in taken:
+            told = f"events.{taken[name]} is called {name} already; name it otherwise by record"
+            draft.faults.add((*path, "record"), told)
+        taken.setdefault(name, index)
+
+
+def event_name(index: int, table: EventTable) -> str:
+    """What it is called: as ``record`` says, else by its number."""
+    return table.record or f"event_{index + 1}"
+
+
+def _read_when(draft: Draft, path: KeyPath, table: EventTable) -> None:
+    place = (*path, "when")
+    names = _names(draft, path, table)
+    if names is None or draft.faults.is_faulty(*place):
+        return
+    found = _WHEN.fullmatch(table.when)
+    if found is None:
+        told = 'must say what passes what, as "V rises through 0 mV" (rises, falls, or passes for either)'
+        draft.faults.add(place, f'{told}, got "{table.when}"')
+        return
+    dimension = draft.quantities.read_dimension((*place, "value"), found["value"], names)
+    if dimension is None:
+        return
+    for key in ("value", "level"):
+        draft.quantities.read((*place, key), found[key], kinds.WATCHED, dimension=dimension, local=names)
+
+
+def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimension] | None:
+    """What ``when`` may name; None where that is not known for a fault."""
+    faults = draft.faults
+    if table.membrane is not None and table.compartment is not None:
+        faults.add(path, "an event watches a membrane or a compartment; this one says both", spoils=False)
+        return None
+    for key, every in (("membrane", draft.document.membranes), ("compartment", draft.document.compartments)):
+        name = getattr(table, key)
+        if name is not None and name not in every and not faults.is_faulty(f"{key}s", name):
+            told = f"no such {key} as {name}{did_you_mean(name, every)}"
+            faults.add((*path, key), f"{told} ({key}s are {listed(every)})")
+        if faults.is_faulty(*path, key) or (name is not None and faults.is_faulty(f"{key}s", name)):
+            return None
+    where = watched_place(draft, table)
+    if where in draft.document.membranes:
+        return membrane_names(draft, where)
+    return compartment_names(draft, where) if where else EVERYWHERE
+
+
+def watched_place(draft: Draft, table: EventTable) -> str:
+    """The membrane or compartment that an event watches: the one membrane there is where it names none."""
+    named = table.membrane or table.compartment
+    if named is None and len(draft.document.membranes) == 1:
+        return next(iter(draft.document.membranes))
+    return named or ""
+
+
+def _read_action(draft: Draft, path: KeyPath, table: EventTable) -> None:
+    faults = draft.faults
+    if not (table.record or table.stop or table.set) and not faults.is_faulty_within(*path):
+        told = 'does nothing; write record = "NAME" to note its times, stop = true, or set = { "parameters.NAME" = … }'
+        faults.add(path, told, spoils=False)
+    if table.stop and table.set:
+        faults.add((*path, "stop"), "an event that stops the run cannot set anything; leave out stop or set")
+    for target, raw in table.set.items():
+        read_setting(draft, (*path, "set", target), target, raw)
+    draft.quantities.read((*path, "for"), table.for_, kinds.DURATION, constant=True)
+    if table.for_ is not None and not table.set:
+        faults.add((*path, "for"), "goes with set, for how long the new values hold; leave it out")
+
+
+def build_event(draft: Draft, index: int, table: EventTable) -> Event:
+    """The event that a table without faults describes."""
+    path = ("events", index)
+    quantities = draft.quantities.quantities
+    found = _WHEN.fullmatch(table.when)
+    assert found is not None
+    return Event(
+        name=event_name(index, table),
+        on=watched_place(draft, table),
+        value=quantities[(*path, "when", "value")],
+        level=quantities[(*path, "when", "level")],
+        direction=cast(Literal["rises", "falls", "passes"], found["direction"]),
+        action="stop" if table.stop else "set" if table.set else "record",
+        settings={parameter_of(target): quantities[(*path, "set", target)] for target in table.set},
+        duration=draft.value(*path, "for"),
+        once=table.once,
+    )
