@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import iontide
-from iontide import run
+from iontide import run, schedule
 from iontide.diagnostics import summary
 from iontide.formula import parse_formula
 from iontide.model import Event, Model, Parameter, ParameterStep, Recording, Simulation
@@ -238,3 +238,34 @@ def test_models_whose_events_do_not_fit_are_refused():
         watching(sodium("e", 1.0, "rises"), sodium("e", 2.0, "rises"))
     with pytest.raises(ValueError, match="sets leak, which is no parameter"):
         watching(sodium("e", 1.0, "rises", action="set", settings={"leak": 1.0}))
+
+
+def test_thousands_of_events_take_seconds_not_minutes():
+    trajectory = run(with_recording(thermostat(20_000.0), points=501))
+    assert len(trajectory.run.crossings) > 2000
+    assert len(trajectory.run.segments) == len(trajectory.run.crossings) + 1
+    again = schedule.segments_of(trajectory.model, schedule.triggered_steps(trajectory.model, trajectory.run.crossings))
+    assert tuple(again) == trajectory.run.segments
+
+
+def test_events_that_set_one_another_off_are_told():
+    level = parse_formula("level")
+    model = watching(
+        sodium("on", 12.0, "rises", action="set", settings={"level": 1.0}),
+        Event("up", "", level, 0.5, "rises", "set", {"level": 0.0}),
+        Event("down", "", level, 0.5, "falls", "set", {"level": 1.0}),
+        parameters={name: Parameter(name, 0.0) for name in ("pump_rate", "level")},
+    )
+    with pytest.raises(iontide.SolverError, match="put their levels further apart") as caught:
+        run(model)
+    assert caught.value.trajectory.status == "failed"
+
+
+def test_the_protocol_takes_over_from_what_an_event_set_for_good():
+    event = sodium("on", 12.0, "rises", action="set", settings={"pump_rate": 1e-6}, once=True)
+    step = ParameterStep(1000.0, None, {"pump_rate": 2e-5})
+    trajectory = run(watching(event, protocol=(step,)))
+    late = trajectory.time > 1000.0
+    assert set(trajectory.parameter("pump_rate")[late]) == {2e-5}
+    between = (trajectory.time > trajectory.event_times("on")[0]) & (trajectory.time < 1000.0)
+    assert set(trajectory.parameter("pump_rate")[between]) == {1e-6}

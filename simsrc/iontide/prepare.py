@@ -24,13 +24,14 @@ from .kernel.integrator import Table, table_of
 from .kernel.machine_code import MachineCode, compile_program
 from .kernel.problem import NEVER, Problem
 from .layout import ABSOLUTE_FRACTION, POTENTIAL_SCALE, Layout
-from .model import Model
+from .model import Model, ParameterStep
 from .schedule import (
     Crossing,
     Segment,
     sample_count_limit,
     scheduled_samples,
     segments_of,
+    still_counting,
     triggered_steps,
     values_of,
 )
@@ -68,6 +69,8 @@ class Preparation:
         The sample times (see ``schedule.scheduled_samples``) where they fit one block.
     first : int
         Number of the segment that the problem begins with; above 0 after an event.
+    triggered : sequence of ParameterStep
+        What events have added to the protocol, so far as it still counts.
     """
 
     layout: Layout
@@ -79,8 +82,8 @@ class Preparation:
     table: Table | None
     code: MachineCode | None
     samples: list[tuple[NDArray, NDArray, NDArray]] | None
-
     first: int = 0
+    triggered: Sequence[ParameterStep] = ()
 
     def sample_blocks(self, model: Model) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
         """Sample times, block by block."""
@@ -88,16 +91,29 @@ class Preparation:
             return iter(self.samples)
         return scheduled_samples(model.recording, list(self.segments), BLOCK, self.first)
 
-    def after(self, model: Model, crossings: Sequence[Crossing], over: Collection[str]) -> Preparation:
-        """What the rest of a run starts from when an event, the last of ``crossings``, has changed its protocol.
+    def after(self, model: Model, crossings: Sequence[Crossing], number: int, over: Collection[str]) -> Preparation:
+        """What the rest of a run starts from when events have changed its protocol.
 
         ``segments`` and ``values`` are those of the whole run as it has become; ``problem`` begins with the segment
-        number ``first``, which the event opens. Events in ``over`` are watched no longer.
+        that the events open.
+
+        Parameters
+        ----------
+        model : Model
+        crossings : sequence of Crossing
+            What came about, all at one time.
+        number : int
+            Segment in which that is, and which ends with it.
+        over : collection of str
+            Events that are watched no longer.
         """
-        segments = segments_of(model, triggered_steps(model, crossings))
-        first = next(i for i, s in enumerate(segments) if s.start >= crossings[-1].time)
-        settled = values_of(model, segments[first:])
-        values = complete_values(model, segments[first:], self.values[0], settled, self.initial)
+        time = crossings[-1].time
+        triggered = [*self.triggered, *triggered_steps(model, crossings)]
+        if not model.ramped:  # or else what has been says where a line sets out from
+            triggered = still_counting(triggered, time)
+        past = (*self.segments[:number], replace(self.segments[number], end=time))
+        coming = [segment for segment in segments_of(model, triggered) if segment.start >= time]
+        values = complete_values(model, coming, self.values[0], values_of(model, coming), self.initial)
         assert self.problem is not None
         assert self.program is not None
         constants, mass = self.program.prepare_all(values)
@@ -108,17 +124,18 @@ class Preparation:
         problem = self.problem._replace(
             mass=mass,
             constants=constants,
-            lengths=np.array([s.end - s.start for s in segments[first:]]),
+            lengths=np.array([s.end - s.start for s in coming]),
             watched=watched,
         )
         return replace(
             self,
-            segments=tuple(segments),
-            values=(*self.values[:first], *values),
+            segments=(*past, *coming),
+            values=(*self.values[: number + 1], *values),
             problem=problem,
             table=table_of(problem),
             samples=None,
-            first=first,
+            first=number + 1,
+            triggered=triggered,
         )
 
 

@@ -38,15 +38,42 @@ class Crossing:
     time: float
 
 
-def triggered_steps(model: Model, crossings: Iterable[Crossing]) -> tuple[ParameterStep, ...]:
-    """What events have done to the protocol; one that counts only once makes a step though it sets nothing."""
+def triggered_steps(model: Model, crossings: Iterable[Crossing]) -> list[ParameterStep]:
+    """What events have done to the protocol, in the order in which they came about.
+
+    A value that is set for good stays until the protocol sets it again. An event that counts only once makes a step
+    though it sets nothing.
+    """
     events = {event.name: event for event in model.events if event.interrupts and event.action != "stop"}
-    return tuple(
-        ParameterStep(c.time, None if e.duration is None else c.time + e.duration, e.settings)
-        for c in crossings
-        for e in [events.get(c.event)]
-        if e is not None
-    )
+    steps = []
+    for crossing in crossings:
+        event = events.get(crossing.event)
+        if event is None:
+            continue
+        if event.duration is not None:
+            steps.append(ParameterStep(crossing.time, crossing.time + event.duration, event.settings))
+            continue
+        ends: dict[float | None, dict[str, Quantity]] = {} if event.settings else {None: {}}
+        for name, value in event.settings.items():
+            later = (s.start for s in model.protocol if name in s.settings and s.start > crossing.time)
+            ends.setdefault(min(later, default=None), {})[name] = value
+        steps += [ParameterStep(crossing.time, end, settings) for end, settings in ends.items()]
+    return steps
+
+
+def still_counting(steps: Sequence[ParameterStep], time: float) -> list[ParameterStep]:
+    """Those of triggered steps, all of which have begun, that bear on what holds after a time."""
+    kept: list[ParameterStep] = []
+    for step in reversed(steps):
+        is_over = step.end is not None and step.end <= time
+        covered = any(
+            step.settings.keys() <= later.settings.keys()
+            and (later.end is None or (step.end is not None and step.end <= later.end))
+            for later in kept
+        )
+        if not is_over and not covered:
+            kept.append(step)
+    return kept[::-1]
 
 
 def segments_of(model: Model, triggered: Sequence[ParameterStep] = ()) -> list[Segment]:

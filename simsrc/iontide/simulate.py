@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 #: Steps between two looks at the clock (progress, Ctrl-C): a fraction of a second.
 BUDGET = 200_000
 
+#: Events that may interrupt a run, in all and at one time.
+MOST_EVENTS, MOST_AT_ONCE = 100_000, 100
+
+_NOTHING_NOTED = (np.zeros(0), np.zeros((0, 2), dtype=np.int64))
+
 #: Called with the time reached and the duration, s.
 ProgressCallback = Callable[[float, float], None]
 
@@ -165,11 +170,11 @@ class Integration:
         table = self.prepared.table
         self._integrator = None if table is None else Integrator(table, self.initial.y)
         self._progress = self._integrator.progress if self._integrator else empty_progress()
-        self._spent = np.zeros(3, dtype=np.int64)  # by integrators before the last event
         self.crossings: list[Crossing] = []
-        self._over: set[str] = set()
+        self._interruptions: list[float] = []
+        self._spent = [0, 0, 0]  # by integrators before the last event
         room = 64 * len(model.events) + 1024 if model.events else 0
-        self._crossed_at, self._crossed = np.zeros(room), np.zeros((room, 2), dtype=np.int64)
+        self._noted = (np.zeros(room), np.zeros((room, 2), dtype=np.int64)) if room else _NOTHING_NOTED
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -189,8 +194,11 @@ class Integration:
 
     def _since_start(self, segment: NDArray, within: NDArray) -> NDArray:
         """Time of the run from the time within segments, s; the end of a segment is met exactly."""
-        starts, ends = (np.array([getattr(s, name) for s in self.segments])[segment] for name in ("start", "end"))
-        return np.where(within == ends - starts, ends, starts + within)
+        time = np.empty(len(within))
+        for number in np.unique(segment):
+            rows, own = segment == number, self.segments[number]
+            time[rows] = np.where(within[rows] == own.end - own.start, own.end, own.start + within[rows])
+        return time
 
     @property
     def state(self) -> NDArray:
@@ -232,6 +240,8 @@ class Integration:
                 self.status = status.DONE
                 return
             self._go_on_after_event()
+            if self.status < 0:
+                return
 
     def _drive_by_step(self, progress: ProgressCallback | None) -> Iterator[Block]:
         within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
@@ -265,7 +275,7 @@ class Integration:
     ) -> int:
         """Go on until the arrays are full or the run ends; return how many samples there are."""
         order = np.array(mode, dtype=np.int64)
-        samples = Samples(within, segment, states, order, self._crossed_at, self._crossed)
+        samples = Samples(within, segment, states, order, *self._noted)
         assert self._integrator is not None
         counters = self._progress.counters
         counters[SAMPLE] = 0
@@ -281,34 +291,49 @@ class Integration:
     def _take_crossings(self, count: int) -> None:
         """Take over what the integrator has noted, in the order of time."""
         if count:
-            segment = self._crossed[:count, 0] + self.prepared.first
-            time = self._since_start(segment, self._crossed_at[:count])
+            crossed_at, crossed = (array[:count] for array in self._noted)
+            time = self._since_start(crossed[:, 0] + self.prepared.first, crossed_at)
             order = np.argsort(time, kind="stable")
             names = [event.name for event in self.model.events]
-            self.crossings += [Crossing(names[self._crossed[k, 1]], float(time[k])) for k in order]
+            self.crossings += [Crossing(names[crossed[k, 1]], float(time[k])) for k in order]
+
+    def _just_crossed(self) -> list[Crossing]:
+        """What came about at the time reached."""
+        latest = self.crossings[-len(self.model.events) :]
+        return [c for c in latest if c.time == self.time]
 
     @property
     def _stopping_event(self) -> str | None:
         """The event that has stopped the run."""
+        if self.status != status.CROSSED:
+            return None
         stops = {event.name for event in self.model.events if event.action == "stop"}
-        last = next(reversed(self.crossings), None)
-        here = (c.event for c in self.crossings[-len(self.model.events) :] if last and c.time == last.time)
-        return next((name for name in here if name in stops), None) if self.status == status.CROSSED else None
+        return next((c.event for c in self._just_crossed() if c.event in stops), None)
 
     def _go_on_after_event(self) -> None:
-        """Take up the integration with the protocol as an event has made it."""
-        self._over |= {e.name for e in self.model.events if e.once} & {c.event for c in self.crossings}
+        """Take up the integration with the protocol as events have made it."""
+        self._interruptions.append(self.time)
+        recent = self._interruptions[-MOST_AT_ONCE:]
+        if len(self._interruptions) > MOST_EVENTS or (len(recent) == MOST_AT_ONCE and recent[0] == self.time):
+            self.status = status.TOO_MANY_EVENTS
+            return
         levels = self._progress.levels.copy()
-        self._spent += self._progress.counters[[STEPS, REJECTED, JACOBIANS]]
-        self.prepared = self.prepared.after(self.model, self.crossings, self._over)
+        self._spent = self._spent_so_far()
+        number, state = self._segment, self.state
+        over = {e.name for e in self.model.events if e.once} & {c.event for c in self.crossings}
+        self.prepared = self.prepared.after(self.model, self._just_crossed(), number, over)
         assert self.prepared.table is not None
-        self._integrator = Integrator(self.prepared.table, self.state)
+        self._integrator = Integrator(self.prepared.table, state)
         self._progress = self._integrator.progress
         self._progress.levels[:] = levels
 
+    def _spent_so_far(self) -> list[int]:
+        """Steps, rejected steps and Jacobians since the start."""
+        count = self._progress.counters
+        return [before + int(count[k]) for before, k in zip(self._spent, (STEPS, REJECTED, JACOBIANS), strict=True)]
+
     def outcome(self) -> Run:
         """What a trajectory keeps of the run besides its samples."""
-        steps, rejected, jacobians = self._spent + self._progress.counters[[STEPS, REJECTED, JACOBIANS]]
         stopped = self._stopping_event
         ends = {status.STEADY: "steady", status.CROSSED: "stopped"}
         return Run(
@@ -322,7 +347,7 @@ class Integration:
             end_time=self.time,
             end_state=self.state.copy(),
             origin=self.origin,
-            statistics=Statistics(int(steps), int(rejected), int(jacobians)),
+            statistics=Statistics(*self._spent_so_far()),
             crossings=tuple(self.crossings),
         )
 
@@ -345,6 +370,12 @@ class Integration:
             return (
                 f"the run stopped {at}: {self.model.simulation.max_steps} steps were not enough; the {worst} limits "
                 "the step. Raise simulation.max_steps or simulation.rtol, or shorten simulation.duration"
+            )
+        if self.status == status.TOO_MANY_EVENTS:
+            names = ", ".join(dict.fromkeys(c.event for c in self.crossings[-MOST_AT_ONCE:]))
+            return (
+                f"the run stopped {at}: events ({names}) came about {len(self._interruptions)} times, the last ones "
+                "with no time between them. Where one undoes what the other does, put their levels further apart"
             )
         if self.status == status.NO_CONSISTENT_STATE:
             floating = ", ".join(self.layout.floats)
