@@ -12,6 +12,7 @@ from .draft import Draft
 from .events import read_events
 from .faults import Faults
 from .moving import check_moving, check_steps
+from .owners import check_owners
 from .potentials import check_potentials
 from .protocol import read_protocol
 from .quantities import Quantities
@@ -62,6 +63,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
         check_moving(draft)
     if not faults.found:
         check_steps(draft)
+        check_owners(draft)
     return draft
 
 
