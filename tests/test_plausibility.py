@@ -10,7 +10,7 @@ import pytest
 from iontide.cli import main
 from iontide.diagnostics import warnings
 from iontide.plausibility import slips_of
-from iontide.scenario.read import load
+from iontide.scenario.read import load, loads
 from test_scenario_language import CELL, changed, model_of, run_of
 from test_temperature import COOLED, WARMED
 
@@ -80,3 +80,21 @@ def test_validate_and_run_tell_them_on_standard_error(tmp_path, capsys):
     assert report["warnings"] == [told.removeprefix("warning: ")]
     assert main(["run", str(path), "-o", str(tmp_path / "cold.h5")]) == 0
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ('set = { "compartments.bath.K" = "20 mM" }', "from t = 60 s on the charges in bath do not balance: +16 mM"),
+        (
+            'ramp = { "compartments.bath.K" = "20 mM", over = "30 s" }',
+            "from t = 90 s on the charges in bath do not balance: +16 mM",
+        ),
+        ('set = { "compartments.bath.K" = "20 mM", "compartments.bath.Na" = "130 mM" }', None),
+        ('ramp = { "compartments.bath.K" = "20 mM", "compartments.bath.Na" = "130 mM", over = "30 s" }', None),
+    ],
+)
+def test_a_bath_that_a_protocol_leaves_charged_is_told(entry: str, told: str | None) -> None:
+    text = (Path(__file__).parent.parent / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
+    found = slips_of(loads(f'{text}\n[[protocol]]\nat = "1 min"\n{entry}\n').model)
+    assert [told in sentence for sentence in found] == [True] if told else found == []

@@ -6,20 +6,29 @@ from collections.abc import Iterator
 
 from .constants import ZERO_CELSIUS
 from .formula import Formula, evaluate_float
-from .model import Model, Quantity
+from .model import Compartment, Model, Quantity
 from .schedule import Segment, segments_of
 
 #: Temperatures (K) and initial potentials (V) beyond which a person is asked whether they are meant.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, HIGHEST_POTENTIAL = 250.0, 400.0, 1.0
 
+#: Mismatch of the charges of a bath that passes for rounding, as a fraction of all charge.
+CHARGE_TOLERANCE = 1e-3
+
 
 def slips_of(model: Model) -> list[str]:
     """Sentences for a person; empty where nothing looks wrong.
 
-    Temperatures no solution has, initial potentials no membrane bears, parameters that nothing uses.
+    Temperatures no solution has, initial potentials no membrane bears, baths that a protocol leaves with a net charge,
+    parameters that nothing uses.
     """
     segments = segments_of(model)
-    return [*_temperatures(model, segments), *_potentials(model, segments[0]), *_unused(model)]
+    return [
+        *_temperatures(model, segments),
+        *_potentials(model, segments[0]),
+        *_charged_baths(model, segments),
+        *_unused(model),
+    ]
 
 
 def _temperatures(model: Model, segments: list[Segment]) -> Iterator[str]:
@@ -68,6 +77,42 @@ def _potentials(model: Model, start: Segment) -> Iterator[str]:
             if abs(volt) > HIGHEST_POTENTIAL:
                 said = f"the initial potential of {membrane.name}, {volt:.6g} V, is more than a membrane bears"
                 yield f"{said}; is {volt:.6g} mV meant?" if abs(volt) < 1e3 else said
+
+
+def _charged_baths(model: Model, segments: list[Segment]) -> Iterator[str]:
+    """Baths that were neutral at the start and are not once the protocol has changed them, each told once."""
+    changed = [
+        c
+        for c in model.compartments.values()
+        if not c.is_finite and any(model.changes(q) for q in c.concentrations.values())
+    ]
+    told: set[str] = set()
+    for number, segment in enumerate(segments if changed else ()):
+        known = model.parameter_values(segment.settings) | {"t": segment.start}
+        length = segment.end - segment.start
+        reached = known | {name: known[name] + slope * length for name, slope in segment.slopes.items()}
+        for c in changed:
+            for values, time in ((known, segment.start), (reached, segment.end)):
+                excess, present = _charge(model, c, values)
+                if c.name in told or abs(excess) <= CHARGE_TOLERANCE * present:
+                    continue
+                told.add(c.name)
+                if number or time > 0.0:
+                    yield (
+                        f"from t = {time:g} s on the charges in {c.name} do not balance: {excess:+.4g} mM is left over; "
+                        "a solution changes by pairs of ions, so change another along with it"
+                    )
+
+
+def _charge(model: Model, bath: Compartment, known: dict[str, float]) -> tuple[float, float]:
+    """Net charge of a bath and all that is there, mol m⁻³; none where a concentration is not known here."""
+    terms = []
+    for name, quantity in bath.concentrations.items():
+        terms += [model.species[name].valence * c for c in _value(quantity, known)]
+    for impermeant in bath.impermeants:
+        if impermeant.concentration is not None:
+            terms += [impermeant.valence * c for c in _value(impermeant.concentration, known)]
+    return sum(terms), sum(map(abs, terms))
 
 
 def _unused(model: Model) -> Iterator[str]:
