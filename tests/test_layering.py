@@ -17,9 +17,9 @@ ROOT = Path(iontide.__file__).parent
 #: From the ground up: a module imports from its own package, or from tiers below its own.
 TIERS = [
     {"constants", "errors"},
-    {"units", "ions", "expression", "linear"},
+    {"units", "ions", "expression", "linear", "roots"},
     {"formula_syntax", "formula_floats", "differentiation"},
-    {"formula", "activity"},
+    {"formula", "activity", "potentials"},
     {"parts"},
     {"parts_in_time"},
     {"model"},
@@ -27,7 +27,7 @@ TIERS = [
     {"model_json", "scenario", "layout", "conservation", "schedule", "mechanisms", "tape"},
     {"solutions", "plausibility"},
     {"evaluation", "kernel"},
-    {"clamping", "initial"},
+    {"clamping", "initial", "current_voltage"},
     {"equations"},
     {"rates"},
     {"prepare", "trajectory"},

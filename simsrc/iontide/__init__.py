@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Species,
     )
     from .plots import plot
+    from .potentials import ghk_potential, nernst_potential
     from .scenario.read import Scenario, load, loads
     from .simulate import run
     from .storage import open_trajectory as open
@@ -55,6 +56,8 @@ _HOME = {
     "Simulation": "model",
     "Species": "model",
     "plot": "plots",
+    "ghk_potential": "potentials",
+    "nernst_potential": "potentials",
     "Scenario": "scenario.read",
     "load": "scenario.read",
     "loads": "scenario.read",
@@ -82,9 +85,11 @@ __all__ = [
     "Trajectory",
     "UsageError",
     "find_ion",
+    "ghk_potential",
     "ion_library",
     "load",
     "loads",
+    "nernst_potential",
     "open",
     "plot",
     "run",

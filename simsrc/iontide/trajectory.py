@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import FARADAY, GAS_CONSTANT
+from .current_voltage import MembraneReadings
 from .evaluation import Evaluation
 from .initial import InitialState
 from .layout import Layout
@@ -93,7 +94,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(MembraneReadings):
     """A run and its samples.
 
     Attributes

@@ -17,9 +17,12 @@ Group = Literal[
     "driving_forces",
     "fluxes",
     "unidirectional_fluxes",
+    "ussing_ratios",
     "currents",
     "gates",
     "water_fluxes",
+    "zero_current_potentials",
+    "votes",
 ]
 
 

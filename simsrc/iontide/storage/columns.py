@@ -4,7 +4,9 @@ Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_
 ``E_<membrane>_<ion>``, ``dE_<membrane>_<ion>`` (its activity correction), ``driving_force_<membrane>_<species>``,
 ``flux_…``, ``efflux_…``, ``influx_…``, ``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``,
 ``current_<membrane>_<pump>_pathway``, ``injection_<name>``, ``clamp_<name>``, ``clamp_<name>_charge``,
-``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``. Where two would be the same, the
+``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``, ``zero_current_V_<membrane>``,
+``slope_conductance_<membrane>``, ``vote_<membrane>_<ion>``, ``ussing_ratio_<membrane>_<species>`` with ``…_expected_…``
+and ``…_quotient_…``. Where two would be the same, the
 later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
 beside the reversal potential of every ion whose activity coefficient may differ from 1 on either side of the membrane
 (``Model.has_activity_correction``): a model whose solutions are ideal has none.
@@ -216,6 +218,44 @@ def _one_way(membrane: str, species: str, side: int, part: Trajectory) -> NDArra
     return part.unidirectional_fluxes(membrane, species)[side]
 
 
+def _ussing_ratios(model: Model) -> Iterator[Column]:
+    named = (
+        ("ussing_ratio", "Ussing ratio, efflux over influx,"),
+        ("ussing_ratio_expected", "Ussing ratio expected, exp(z F (V - E) / (R T)),"),
+        ("ussing_ratio_quotient", "Ussing ratio over the one expected"),
+    )
+    for m, s in _crossing(model):
+        if any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
+            of = {"membrane": m, "species": s}
+            for which, (quantity, told) in enumerate(named):
+                compute = partial(_ussing, m, s, which)
+                yield Column(f"{quantity}_{m}_{s}", quantity, f"{told} of {s} through {m}", "1", 1.0, compute, of)
+
+
+def _ussing(membrane: str, species: str, which: int, part: Trajectory) -> NDArray:
+    measured, expected = part.ussing_ratio(membrane, species)
+    return (measured, expected, measured / expected)[which]
+
+
+def _zero_current_potentials(model: Model) -> Iterator[Column]:
+    for m in model.membranes:
+        name = f"potential at which the net current of {m} would be 0, inside minus outside"
+        compute = methodcaller("zero_current_potential", m)
+        yield Column(f"zero_current_V_{m}", "zero_current_potential", name, "mV", 1e3, compute, {"membrane": m})
+
+
+def _votes(model: Model) -> Iterator[Column]:
+    for m in model.membranes:
+        name = f"slope conductance of {m}, dI/dV at its potential"
+        compute = methodcaller("slope_conductance", m)
+        yield Column(f"slope_conductance_{m}", "slope_conductance", name, "mS/cm^2", 0.1, compute, {"membrane": m})
+    for m, s in _crossing(model):
+        if model.species[s].valence:
+            name = f"share of {s} in the slope conductance of {m}"
+            of = {"membrane": m, "species": s}
+            yield Column(f"vote_{m}_{s}", "vote", name, "1", 1.0, methodcaller("vote", m, s), of)
+
+
 def _currents(model: Model) -> Iterator[Column]:
     def column(name: str, what: str, compute: Callable[[Trajectory], NDArray], of: Mapping[str, str]) -> Column:
         long_name = f"current density of {what}, positive outward"
@@ -270,9 +310,12 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "driving_forces": _driving_forces,
     "fluxes": _fluxes,
     "unidirectional_fluxes": _unidirectional_fluxes,
+    "ussing_ratios": _ussing_ratios,
     "currents": _currents,
     "gates": _gates,
     "water_fluxes": _water_fluxes,
+    "zero_current_potentials": _zero_current_potentials,
+    "votes": _votes,
 }
 
 
