@@ -99,6 +99,9 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
         "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
+        "zero_current_potential_mV": _last(end.zero_current_potential(name), 1e3),
+        "slope_conductance_mS_per_cm2": _last(end.slope_conductance(name), 0.1),
+        "votes": {s: _last(end.vote(name, s)) for s in ions},
     }
 
 
@@ -175,15 +178,25 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     # Of the whole run; where it is 0 throughout, nobody misses it.
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
-    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2"]]
+    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2", "vote, %"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
-        rows.append([species, e, *more, _cell(flux, 5), current])
-    rows.append(["all", *[""] * (len(heads) - 1), "", _cell(membrane["net_current_uA_per_cm2"], 5)])
-    return [title, *(f"  {line}" for line in _table(rows))]
+        share = membrane["votes"].get(species)
+        vote = _cell(None if share is None else 100.0 * share, 4) if charged else ""
+        rows.append([species, e, *more, _cell(flux, 5), current, vote])
+    rows.append(["all", *[""] * (len(heads) - 1), "", _cell(membrane["net_current_uA_per_cm2"], 5), ""])
+    return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
+
+
+def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
+    """Of a membrane that some ion can cross: where its current would be 0, and how fast V is drawn there."""
+    if not membrane["E_mV"]:
+        return []
+    where, slope = membrane["zero_current_potential_mV"], membrane["slope_conductance_mS_per_cm2"]
+    return [f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2"]
 
 
 def _tail(found: dict[str, Any]) -> list[str]:
@@ -218,10 +231,8 @@ def told_times(times: list[float]) -> str:
 def _table(rows: list[list[str]]) -> list[str]:
     """Columns to the right but for the first, two blanks between."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+    lined = [zip(row, widths, strict=True) for row in rows]
+    return ["  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(line)).rstrip() for line in lined]
 
 
 def _cell(value: float | None, digits: int) -> str:
