@@ -169,7 +169,7 @@ def _bracket(current: Any, v: NDArray) -> tuple[NDArray, NDArray]:
 
 
 class MembraneReadings:
-    """What a trajectory tells of its membranes at other potentials than their own, and of the ratio of one-way fluxes."""
+    """What a trajectory tells of its membranes at other potentials than theirs, and of the ratio of one-way fluxes."""
 
     if TYPE_CHECKING:
 
