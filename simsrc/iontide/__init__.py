@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Recording,
         Simulation,
         Species,
+        Tracer,
     )
     from .plots import plot
     from .potentials import ghk_potential, nernst_potential
@@ -55,6 +56,7 @@ _HOME = {
     "Recording": "model",
     "Simulation": "model",
     "Species": "model",
+    "Tracer": "model",
     "plot": "plots",
     "ghk_potential": "potentials",
     "nernst_potential": "potentials",
@@ -82,6 +84,7 @@ __all__ = [
     "Simulation",
     "SolverError",
     "Species",
+    "Tracer",
     "Trajectory",
     "UsageError",
     "find_ion",

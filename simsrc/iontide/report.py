@@ -81,6 +81,11 @@ def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
         "potential_mV": _last(end.potential(name), 1e3),
         "concentrations_mM": {s: _last(end.concentration(name, s)) for s in compartment.concentrations},
         "impermeants_mM": impermeants,
+        "tracer_shares": {
+            t.name: _last(end.tracer_share(name, t.name))
+            for t in end.model.tracers
+            if compartment.concentrations.keys() & set(t.of)
+        },
     }
 
 
@@ -131,7 +136,7 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        _compartment_lines(found["compartments"]),
+        _compartment_lines(found["compartments"]) + _tracer_lines(found["compartments"]),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
         _tail(found),
     ]
@@ -170,6 +175,16 @@ def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
         volume = _cell(c["volume_pL"], 5) if c["kind"] == "finite" else c["kind"]
         rows.append([name, *amounts, _cell(c["potential_mV"], 5), volume])
     return _table(rows)
+
+
+def _tracer_lines(compartments: dict[str, Any]) -> list[str]:
+    """Which share of what a tracer labels is labelled, where."""
+    names = dict.fromkeys(t for c in compartments.values() for t in c["tracer_shares"])
+    lines = []
+    for t in names:
+        own = [f"{_cell(c['tracer_shares'][t], 5)} in {n}" for n, c in compartments.items() if t in c["tracer_shares"]]
+        lines.append(f"labelled with {t}, as a share: {', '.join(own)}")
+    return lines
 
 
 def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:

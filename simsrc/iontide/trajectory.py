@@ -24,6 +24,7 @@ from .mechanisms import UNIDIRECTIONAL
 from .model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
 from .rates import state_rates
 from .schedule import Crossing, Segment
+from .tracing import TracerReadings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trajectory(MembraneReadings):
+class Trajectory(MembraneReadings, TracerReadings):
     """A run and its samples.
 
     Attributes

@@ -21,6 +21,7 @@ from .recording import read_recording, read_simulation
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .sources import read_sources
+from .tracers import read_tracers
 from .water import check_water
 
 #: A name that a formula, a path and a dataset can all bear.
@@ -28,7 +29,7 @@ NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
 #: Tables of what happens within and between compartments.
-_BETWEEN = ("diffusion", "reactions", "exchange", "sources")
+_BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
@@ -56,6 +57,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_reactions(draft)
     read_exchange(draft)
     read_sources(draft)
+    read_tracers(draft)
     read_protocol(draft)
     read_events(draft)
     read_recording(draft)

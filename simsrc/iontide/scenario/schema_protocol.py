@@ -23,6 +23,7 @@ Group = Literal[
     "water_fluxes",
     "zero_current_potentials",
     "votes",
+    "tracers",
 ]
 
 

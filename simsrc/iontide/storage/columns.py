@@ -5,6 +5,7 @@ Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_
 ``flux_…``, ``efflux_…``, ``influx_…``, ``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``,
 ``current_<membrane>_<pump>_pathway``, ``injection_<name>``, ``clamp_<name>``, ``clamp_<name>_charge``,
 ``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``, ``zero_current_V_<membrane>``,
+``tracer_share_<compartment>_<tracer>``, ``tracer_amount_…``, ``tracer_flux_<membrane>_<tracer>``,
 ``slope_conductance_<membrane>``, ``vote_<membrane>_<ion>``, ``ussing_ratio_<membrane>_<species>`` with ``…_expected_…``
 and ``…_quotient_…``. Where two would be the same, the
 later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
@@ -35,6 +36,7 @@ DEFAULT_GROUPS = (
     "currents",
     "gates",
     "water_fluxes",
+    "tracers",
 )
 
 
@@ -300,6 +302,27 @@ def _injected(injection: Injection, part: Trajectory) -> NDArray:
     return np.broadcast_to(part.at.injected_current(injection), (len(part),))
 
 
+def _tracers(model: Model) -> Iterator[Column]:
+    for t in model.tracers:
+        for c, compartment in model.compartments.items():
+            if not compartment.concentrations.keys() & set(t.of):
+                continue
+            of, label = {"compartment": c, "tracer": t.name}, f"{t.name} (on {', '.join(t.of)}) in {c}"
+            compute = methodcaller("tracer_share", c, t.name)
+            told = f"share labelled: {label}"
+            yield Column(f"tracer_share_{c}_{t.name}", "tracer_share", told, "1", 1.0, compute, of)
+            if compartment.is_finite:
+                compute = methodcaller("tracer_amount", c, t.name)
+                told = f"amount of {label}"
+                yield Column(f"tracer_amount_{c}_{t.name}", "tracer_amount", told, "fmol", 1e15, compute, of)
+        for m, membrane in model.membranes.items():
+            if any(name in t.of for p in membrane.pathways for name in p.moves):
+                of = {"membrane": m, "tracer": t.name}
+                compute = methodcaller("tracer_flux", m, t.name)
+                told = f"net flux of {t.name} through {m}, positive outward"
+                yield Column(f"tracer_flux_{m}_{t.name}", "tracer_flux", told, "umol/m^2/s", 1e6, compute, of)
+
+
 #: What each group of the scenario's ``recording.quantities`` stands for; the order is that of the file.
 _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "potentials": _potentials,
@@ -316,6 +339,7 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "water_fluxes": _water_fluxes,
     "zero_current_potentials": _zero_current_potentials,
     "votes": _votes,
+    "tracers": _tracers,
 }
 
 
