@@ -183,6 +183,33 @@ def test_detailed_balance_at_a_donnan_equilibrium_to_rounding():
         assert measured[-1] == pytest.approx(1.0, abs=1e-11)
 
 
+def test_detailed_balance_of_solutions_in_equilibrium():
+    """Donnan ratios by construction, r^z for every ion: at the potential found from the currents each ratio is 1."""
+    r = 7.3
+    outside = {"K": 4.0, "Na": 146.0, "Cl": 150.0, "Ca": 2.0}
+    inside = {"K": 4.0 * r, "Na": 146.0 * r, "Cl": 150.0 / r, "Ca": 2.0 * r * r}
+    pathways = tuple(ghk(ion, p) for ion, p in {"K": 4e-8, "Na": 2e-9, "Cl": 2e-8, "Ca": 1e-9}.items())
+    model = p1()
+    model = replace(
+        model,
+        species=model.species | {"Ca": iontide.Species("Ca", 2)},
+        compartments={
+            "cell": iontide.Compartment("cell", "floating bath", None, inside),
+            "bath": iontide.Compartment("bath", "bath", None, outside),
+        },
+        membranes={"plasma": replace(model.membranes["plasma"], pathways=pathways, potential="ghk")},
+    )
+    trajectory = simulate(with_simulation(model, duration=1.0))
+    assert trajectory.zero_current_potential("plasma")[0] == pytest.approx(-R * 310.15 / F * np.log(r), rel=1e-14)
+    for ion in inside:
+        efflux, influx = trajectory.unidirectional_fluxes("plasma", ion)
+        measured, expected = trajectory.ussing_ratio("plasma", ion)
+        assert np.all(efflux > 0.0)
+        np.testing.assert_allclose(efflux, influx, rtol=1e-14)
+        np.testing.assert_allclose(measured, 1.0, rtol=1e-14)
+        np.testing.assert_allclose(expected, 1.0, rtol=1e-14)
+
+
 def test_without_a_concentration_there_is_no_ratio():
     trajectory = simulate(with_simulation(single_ion(1, inside=0.0), duration=1e-3))
     measured, expected = trajectory.ussing_ratio("plasma", "X")
