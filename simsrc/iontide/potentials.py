@@ -3,7 +3,7 @@
 Potentials are inside minus outside, V; concentrations may be activities. A Nernst potential is that of one ion at
 equilibrium (Nernst 1889, doi:10.1515/zpch-1889-0412); a GHK potential is that at which the constant-field currents of
 several ions add up to 0 (Goldman 1943, doi:10.1085/jgp.27.1.37; Hodgkin & Katz 1949,
-doi:10.1113/jphysiol.1949.sp004310; for ions of any valence Lewis 1979, doi:10.1113/jphysiol.1979.sp012615).
+doi:10.1113/jphysiol.1949.sp004310; for ions of any valence Lewis 1979, J Physiol 286:417).
 """
 
 from __future__ import annotations
