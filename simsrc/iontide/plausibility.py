@@ -99,8 +99,8 @@ def _charged_baths(model: Model, segments: list[Segment]) -> Iterator[str]:
                 told.add(c.name)
                 if number or time > 0.0:
                     yield (
-                        f"from t = {time:g} s on the charges in {c.name} do not balance: {excess:+.4g} mM is left over; "
-                        "a solution changes by pairs of ions, so change another along with it"
+                        f"from t = {time:g} s on the charges in {c.name} do not balance: {excess:+.4g} mM is left "
+                        "over; a solution changes by pairs of ions, so change another along with it"
                     )
 
 
