@@ -36,7 +36,7 @@ class Output(NamedTuple):
     register: int
 
 
-_NUMPY = {
+NUMPY_OPERATIONS = {
     "add": lambda a, b, v: a + b,
     "sub": lambda a, b, v: a - b,
     "mul": lambda a, b, v: a * b,
@@ -110,7 +110,7 @@ class Tape:
                 registers.append(np.where(registers[a], registers[b], registers[c]))
             else:
                 left = registers[a]
-                registers.append(_NUMPY[op](left, registers[b] if b >= 0 else None, value))
+                registers.append(NUMPY_OPERATIONS[op](left, registers[b] if b >= 0 else None, value))
         lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
         arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
         for array, slot, register in self.outputs:
