@@ -96,6 +96,15 @@ class Tape:
             return self._run(time, y, k, sizes)
 
     def _run(self, time: float, y: NDArray, k: NDArray, sizes: Mapping[str, int]) -> dict[str, NDArray]:
+        registers = self.registers(time, y, k)
+        lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
+        arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
+        for array, slot, register in self.outputs:
+            arrays[array][slot] = registers[register]
+        return arrays
+
+    def registers(self, time: float, y: NDArray, k: NDArray) -> list:
+        """What stands in every register once the tape has run."""
         registers: list = []
         for op, a, b, value, c in self.instructions:
             if op == "state":
@@ -111,11 +120,7 @@ class Tape:
             else:
                 left = registers[a]
                 registers.append(NUMPY_OPERATIONS[op](left, registers[b] if b >= 0 else None, value))
-        lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
-        arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
-        for array, slot, register in self.outputs:
-            arrays[array][slot] = registers[register]
-        return arrays
+        return registers
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,165 @@
+"""The steady-state equations of a model as a system to be solved: f(y) = 0 with what the equations keep held.
+
+Newton alone would meet a singular Jacobian wherever something is kept (a charge, a closed total). So with N the
+combinations that are kept (``stoichiometry``) and Q a basis of what is left, the equations are ``Q f(y) = 0`` together
+with ``N M (y − y0) = 0``: as many as unknowns. What clamps have supplied is left out: it feeds back on nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+
+from .evaluation import Evaluation
+from .kernel.direct import Direct
+from .layout import ABSOLUTE_FRACTION
+from .model import Model
+from .prepare import Preparation
+from .stoichiometry import kept_combinations, stoichiometry_of
+
+
+@dataclass(frozen=True)
+class System:
+    """A model with the values that hold at the end of its protocol.
+
+    Attributes
+    ----------
+    model : Model
+    prepared : Preparation
+    scales : array, shape (n,)
+        Natural size of each state.
+    active : array of int
+        Places of the states that take part: all but the supplies of clamps.
+    mass : array, shape (n, n)
+    """
+
+    model: Model
+    prepared: Preparation
+    scales: NDArray
+    active: NDArray
+    mass: NDArray
+
+    @cached_property
+    def _direct(self) -> Direct:
+        prepared = self.prepared
+        assert prepared.code is not None
+        assert prepared.problem is not None
+        return Direct(prepared.code, len(self.scales), prepared.problem.constants[-1])
+
+    @property
+    def time(self) -> float:
+        """Time within the last segment at which it ends, s: where something follows the time, it is looked at there."""
+        last = self.prepared.segments[-1]
+        return last.end - last.start
+
+    def rates(self, y: NDArray) -> tuple[NDArray, NDArray]:
+        """f and ∂f/∂y over the active states, shapes (a,), (a, a)."""
+        f, slopes, _ = self._direct(self.time, y)
+        return f[self.active], slopes[np.ix_(self.active, self.active)]
+
+    def follows_time(self, y: NDArray) -> bool:
+        """Whether the equations change by themselves at the end of the protocol."""
+        return bool(np.any(self._direct(self.time, y)[2]))
+
+    @cached_property
+    def active_mass(self) -> NDArray:
+        """M over the active states."""
+        return self.mass[np.ix_(self.active, self.active)]
+
+    @cached_property
+    def stoichiometry(self) -> tuple[NDArray, list[int]]:
+        """S over the active rows, and the registers of its fluxes."""
+        prepared = self.prepared
+        assert prepared.program is not None
+        assert prepared.problem is not None
+        matrix, fluxes = stoichiometry_of(prepared.program.rates, prepared.problem.constants[-1], len(self.scales))
+        return matrix[self.active], fluxes
+
+    @cached_property
+    def currents(self) -> list[int]:
+        """Active rows that are currents."""
+        potentials = set(self.prepared.layout.potential_index.values())
+        return [row for row, place in enumerate(self.active) if int(place) in potentials]
+
+    @cached_property
+    def kept(self) -> NDArray:
+        """Combinations w of rows that the equations keep, shape (m, a): ``w M y`` never changes."""
+        return kept_combinations(self.stoichiometry[0], self.currents)
+
+    @cached_property
+    def row_scale(self) -> NDArray:
+        """What makes the rows of f of like size: the reciprocal of their largest coefficient times the state's size."""
+        sizes = np.abs(self.stoichiometry[0]).max(axis=1, initial=0.0)
+        return 1.0 / np.where(sizes > 0.0, sizes, 1.0)
+
+    @cached_property
+    def left(self) -> NDArray:
+        """Q, shape (a − m, a): an orthonormal basis of what the kept combinations leave, for scaled rows."""
+        if not len(self.kept):
+            return np.eye(len(self.active))
+        return np.asarray(qr((self.kept / self.row_scale).T)[0][:, len(self.kept) :].T)
+
+    def moved_by(self, y: NDArray) -> NDArray:
+        """Size of each active state: itself, or where it is near nothing a hundredth of its natural size."""
+        return np.abs(y[self.active]) + ABSOLUTE_FRACTION * self.scales[self.active]
+
+    def newton_step(self, y: NDArray, start: NDArray) -> NDArray | None:
+        """The Newton step from y on f = 0, with what is kept as at ``start``, shape (a,); None where there is none."""
+        f, slopes = self.rates(y)
+        size = self.moved_by(y)
+        held = self.kept @ self.active_mass
+        matrix = np.concatenate([self.left @ (self.row_scale[:, np.newaxis] * slopes * size), held * size])
+        right = np.concatenate([-self.left @ (self.row_scale * f), held @ (start - y)[self.active]])
+        if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+            return None
+        largest = np.abs(matrix).max(axis=1, initial=0.0)
+        if (largest == 0.0).any():
+            return None
+        try:
+            step = np.linalg.solve(matrix / largest[:, np.newaxis], right / largest)
+        except np.linalg.LinAlgError:
+            return None
+        return step * size if np.isfinite(step).all() else None
+
+    def volumes(self, y: NDArray) -> dict[str, float]:
+        """Volume of each finite compartment that takes up water, m³."""
+        prepared = self.prepared
+        at = Evaluation(self.model, prepared.layout, prepared.values[-1].__getitem__, lambda i: float(y[i]), self.time)
+        return {
+            c.name: float(at.volume(c.name))
+            for c in self.model.compartments.values()
+            if c.is_finite and c.water != "fixed"
+        }
+
+    def imbalance(self, y: NDArray) -> NDArray:
+        """What is left of each rate over the sum of all fluxes in it, shape (a,): 0 to rounding at a steady state."""
+        f, _ = self.rates(y)
+        throughput = np.abs(self.stoichiometry[0]) @ np.abs(self._fluxes(y))
+        return np.abs(f) / np.where(throughput > 0.0, throughput, 1.0)
+
+    def _fluxes(self, y: NDArray) -> NDArray:
+        prepared = self.prepared
+        assert prepared.program is not None
+        assert prepared.problem is not None
+        registers = prepared.program.rates.registers(self.time, y, prepared.problem.constants[-1])
+        return np.array([1.0 if r < 0 else float(registers[r]) for r in self.stoichiometry[1]])
+
+
+def system_of(model: Model, prepared: Preparation) -> System | None:
+    """The steady-state equations of a prepared model; None where it has no state."""
+    layout, problem = prepared.layout, prepared.problem
+    if problem is None or prepared.program is None:
+        return None
+    supplies = set(layout.supply_index.values())
+    scales = problem.absolute / (ABSOLUTE_FRACTION * model.simulation.relative_tolerance)
+    return System(
+        model=model,
+        prepared=prepared,
+        scales=scales,
+        active=np.array([i for i in range(layout.size) if i not in supplies], dtype=int),
+        mass=prepared.program.mass_matrix(problem.mass[-1]),
+    )
