@@ -90,19 +90,6 @@ class System:
         """Combinations w of rows that the equations keep, shape (m, a): ``w M y`` never changes."""
         return kept_combinations(self.stoichiometry[0], self.currents)
 
-    @cached_property
-    def row_scale(self) -> NDArray:
-        """What makes the rows of f of like size: the reciprocal of their largest coefficient times the state's size."""
-        sizes = np.abs(self.stoichiometry[0]).max(axis=1, initial=0.0)
-        return 1.0 / np.where(sizes > 0.0, sizes, 1.0)
-
-    @cached_property
-    def left(self) -> NDArray:
-        """Q, shape (a − m, a): an orthonormal basis of what the kept combinations leave, for scaled rows."""
-        if not len(self.kept):
-            return np.eye(len(self.active))
-        return np.asarray(qr((self.kept / self.row_scale).T)[0][:, len(self.kept) :].T)
-
     def moved_by(self, y: NDArray) -> NDArray:
         """Size of each active state: itself, or where it is near nothing a hundredth of its natural size."""
         return np.abs(y[self.active]) + ABSOLUTE_FRACTION * self.scales[self.active]
@@ -110,20 +97,55 @@ class System:
     def newton_step(self, y: NDArray, start: NDArray) -> NDArray | None:
         """The Newton step from y on f = 0, with what is kept as at ``start``, shape (a,); None where there is none."""
         f, slopes = self.rates(y)
+        missing = self.kept @ self.active_mass @ (start - y)[self.active]
+        return self._solve(slopes, self.moved_by(y), -f, missing)
+
+    def relaxation(self, y: NDArray) -> tuple[NDArray, NDArray] | None:
+        """``K = −J⁻¹ M`` on the states that can be reached while all that is kept stays, and a basis of these.
+
+        An eigenvalue of K is −1/λ of a mode of ``M x' = J x``; 0 for what follows at once. The slow modes, which
+        matter, are the large ones and so the exact ones.
+
+        Returns
+        -------
+        (array, shape (r, r), array, shape (a, r)), or None
+            The basis is in units of ``moved_by``. None where J cannot be inverted.
+        """
+        _, slopes = self.rates(y)
         size = self.moved_by(y)
-        held = self.kept @ self.active_mass
-        matrix = np.concatenate([self.left @ (self.row_scale[:, np.newaxis] * slopes * size), held * size])
-        right = np.concatenate([-self.left @ (self.row_scale * f), held @ (start - y)[self.active]])
-        if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        held = self.kept @ self.active_mass * size
+        reachable = np.eye(len(size))
+        if len(held):
+            reachable = qr((held / np.abs(held).max(axis=1, keepdims=True)).T)[0][:, len(held) :]
+        upper = -(self.active_mass * size) @ reachable
+        moved = self._solve(slopes, size, upper, np.zeros((len(held), reachable.shape[1])))
+        return None if moved is None else (reachable.T @ (moved / size[:, np.newaxis]), reachable)
+
+    def _solve(self, slopes: NDArray, size: NDArray, rates: NDArray, missing: NDArray) -> NDArray | None:
+        """Solve ``Q J x = Q rates, N M x = missing``; None where that cannot be done.
+
+        Q is an orthonormal basis of what the kept combinations leave of the rows, these being scaled to like size.
+        """
+        if not (np.isfinite(slopes).all() and np.isfinite(rates).all() and np.isfinite(missing).all()):
             return None
+        weighted = slopes * size
+        largest = np.abs(weighted).max(axis=1, initial=0.0)
+        by_row = 1.0 / np.where(largest > 0.0, largest, 1.0)
+        left = np.eye(len(size))
+        if len(self.kept):
+            kept = self.kept / by_row
+            left = qr((kept / np.abs(kept).max(axis=1, keepdims=True)).T)[0][:, len(self.kept) :].T
+        held = self.kept @ self.active_mass * size
+        matrix = np.concatenate([left @ (weighted.T * by_row).T, held])
+        right = np.concatenate([left @ (rates.T * by_row).T, missing])
         largest = np.abs(matrix).max(axis=1, initial=0.0)
         if (largest == 0.0).any():
             return None
         try:
-            step = np.linalg.solve(matrix / largest[:, np.newaxis], right / largest)
+            found = np.linalg.solve(matrix / largest[:, np.newaxis], (right.T / largest).T)
         except np.linalg.LinAlgError:
             return None
-        return step * size if np.isfinite(step).all() else None
+        return (found.T * size).T if np.isfinite(found).all() else None
 
     def volumes(self, y: NDArray) -> dict[str, float]:
         """Volume of each finite compartment that takes up water, m³."""

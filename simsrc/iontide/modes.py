@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eig, qr
+from scipy.linalg import eig
 
 from .equilibration import System
 
 #: States that a mode moves by more than this, relative to the one that it moves most, are named; so many at most.
 NAMED_ABOVE, MOST_NAMED = 0.2, 4
+
+#: Time constants this much below the largest are rounding.
+LOST = 1e-14
 
 
 @dataclass(frozen=True)
@@ -36,36 +39,25 @@ class Mode:
 
 
 def modes_of(system: System, y: NDArray) -> tuple[Mode, ...]:
-    """The modes at a steady state, the slowest first (growing ones before all).
+    """The modes at a steady state, growing ones first and then the slowest.
 
-    ``M x' = J x`` is looked at on the states that can be reached while all that is kept stays: there J is regular.
-    Algebraic states follow at once; they make no mode.
+    What is kept, and what follows at once, makes no mode; nor does one so fast that it is lost in rounding beside the
+    slowest.
     """
     if not len(system.active):
         return ()
-    _, slopes = system.rates(y)
-    size = system.moved_by(y)
-    held = system.kept @ system.active_mass * size
-    if len(held):
-        held = held / np.abs(held).max(axis=1, keepdims=True)
-        reachable = qr(held.T)[0][:, len(held) :]
-    else:
-        reachable = np.eye(len(size))
-    weighted = system.left * system.row_scale
-    a = weighted @ (slopes * size) @ reachable
-    b = weighted @ (system.active_mass * size) @ reachable
-    pairs, vectors = eig(a, b, homogeneous_eigvals=True)
+    found = system.relaxation(y)
+    if found is None:
+        return ()
+    matrix, reachable = found
+    values, vectors = eig(matrix)
     names = [system.prepared.layout.names[i] for i in system.active]
     modes = []
-    for k in range(pairs.shape[1]):
-        top, bottom = pairs[0, k], pairs[1, k]
-        if abs(bottom) <= 1e-13 * abs(top):
-            continue
-        value = complex(top / bottom)
-        if value.imag < 0.0:  # the other half of a pair
+    for k, value in enumerate(values):
+        if abs(value) <= LOST * np.abs(values).max(initial=0.0) or value.imag > 0.0:  # one half of each pair is enough
             continue
         weight = np.abs(reachable @ vectors[:, k])
         order = np.argsort(-weight)[:MOST_NAMED]
         named = tuple(names[i] for i in order if weight[i] > NAMED_ABOVE * weight.max())
-        modes.append(Mode(value, named))
-    return tuple(sorted(modes, key=lambda m: -m.eigenvalue.real))
+        modes.append(Mode(complex(-1.0 / value), named))
+    return tuple(sorted(modes, key=lambda m: (m.eigenvalue.real < 0.0, abs(m.eigenvalue.real))))
