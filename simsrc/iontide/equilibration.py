@@ -157,19 +157,6 @@ class System:
             if c.is_finite and c.water != "fixed"
         }
 
-    def imbalance(self, y: NDArray) -> NDArray:
-        """What is left of each rate over the sum of all fluxes in it, shape (a,): 0 to rounding at a steady state."""
-        f, _ = self.rates(y)
-        throughput = np.abs(self.stoichiometry[0]) @ np.abs(self._fluxes(y))
-        return np.abs(f) / np.where(throughput > 0.0, throughput, 1.0)
-
-    def _fluxes(self, y: NDArray) -> NDArray:
-        prepared = self.prepared
-        assert prepared.program is not None
-        assert prepared.problem is not None
-        registers = prepared.program.rates.registers(self.time, y, prepared.problem.constants[-1])
-        return np.array([1.0 if r < 0 else float(registers[r]) for r in self.stoichiometry[1]])
-
 
 def system_of(model: Model, prepared: Preparation) -> System | None:
     """The steady-state equations of a prepared model; None where it has no state."""

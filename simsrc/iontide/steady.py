@@ -68,8 +68,8 @@ class SteadyState:
     trajectory : Trajectory
         The state found (the last one looked at, where there is none) as a trajectory of one sample: all that can be
         read off a trajectory can be read off this.
-    imbalance : float
-        The largest rate that is left, relative to the fluxes that cancel in it.
+    residual : float
+        How far the equations would still move a state, relative to it; rounding.
     kept : tuple of Kept
         Found from the equations, not declared.
     modes : tuple of Mode
@@ -81,7 +81,7 @@ class SteadyState:
     status: str
     message: str
     trajectory: Trajectory
-    imbalance: float
+    residual: float
     kept: tuple[Kept, ...]
     modes: tuple[Mode, ...]
     basin: str
@@ -233,6 +233,12 @@ def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, i
     return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
 
 
+def distance(system: System, y: NDArray, start: NDArray) -> float:
+    """How far a Newton step would move a state, relative to each of its numbers."""
+    step = system.newton_step(y, start)
+    return float("nan") if step is None else float(np.abs(step / system.moved_by(y)).max(initial=0.0))
+
+
 def _outcome(run: Run, system: System | None, y: NDArray, start: NDArray, message: str, basin: str) -> SteadyState:
     last = len(run.segments) - 1
     trajectory = Trajectory(run, np.array([run.segments[-1].end]), np.array([last]), y[np.newaxis])
@@ -242,7 +248,7 @@ def _outcome(run: Run, system: System | None, y: NDArray, start: NDArray, messag
         status="steady",
         message="",
         trajectory=trajectory,
-        imbalance=float(system.imbalance(y).max(initial=0.0)),
+        residual=distance(system, y, start),
         kept=tuple(_kept(system, y, start)),
         modes=modes_of(system, y),
         basin=basin,
