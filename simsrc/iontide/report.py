@@ -31,7 +31,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     overview = open_overview(path)
     run, end = overview.run, overview.end
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
-        compartments = {name: _compartment(end, name) for name in run.model.compartments}
+        compartments = state_of(end)
         membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
     return {
         "file": os.fspath(path),
@@ -54,6 +54,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "statistics": vars(run.statistics).copy(),
         "relative_tolerance": run.model.simulation.relative_tolerance,
         "events_s": run.crossing_times(),
+        "verdict": overview.verdict,
         "max_charge_drift": _number(overview.max_charge_drift),
         "max_mass_drift": _number(overview.max_mass_drift),
         "warnings": list(overview.warnings),
@@ -128,7 +129,7 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        _compartment_lines(found["compartments"]),
+        compartment_lines(found["compartments"], "at the end, mM"),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
         _tail(found),
     ]
@@ -151,16 +152,25 @@ def _head(found: dict[str, Any]) -> list[str]:
     lines.append(f"{span}; {found['samples']} samples, {found['segments']} segment(s), {found['states']} states")
     if found["message"]:
         lines.append(found["message"])
+    if found["verdict"]:
+        lines.append(f"{found['verdict'][:1].upper()}{found['verdict'][1:]}.")
     return lines
 
 
-def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
+def state_of(end: Trajectory) -> dict[str, Any]:
+    """What ``info`` tells of every compartment, of a trajectory of one sample."""
+    with np.errstate(all="ignore"):
+        return {name: _compartment(end, name) for name in end.model.compartments}
+
+
+def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
+    """A table of compartments as ``state_of`` gives them."""
     if not compartments:
         return []
     solutes = list(
         dict.fromkeys(s for c in compartments.values() for s in (*c["concentrations_mM"], *c["impermeants_mM"]))
     )
-    rows = [["at the end, mM", *solutes, "psi, mV", "volume, pL"]]
+    rows = [[heading, *solutes, "psi, mV", "volume, pL"]]
     for name, c in compartments.items():
         held = c["concentrations_mM"] | c["impermeants_mM"]
         amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]

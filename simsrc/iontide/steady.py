@@ -169,7 +169,7 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
                 return root, f"by Newton after {number} round(s) of integration" if number else "by Newton", ""
             unstable = True
         y, ended = _integrated(system, y, FIRST_ROUND * 10.0**number * system.model.simulation.duration)
-        away = _run_away(system, y, start)
+        away = _run_away(system, y)
         if away:
             return None, "", away
         if ended < 0:
@@ -183,9 +183,9 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
     return None, "", f"it does not come to rest{around}: it oscillates, or moves ever more slowly"
 
 
-def _run_away(system: System, y: NDArray, start: NDArray) -> str:
-    """What to say of a volume that has grown out of all bounds; nothing where none has."""
-    before = system.volumes(start)
+def _run_away(system: System, y: NDArray) -> str:
+    """What to say of a volume that has grown out of all bounds since the beginning; nothing where none has."""
+    before = system.volumes(np.asarray(system.prepared.initial.y))
     for compartment, volume in system.volumes(y).items():
         if volume > RUN_AWAY * before[compartment]:
             return f"the volume of {compartment} diverges: nothing outside holds the water that follows what is inside"

@@ -44,6 +44,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_volume(run)
     run.set_defaults(command=_command("run"))
 
+    steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
+    steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    steady.add_argument("--json", action="store_true", help="print it as JSON")
+    steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
+
     plot = commands.add_parser("plot", help="draw figures of a result file")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
     plot.add_argument(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..verdict import verdict_of
 from .layout import Page, compose
 from .panels import Panel, changing_volumes, concentration_panel, current_panel, potential_panel, volume_panel
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
@@ -192,8 +193,11 @@ def run_sentence(trajectory: Trajectory) -> str:
     at = time_text(run.end_time)
     if run.status == "failed":
         return f"Failed: {run.message}."
-    ended = "Stopped at a steady state, at" if run.status == "steady" else "Run complete, to"
-    return f"{ended} t = {at} ({run.statistics.steps} steps)."
+    ended = {"steady": "Stopped at a steady state, at", "stopped": "Stopped by an event, at"}.get(
+        run.status, "Run complete, to"
+    )
+    verdict = verdict_of(trajectory).sentence
+    return f"{ended} t = {at} ({run.statistics.steps} steps). {verdict[:1].upper()}{verdict[1:]}."
 
 
 def _figure(
