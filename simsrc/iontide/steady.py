@@ -34,7 +34,7 @@ MOST_NEWTON, CONVERGED = 40, 1e-11
 ROUNDS, FIRST_ROUND = 10, 0.1
 
 #: Growth of a volume since the start that is told as running away.
-RUN_AWAY = 1e4
+RUN_AWAY = 1e3
 
 
 @dataclass(frozen=True)
