@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
 
 from .evaluation import Evaluation
 from .kernel.direct import Direct
@@ -116,7 +115,9 @@ class System:
         held = self.kept @ self.active_mass * size
         reachable = np.eye(len(size))
         if len(held):
-            reachable = qr((held / np.abs(held).max(axis=1, keepdims=True)).T)[0][:, len(held) :]
+            reachable = np.linalg.qr((held / np.abs(held).max(axis=1, keepdims=True)).T, mode="complete")[0][
+                :, len(held) :
+            ]
         upper = -(self.active_mass * size) @ reachable
         moved = self._solve(slopes, size, upper, np.zeros((len(held), reachable.shape[1])))
         return None if moved is None else (reachable.T @ (moved / size[:, np.newaxis]), reachable)
@@ -134,7 +135,9 @@ class System:
         left = np.eye(len(size))
         if len(self.kept):
             kept = self.kept / by_row
-            left = qr((kept / np.abs(kept).max(axis=1, keepdims=True)).T)[0][:, len(self.kept) :].T
+            left = np.linalg.qr((kept / np.abs(kept).max(axis=1, keepdims=True)).T, mode="complete")[0][
+                :, len(self.kept) :
+            ].T
         held = self.kept @ self.active_mass * size
         matrix = np.concatenate([left @ (weighted.T * by_row).T, held])
         right = np.concatenate([left @ (rates.T * by_row).T, missing])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import svd
 
 from .constants import FARADAY
 from .tape import NUMPY_OPERATIONS, Tape
@@ -109,7 +108,7 @@ def kept_combinations(matrix: NDArray, currents: list[int]) -> NDArray:
     scaled = matrix * weights[:, np.newaxis]
     largest = np.abs(scaled).max(axis=0, initial=0.0)
     scaled = scaled[:, largest > 0.0] / largest[largest > 0.0]
-    left, sizes, _ = svd(scaled, full_matrices=True)
+    left, sizes, _ = np.linalg.svd(scaled, full_matrices=True)
     rank = int((sizes > RANK_TOLERANCE * sizes.max(initial=0.0)).sum())
     order = [*currents, *(i for i in range(rows) if i not in currents)]
     return _reduced(left[:, rank:].T.copy(), order) * weights
