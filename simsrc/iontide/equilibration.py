@@ -161,6 +161,12 @@ class System:
         }
 
 
+def _complement(rows: NDArray) -> NDArray:
+    """An orthonormal basis, one vector a column, of all that is orthogonal to independent rows."""
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
+    return np.asarray(np.linalg.qr(scaled.T, mode="complete")[0][:, len(rows) :])
+
+
 def system_of(model: Model, prepared: Preparation) -> System | None:
     """The steady-state equations of a prepared model; None where it has no state."""
     layout, problem = prepared.layout, prepared.problem
