@@ -34,7 +34,7 @@ TIERS = [
     {"dissipation"},
     {"simulate", "diagnostics", "steady", "energetics", "electrode"},
     {"storage"},
-    {"plots", "report", "sweep"},
+    {"plots", "report", "catalogue", "sweep"},
     {"cli"},
     {"__main__"},
 ]

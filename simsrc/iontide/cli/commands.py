@@ -225,6 +225,15 @@ def validate(arguments: Namespace) -> int:
     return worst
 
 
+def laws(arguments: Namespace) -> int:
+    """``iontide laws``."""
+    from ..catalogue import catalogue, catalogue_text
+
+    found = catalogue(arguments.name)
+    print(json.dumps(found, ensure_ascii=False) if arguments.json else catalogue_text(found))
+    return 0
+
+
 def schema(arguments: Namespace) -> int:
     """``iontide schema``."""
     from ..scenario.jsonschema import json_schema
