@@ -36,7 +36,7 @@ TIERS = [
     {"steady"},
     {"verdict", "continuation", "sensitivity"},
     {"storage"},
-    {"plots", "report", "sweep"},
+    {"plots", "report", "catalogue", "sweep"},
     {"cli"},
     {"__main__"},
 ]

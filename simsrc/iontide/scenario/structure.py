@@ -109,6 +109,8 @@ def _sentence(item: Any, path: KeyPath) -> str:
         return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
     if kind == "dict_type" and path == ("sources",):
         return f"must be tables, as [sources.NAME], got {show(value)}; where a scenario comes from is its source"
+    if kind == "dict_type" and path[-1] == "moves":
+        return f"must be a table of counts (as {{ K = 1, Cl = 1 }}), got {show(value)}"
     rule = {
         "string_type": "must be text in quotes",
         "string_too_short": "must not be empty",
