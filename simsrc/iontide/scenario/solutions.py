@@ -7,6 +7,7 @@ from ..ions import find_ion, nearest_ions
 from ..model import Species
 from . import kinds
 from .draft import Draft
+from .faults import did_you_mean, listed
 from .schema import CompartmentTable
 
 #: Mismatch of the charges that passes for rounding in the published figures, as a fraction of all charge.
@@ -139,6 +140,19 @@ def holds(draft: Draft, compartment: str, ion: str) -> bool:
     return ion in draft.document.compartments[compartment].concentrations or draft.faults.is_faulty(
         "compartments", compartment, "concentrations", ion
     )
+
+
+def absent(draft: Draft, compartment: str, ion: str) -> str:
+    """What to say of a species that a compartment gives no concentration of."""
+    table = draft.document.compartments[compartment]
+    if ion in table.impermeants:
+        return f"{ion} is an impermeant of {compartment}, which stays where it is ({_held(table)})"
+    near = did_you_mean(ion, table.concentrations)
+    return f"{compartment} gives no concentration of {ion}{near} ({_held(table)})"
+
+
+def _held(table: CompartmentTable) -> str:
+    return f"it holds {listed(table.concentrations)}"
 
 
 def check_charges(draft: Draft) -> None:
