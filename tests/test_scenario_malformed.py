@@ -370,7 +370,11 @@ from = "2 s"
 to = "3 s"
 every = "2 s"
 count = 3
-clamp = { membrane = "plasma", potential = "held + 10 mV * sin(t / 1 s)", carried_by = "K", series_resistance = "10 Mohm" }
+[protocol.clamp]
+membrane = "plasma"
+potential = "held + 10 mV * tanh(t / 1 s)"
+carried_by = "K"
+series_resistance = "10 Mohm"
 
 [[protocol]]
 from = "4 s"

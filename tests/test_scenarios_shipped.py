@@ -79,6 +79,7 @@ def test_the_library_is_as_listed():
         "potassium_in_layers",
         "pump_leak_cell",
         "pump_leak_swelling",
+        "spike_feedback",
         "two_membranes_in_series",
         "valence_sign",
         "voltage_clamp",

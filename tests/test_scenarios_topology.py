@@ -1,4 +1,4 @@
-"""Scenarios of topology, reactions and clamps, each held to a closed form, a conservation, a limit or SciPy."""
+"""Scenarios of topology, reactions, clamps and events, each held to a closed form, a conservation, a limit or SciPy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, root
 
 import iontide
@@ -19,7 +20,15 @@ from iontide.diagnostics import summary, warnings
 from iontide.trajectory import Trajectory
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
-NAMES = ["calcium_store", "carbon_dioxide", "epithelium", "gap_junction", "plant_cell", "voltage_clamp"]
+NAMES = [
+    "calcium_store",
+    "carbon_dioxide",
+    "epithelium",
+    "gap_junction",
+    "plant_cell",
+    "spike_feedback",
+    "voltage_clamp",
+]
 COLD, WARM = 293.15, 310.15
 OUTSIDE = {"K": 4.0, "Na": 146.0, "Cl": 150.0}
 VALENCE = {"K": 1, "Na": 1, "Cl": -1}
@@ -442,3 +451,72 @@ def test_the_clamp_brings_what_the_membrane_and_its_capacitance_take():
         taken = CAPACITANCE * CABLE * (held + 0.065)
         assert charge[right] - charge[left] == pytest.approx(taken, rel=1e-6)
         assert k[right] - k[left] == pytest.approx(taken / F, rel=1e-4)  # of 8e-10 mol
+
+
+# -- spike feedback ----------------------------------------------------------------------------------------------------
+
+
+def spikes_with_feedback(pause: float, reversal: dict[str, float]) -> list[float]:
+    """Times (s) of the spikes of the equations of 1952, each of which silences the current for a while."""
+
+    def slopes(t: float, y: NDArray, current: float) -> list[float]:
+        v, gates = y[0], openings(y[0])
+        ionic = 1200.0 * y[1] ** 3 * y[2] * (v - reversal["Na"]) + 360.0 * y[3] ** 4 * (v - reversal["K"])
+        ionic += 3.0 * (v - reversal["Cl"])
+        moves = [a * (1.0 - x) - b * x for x, (a, b) in zip(y[1:], gates.values(), strict=True)]
+        return [(current - ionic) / CAPACITANCE, *moves]
+
+    def spike(t: float, y: NDArray, current: float) -> float:
+        return float(y[0])
+
+    spike.direction, spike.terminal = 1.0, True  # type: ignore[attr-defined]
+    start = [a / (a + b) for a, b in openings(-0.065).values()]
+    t, y, silent, found = 0.0, np.array([-0.065, *start]), 0.01, []
+    while t < 0.22:
+        is_on = silent <= t < 0.2
+        end = min(x for x in (silent, 0.2, 0.22) if x > t)
+        options = {
+            "method": "DOP853",
+            "rtol": 1e-11,
+            "atol": 1e-12,
+            "max_step": 1e-4,
+            "events": spike,
+            "args": (0.1 * is_on,),
+        }
+        part = solve_ivp(slopes, (t, end), y, **options)
+        t, y = float(part.t[-1]), part.y[:, -1]
+        if part.t_events[0].size:
+            found.append(t)
+            silent = t + pause
+            y = np.array([1e-15, *y[1:]])  # past the level
+    return found
+
+
+def test_each_spike_silences_the_stimulus_as_by_an_independent_solver():
+    axon = trajectory_of("spike_feedback")
+    reversal = {x: axon.reversal_potential("plasma", x)[0] for x in ("K", "Na", "Cl")}
+    expected = spikes_with_feedback(0.01, reversal)
+    found = axon.event_times("spike")
+    assert len(found) == len(expected) == 15
+    # The run knows that each spike moves a millionth of the ions, which by the last makes half a microsecond.
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert 1e3 * np.diff(found)[1:] == pytest.approx(12.83, abs=0.01)
+    # The stimulus is off for 10 ms from each spike on, to the sample.
+    on = axon.parameter("stimulus") > 0.0
+    since = axon.time[:, None] - found[None, :]
+    silent = np.any((since > 1e-9) & (since < 0.01 - 1e-9), axis=1)
+    assert not np.any(on & silent)
+    edges = np.min(np.abs(np.concatenate([since, since - 0.01], axis=1)), axis=1) < 1e-9
+    assert np.all(on | silent | edges)
+    # One undershoot follows each spike.
+    under = axon.event_times("undershoot")
+    assert len(under) == 15
+    assert np.all((under - found > 2e-3) & (under - found < 3e-3))
+
+
+def test_after_a_long_pause_each_spike_is_as_the_first():
+    rested = iontide.run(FOLDER / "spike_feedback.toml", set={"events.0.for": "40 ms"})
+    intervals = np.diff(rested.event_times("spike"))
+    first = rested.event_times("spike")[0] - 0.01
+    np.testing.assert_allclose(intervals, 0.04 + first, atol=1e-6)
+    assert 1e3 * first == pytest.approx(1.9, abs=0.05)
