@@ -9,6 +9,7 @@ from ..ions import find_ion, nearest_ions
 from ..model import Species
 from . import kinds
 from .draft import Draft
+from .faults import did_you_mean, listed
 from .salts import instead_of_salt, ions_of_salt
 from .schema import CompartmentTable
 
@@ -158,6 +159,19 @@ def holds(draft: Draft, compartment: str, ion: str) -> bool:
     return ion in draft.document.compartments[compartment].concentrations or draft.faults.is_faulty(
         "compartments", compartment, "concentrations", ion
     )
+
+
+def absent(draft: Draft, compartment: str, ion: str) -> str:
+    """What to say of a species that a compartment gives no concentration of."""
+    table = draft.document.compartments[compartment]
+    if ion in table.impermeants:
+        return f"{ion} is an impermeant of {compartment}, which stays where it is ({_held(table)})"
+    near = did_you_mean(ion, table.concentrations)
+    return f"{compartment} gives no concentration of {ion}{near} ({_held(table)})"
+
+
+def _held(table: CompartmentTable) -> str:
+    return f"it holds {listed(table.concentrations)}"
 
 
 def check_charges(draft: Draft) -> None:
