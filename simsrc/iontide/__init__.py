@@ -18,15 +18,24 @@ if TYPE_CHECKING:
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .ions import find_ion, ion_library
     from .model import (
+        Clamp,
         Compartment,
+        Event,
+        Exchange,
+        Gate,
+        Hold,
         Impermeant,
+        Injection,
+        IonClamp,
         Membrane,
         Model,
         Parameter,
         ParameterStep,
         Pathway,
+        Reaction,
         Recording,
         Simulation,
+        Source,
         Species,
         Tracer,
     )
@@ -34,8 +43,10 @@ if TYPE_CHECKING:
     from .potentials import ghk_potential, nernst_potential
     from .scenario.read import Scenario, load, loads
     from .simulate import run
+    from .steady import SteadyState, steady_state
     from .storage import open_trajectory as open
     from .trajectory import Trajectory
+    from .verdict import Verdict, verdict_of
 
 # Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
 _HOME = {
@@ -56,6 +67,19 @@ _HOME = {
     "Recording": "model",
     "Simulation": "model",
     "Species": "model",
+    "Clamp": "model",
+    "Event": "model",
+    "Exchange": "model",
+    "Gate": "model",
+    "Hold": "model",
+    "Injection": "model",
+    "IonClamp": "model",
+    "Reaction": "model",
+    "Source": "model",
+    "SteadyState": "steady",
+    "steady_state": "steady",
+    "Verdict": "verdict",
+    "verdict_of": "verdict",
     "Tracer": "model",
     "plot": "plots",
     "ghk_potential": "potentials",
@@ -69,24 +93,35 @@ _HOME = {
 }
 
 __all__ = [
+    "Clamp",
     "Compartment",
+    "Event",
+    "Exchange",
     "FileError",
+    "Gate",
+    "Hold",
     "Impermeant",
+    "Injection",
+    "IonClamp",
     "IontideError",
     "Membrane",
     "Model",
     "Parameter",
     "ParameterStep",
     "Pathway",
+    "Reaction",
     "Recording",
     "Scenario",
     "ScenarioError",
     "Simulation",
     "SolverError",
+    "Source",
     "Species",
+    "SteadyState",
     "Tracer",
     "Trajectory",
     "UsageError",
+    "Verdict",
     "find_ion",
     "ghk_potential",
     "ion_library",
@@ -96,6 +131,8 @@ __all__ = [
     "open",
     "plot",
     "run",
+    "steady_state",
+    "verdict_of",
 ]
 
 

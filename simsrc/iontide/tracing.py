@@ -44,7 +44,7 @@ def given_share(at: Evaluation, tracer: Tracer, compartment: str) -> Any:
 
 
 def share(at: Evaluation, tracer: Tracer, compartment: str, species: str) -> Any:
-    """Share of a species in a compartment that is labelled, 0 to 1: its specific activity over that of the pure label."""
+    """Share of a species in a compartment that is labelled, 0 to 1: its specific activity, that of the pure label 1."""
     i = at.layout.tracer_index.get((compartment, tracer.name, species))
     if i is None:
         return given_share(at, tracer, compartment)

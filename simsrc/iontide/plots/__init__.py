@@ -9,12 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .figures import concentration_figure, current_figure, overview_figure, potential_figure, volume_figure
+    from .figures import (
+        concentration_figure,
+        current_figure,
+        gate_figure,
+        overview_figure,
+        potential_figure,
+        volume_figure,
+    )
     from .files import plot, write_figure
 
 __all__ = [
     "concentration_figure",
     "current_figure",
+    "gate_figure",
     "overview_figure",
     "plot",
     "potential_figure",
