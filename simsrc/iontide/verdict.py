@@ -34,6 +34,9 @@ ARRIVED_TOLERANCES = 1e3
 #: The share of all dissipation below which what is fed in is not worth naming.
 WORTH_NAMING = 1e-3
 
+#: A passive pathway runs uphill where the force against it is more than this, in units of RT.
+UPHILL = 1e-6
+
 #: Potentials below this, V, are none; so many are told.
 NO_POTENTIAL, MOST_POTENTIALS = 1e-6, 3
 
@@ -132,7 +135,7 @@ def _passive(end: Trajectory) -> list[tuple[str, float, float]]:
     return [
         (f"{p.label} of {m.name}", force / thermal, force * rate)
         for m, p, force, rate in _ways(end)
-        if not p.driven_by and rate != 0.0 and np.isfinite(force)
+        if not p.driven_by and rate != 0.0 and np.isfinite(force) and force * rate > 0.0
     ]
 
 
@@ -141,6 +144,8 @@ def _fed(end: Trajectory) -> Iterator[tuple[str, float]]:
     for m, p, force, rate in _ways(end):
         if p.driven_by and rate:
             yield f"{p.label} of {m.name}", -force * rate
+        elif force * rate < -UPHILL * GAS_CONSTANT * float(end.temperature[0]) * abs(rate):
+            yield f"{p.label} of {m.name}, which is passive but runs uphill", -force * rate
     model = end.model
     for clamp in model.clamps:
         current = float(end.clamp_current(clamp.name)[0])
