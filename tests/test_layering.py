@@ -32,7 +32,7 @@ TIERS = [
     {"rates"},
     {"prepare", "trajectory"},
     {"dissipation"},
-    {"simulate", "diagnostics", "steady", "energetics", "electrode"},
+    {"simulate", "diagnostics", "steady", "energy", "electrode"},
     {"storage"},
     {"plots", "report", "sweep"},
     {"cli"},
