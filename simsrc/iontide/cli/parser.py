@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     plot.add_argument(
         "--kind",
-        choices=("overview", "potential", "concentrations", "volumes", "currents"),
+        choices=("overview", "potential", "concentrations", "volumes", "currents", "power", "budget"),
         default="overview",
         help="what to draw (default: %(default)s)",
     )

@@ -203,7 +203,7 @@ class Terms:
         both = (np.asarray(forward) > 0.0) & (np.asarray(backward) > 0.0)
         ratio = np.log(np.where(both, forward, 1.0)) - np.log(np.where(both, backward, 1.0))
         affinity = np.where(both, self.potentials.thermal * ratio, released)
-        self._in(path, f"constants of {reaction.name}", "reaction", per_second * (affinity - released))
+        self._in(path, f"drive of {reaction.name}", "reaction", per_second * (affinity - released))
         self._out(path, reaction.name, "reaction", per_second * affinity)
 
     def _exchanges(self) -> None:
