@@ -13,8 +13,8 @@ from .potentials import Levels, Potentials
 from .stored import KINDS, Storing, stored_energy
 from .terms import Power, PumpPower, Terms
 
-#: Part of the largest power of a run below which all is at rest, and what is left is the rounding of opposite fluxes.
-AT_REST = 1e-9
+#: Part of the largest power of a run below which the rounding of opposite fluxes is more than 1e-9 of what is left.
+ROUNDED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Energetics:
 
     @property
     def closure(self) -> NDArray:
-        """The residual relative to the largest term at the same sample, or to ``AT_REST`` of that of all samples."""
+        """The residual relative to the largest term at the same sample, or to ``ROUNDED`` of that of all samples."""
         largest = self.throughput
-        scale = np.maximum(largest, AT_REST * np.max(largest, initial=0.0))
+        scale = np.maximum(largest, ROUNDED * np.max(largest, initial=0.0))
         return np.where(scale > 0.0, np.abs(self.residual) / np.where(scale > 0.0, scale, 1.0), 0.0)
 
     def _sum(self, arrays: Iterable[NDArray]) -> NDArray:

@@ -4,7 +4,8 @@ chemical    Σ n (R T (ln a − 1) − level) over the finite compartments, impe
             R T w (osmolarity of the bath) for their water: the derivative by an amount is its chemical potential, that
             by a volume R T (osm_bath − osm). An activity coefficient that is given stands within a. One that an
             activity model computes depends on all amounts: then R T n ln gamma becomes R T n ∫ ln gamma(λ c) dλ, λ
-            from 0 to 1, whose derivatives are the potentials as far as the model obeys the Gibbs–Duhem equation.
+            from 0 to 1 (impermeants as they are), whose derivatives by the amounts are the potentials as far as the
+            model obeys the Gibbs–Duhem equation.
 electrical  ½ Σ C A V² over the membranes.
 elastic     the work against each wall, ∫ p dw.
 
@@ -82,12 +83,17 @@ def _mean_log_gamma(potentials: Potentials, c: Compartment) -> Mapping[str, Any]
     at, model = potentials.at, potentials.model
     solutes = {name: model.species[name] for name in c.concentrations}
     held = {name: at.concentration(c.name, name) for name in solutes}
-    strength, temperature = at.ionic_strength(c.name), at.temperature
+    mobile = sum(0.5 * model.species[name].valence ** 2 * value for name, value in held.items())
+    fixed, temperature = at.ionic_strength(c.name) - mobile, at.temperature
     total: dict[str, Any] = {}
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         part = node**2
         found = log_gamma(
-            c.activity, solutes, part * strength, temperature, {name: part * value for name, value in held.items()}
+            c.activity,
+            solutes,
+            fixed + part * mobile,
+            temperature,
+            {name: part * value for name, value in held.items()},
         )
         for name, value in found.items():
             if name not in c.activity_coefficients:

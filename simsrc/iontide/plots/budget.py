@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
-from ..energy import AT_REST, Energetics, energetics
+from ..energy import Energetics, energetics
 from ..errors import UsageError
-from .energy_terms import PUMP_HEAT, Term, power_unit, terms_of
+from .energy_terms import PUMP_HEAT, Term, is_rest, power_unit, terms_of
 from .line_labels import spread, text_width
 from .names import number_text
 from .style import LABEL_SIZE, SINGLE_COLUMN, SMALL_SIZE, TEXT_GREY, PaperFigure, paper_style
@@ -100,7 +100,7 @@ def budget_figure(trajectory: Trajectory, width_mm: float = SINGLE_COLUMN) -> Pa
     sources = [t for t in terms if t.values[0] > 0.0]
     sinks = [t for t in terms if t.values[0] < 0.0]
     whole = float(sum(t.values[0] for t in sources))
-    if not whole > AT_REST * float(np.max(found.throughput, initial=0.0)):
+    if is_rest(trajectory, whole):
         raise UsageError("at its end the run is at rest: nothing comes in and nothing is dissipated any more")
     moment = time_text(float(trajectory.time[-1]))
     with paper_style():

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from numpy.typing import NDArray
 
+from ..constants import BOLTZMANN
 from ..energy import Energetics, Power
 from .names import name_label, species_label
 from .style import species_styles
@@ -58,6 +59,11 @@ class Term:
     label: str
     colour: str
     values: NDArray
+
+
+def is_rest(trajectory: Trajectory, power: float) -> bool:
+    """Whether a power (W) is nothing: less than a thermal quantum a second."""
+    return not power > BOLTZMANN * float(trajectory.temperature[-1])
 
 
 def power_unit(largest: float) -> tuple[str, str, float]:

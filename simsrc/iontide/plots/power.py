@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..energy import energetics
 from ..errors import UsageError
-from .energy_terms import Term, power_unit, terms_of
+from .energy_terms import Term, is_rest, power_unit, terms_of
 from .figures import run_sentence
 from .layout import Page, compose
 from .panels import HAIRLINE, Curve, Panel
@@ -46,7 +46,7 @@ def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = Tr
         terms = [replace(term, values=_means(term.values, trajectory.time)) for term in terms]
     envelope = _envelope(terms)
     top = float(np.max(envelope, initial=0.0))
-    if not top > 0.0:
+    if is_rest(trajectory, top):
         raise UsageError("nothing comes in and nothing is dissipated in this run: there is no power to draw")
     later = envelope[trajectory.time >= HAIRLINE * trajectory.time[-1]]
     usual = float(np.max(later, initial=0.0))
