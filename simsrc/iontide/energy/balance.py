@@ -89,8 +89,18 @@ class Energetics:
 def energetics(trajectory: Trajectory) -> Energetics:
     """What a run costs and where it goes, at every sample.
 
+    Power in = dissipation + change of what is stored. That holds to rounding where the states obey their equations so;
+    where a potential is algebraic (no capacitance), between the steps of the solver it does to the tolerance of the
+    run.
+
+    What is not negative by law is the dissipation of passive pathways, of reactions, and of water whose reflection
+    coefficients are 1. An exchange that carries a charge may gain from the potential. A reaction without a way back
+    dissipates what it lets go of. A reaction whose constants do not agree with the levels of the solutes (they depend
+    on the state, or go round in a circle) is driven: what that takes is among the sources.
+
     Isothermal: where a protocol moves the temperature, what that does to the stored energy is counted among the
-    sources as if it were work.
+    sources as if it were work; so is what moves a bath, a capacitance or an activity coefficient. What a step of the
+    protocol does at once is in no sample.
 
     Parameters
     ----------
