@@ -19,7 +19,7 @@ from iontide.diagnostics import summary
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 #: Scenarios that are about more, or something else, than a cell in a bath.
-OF_SEVERAL_CELLS = {"published/saetra_2020"}
+OF_SEVERAL_CELLS = {"epithelium", "published/saetra_2020"}
 PUBLISHED = sorted(f"published/{path.stem}" for path in (FOLDER / "published").glob("*.toml"))
 
 WARM, COLD, ROOM = 310.15, 293.15, 298.15
@@ -63,7 +63,11 @@ def plateaus(name, membrane="plasma"):
 def test_the_library_is_as_listed():
     assert NAMES == [
         "activities",
+        "calcium_store",
+        "carbon_dioxide",
         "donnan_equilibrium",
+        "epithelium",
+        "gap_junction",
         "ghk_resting_potential",
         "ghk_to_nernst",
         "hodgkin_huxley",
@@ -71,11 +75,14 @@ def test_the_library_is_as_listed():
         "nernst_chloride",
         "nernst_potassium",
         "neutral_solute",
+        "plant_cell",
         "potassium_in_layers",
         "pump_leak_cell",
         "pump_leak_swelling",
+        "spike_feedback",
         "two_membranes_in_series",
         "valence_sign",
+        "voltage_clamp",
     ]
 
 

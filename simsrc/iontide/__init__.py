@@ -19,22 +19,33 @@ if TYPE_CHECKING:
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .ions import find_ion, ion_library
     from .model import (
+        Clamp,
         Compartment,
+        Event,
+        Exchange,
+        Gate,
+        Hold,
         Impermeant,
+        Injection,
+        IonClamp,
         Membrane,
         Model,
         Parameter,
         ParameterStep,
         Pathway,
+        Reaction,
         Recording,
         Simulation,
+        Source,
         Species,
     )
     from .plots import plot
     from .scenario.read import Scenario, load, loads
     from .simulate import run
+    from .steady import SteadyState, steady_state
     from .storage import open_trajectory as open
     from .trajectory import Trajectory
+    from .verdict import Verdict, verdict_of
 
 # Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
 _HOME = {
@@ -57,6 +68,19 @@ _HOME = {
     "Recording": "model",
     "Simulation": "model",
     "Species": "model",
+    "Clamp": "model",
+    "Event": "model",
+    "Exchange": "model",
+    "Gate": "model",
+    "Hold": "model",
+    "Injection": "model",
+    "IonClamp": "model",
+    "Reaction": "model",
+    "Source": "model",
+    "SteadyState": "steady",
+    "steady_state": "steady",
+    "Verdict": "verdict",
+    "verdict_of": "verdict",
     "plot": "plots",
     "Scenario": "scenario.read",
     "load": "scenario.read",
@@ -67,24 +91,35 @@ _HOME = {
 }
 
 __all__ = [
+    "Clamp",
     "Compartment",
     "Energetics",
+    "Event",
+    "Exchange",
     "FileError",
+    "Gate",
+    "Hold",
     "Impermeant",
+    "Injection",
+    "IonClamp",
     "IontideError",
     "Membrane",
     "Model",
     "Parameter",
     "ParameterStep",
     "Pathway",
+    "Reaction",
     "Recording",
     "Scenario",
     "ScenarioError",
     "Simulation",
     "SolverError",
+    "Source",
     "Species",
+    "SteadyState",
     "Trajectory",
     "UsageError",
+    "Verdict",
     "energetics",
     "find_ion",
     "ion_library",
@@ -93,6 +128,8 @@ __all__ = [
     "open",
     "plot",
     "run",
+    "steady_state",
+    "verdict_of",
 ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .constants import BOLTZMANN
 from .energy import budget, energetics
+from .model import Clamp, IonClamp
 from .storage import open_overview
 from .trajectory import Trajectory
 
@@ -23,7 +24,9 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     A number that is undefined or not finite is None. Of a membrane, ``largest_activity_correction_mV`` is the ΔE of
     each ion where it is largest in the run (``Trajectory.activity_correction``), of ions whose activity may differ from
-    their concentration; the other numbers are those of the end.
+    their concentration; ``pump_current_uA_per_cm2`` is that part of the net current which pathways carry that
+    something pays for. What a clamp has brought in since the start is positive into the inside of its membrane, or into
+    its compartment. The other numbers are those of the end.
 
     Raises
     ------
@@ -33,9 +36,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     overview = open_overview(path)
     run, end = overview.run, overview.end
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
-        compartments = {name: _compartment(end, name) for name in run.model.compartments}
+        compartments = state_of(end)
         membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
         energy = budget(energetics(end))
+        clamps = {clamp.name: _clamp(end, clamp) for clamp in run.model.every_clamp}
     return {
         "file": os.fspath(path),
         "title": run.model.title,
@@ -55,9 +59,11 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "compartments": compartments,
         "membranes": membranes,
         "energy": energy,
+        "clamps": clamps,
         "statistics": vars(run.statistics).copy(),
         "relative_tolerance": run.model.simulation.relative_tolerance,
         "events_s": run.crossing_times(),
+        "verdict": overview.verdict,
         "max_charge_drift": _number(overview.max_charge_drift),
         "max_mass_drift": _number(overview.max_mass_drift),
         "warnings": list(overview.warnings),
@@ -103,6 +109,27 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
         "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
+        "pump_current_uA_per_cm2": {
+            p.label: _last(end.pathway_current_density(name, p.name), 1e2)
+            for p in membrane.pathways
+            if p.driven_by and sum(count * species[s].valence for s, count in p.moves.items())
+        },
+    }
+
+
+def _clamp(end: Trajectory, clamp: Clamp | IonClamp) -> dict[str, Any]:
+    supplied = end.clamp_supply(clamp.name)
+    try:
+        rate = end.clamp_current(clamp.name) if isinstance(clamp, Clamp) else end.ion_clamp_rate(clamp.name)
+    except np.linalg.LinAlgError:  # of a failed run
+        rate = np.array([np.nan])
+    if isinstance(clamp, Clamp):
+        return {"membrane": clamp.membrane, "current_pA": _last(rate, 1e12), "charge_pC": _last(supplied, 1e12)}
+    return {
+        "compartment": clamp.compartment,
+        "ion": clamp.species,
+        "rate_fmol_per_s": _last(rate, 1e15),
+        "amount_fmol": _last(supplied, 1e15),
     }
 
 
@@ -132,10 +159,11 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        _compartment_lines(found["compartments"]),
+        compartment_lines(found["compartments"], "at the end, mM"),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
         _energy_lines(found["energy"], found["temperature_K"]),
         _pump_lines(found["energy"]["pumps"]),
+        [_clamp_line(name, clamp) for name, clamp in found["clamps"].items()],
         _tail(found),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
@@ -157,16 +185,25 @@ def _head(found: dict[str, Any]) -> list[str]:
     lines.append(f"{span}; {found['samples']} samples, {found['segments']} segment(s), {found['states']} states")
     if found["message"]:
         lines.append(found["message"])
+    if found["verdict"]:
+        lines.append(f"{found['verdict'][:1].upper()}{found['verdict'][1:]}.")
     return lines
 
 
-def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
+def state_of(end: Trajectory) -> dict[str, Any]:
+    """What ``info`` tells of every compartment, of a trajectory of one sample."""
+    with np.errstate(all="ignore"):
+        return {name: _compartment(end, name) for name in end.model.compartments}
+
+
+def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
+    """A table of compartments as ``state_of`` gives them."""
     if not compartments:
         return []
     solutes = list(
         dict.fromkeys(s for c in compartments.values() for s in (*c["concentrations_mM"], *c["impermeants_mM"]))
     )
-    rows = [["at the end, mM", *solutes, "psi, mV", "volume, pL"]]
+    rows = [[heading, *solutes, "potential, mV", "volume, pL"]]
     for name, c in compartments.items():
         held = c["concentrations_mM"] | c["impermeants_mM"]
         amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]
@@ -188,7 +225,9 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
         rows.append([species, e, *more, _cell(flux, 5), current])
-    rows.append(["all", *[""] * (len(heads) - 1), "", _cell(membrane["net_current_uA_per_cm2"], 5)])
+    blank = [""] * len(heads)
+    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
+    rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]
     return [title, *(f"  {line}" for line in _table(rows))]
 
 
@@ -247,6 +286,15 @@ def _power_unit(picowatts: float) -> tuple[str, float]:
 def _sum(values: Iterable[float | None]) -> float | None:
     every = list(values)
     return None if None in every else sum(v for v in every if v is not None)
+
+
+def _clamp_line(name: str, clamp: dict[str, Any]) -> str:
+    if "membrane" in clamp:
+        now, since = (_cell(clamp[key], 5) for key in ("current_pA", "charge_pC"))
+        return f"clamp of {name}: {now} pA at the end, {since} pC since the start, into the inside"
+    now, since = (_cell(clamp[key], 5) for key in ("rate_fmol_per_s", "amount_fmol"))
+    where = f"{clamp['ion']} in {clamp['compartment']}"
+    return f"clamp of {where}: brings {now} fmol/s at the end, {since} fmol since the start"
 
 
 def _tail(found: dict[str, Any]) -> list[str]:

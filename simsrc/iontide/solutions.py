@@ -153,9 +153,19 @@ class Solutions:
 
     def impermeant_concentration(self, compartment: str, impermeant: str) -> Any:
         """mol m⁻³."""
-        if self.model.compartments[compartment].is_finite:
+        c = self.model.compartments[compartment]
+        if c.is_finite:
             return self.impermeant_amount(compartment, impermeant) / self.volume(compartment)
-        return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
+        balancing = next((i for i in c.impermeants if i.balances and i.name == impermeant), None)
+        if balancing is None:
+            return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
+        charge: Any = 0.0
+        for name in c.concentrations:
+            charge = charge + self.model.species[name].valence * self.concentration(compartment, name)
+        for other in c.impermeants:
+            if not other.balances:
+                charge = charge + other.valence * self.impermeant_concentration(compartment, other.name)
+        return charge / -balancing.valence
 
     def osmolarity(self, compartment: str, reflection: Mapping[str, Any] | None = None) -> Any:
         """Σ c of all solutes, impermeants too, each times its reflection coefficient (1 where none is given)."""

@@ -36,7 +36,7 @@ class Output(NamedTuple):
     register: int
 
 
-_NUMPY = {
+NUMPY_OPERATIONS = {
     "add": lambda a, b, v: a + b,
     "sub": lambda a, b, v: a - b,
     "mul": lambda a, b, v: a * b,
@@ -96,6 +96,15 @@ class Tape:
             return self._run(time, y, k, sizes)
 
     def _run(self, time: float, y: NDArray, k: NDArray, sizes: Mapping[str, int]) -> dict[str, NDArray]:
+        registers = self.registers(time, y, k)
+        lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
+        arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
+        for array, slot, register in self.outputs:
+            arrays[array][slot] = registers[register]
+        return arrays
+
+    def registers(self, time: float, y: NDArray, k: NDArray) -> list:
+        """What stands in every register once the tape has run."""
         registers: list = []
         for op, a, b, value, c in self.instructions:
             if op == "state":
@@ -110,12 +119,8 @@ class Tape:
                 registers.append(np.where(registers[a], registers[b], registers[c]))
             else:
                 left = registers[a]
-                registers.append(_NUMPY[op](left, registers[b] if b >= 0 else None, value))
-        lanes = np.broadcast_shapes(np.shape(y)[1:], np.shape(k)[1:])
-        arrays = {name: np.zeros((size, *lanes)) for name, size in sizes.items()}
-        for array, slot, register in self.outputs:
-            arrays[array][slot] = registers[register]
-        return arrays
+                registers.append(NUMPY_OPERATIONS[op](left, registers[b] if b >= 0 else None, value))
+        return registers
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_volume(run)
     run.set_defaults(command=_command("run"))
 
+    steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
+    steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    steady.add_argument("--json", action="store_true", help="print it as JSON")
+    steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
+
     plot = commands.add_parser("plot", help="draw figures of a result file")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
     plot.add_argument(
@@ -51,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     plot.add_argument(
         "--kind",
-        choices=("overview", "potential", "concentrations", "volumes", "currents", "power", "budget"),
+        choices=("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"),
         default="overview",
         help="what to draw (default: %(default)s)",
     )
@@ -77,6 +83,11 @@ def build_parser() -> argparse.ArgumentParser:
     validate.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
     validate.add_argument("--json", action="store_true", help="print the faults as JSON")
     validate.set_defaults(command=_command("validate"))
+
+    laws = commands.add_parser("laws", help="list the rate laws and transporters of the library")
+    laws.add_argument("name", metavar="NAME", nargs="*", help="only this law or transporter")
+    laws.add_argument("--json", action="store_true", help="print them as JSON")
+    laws.set_defaults(command=_command("laws"))
 
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
     schema.set_defaults(command=_command("schema"))

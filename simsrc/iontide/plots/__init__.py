@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .budget import budget_figure
-    from .figures import concentration_figure, current_figure, overview_figure, potential_figure, volume_figure
+    from .figures import (
+        concentration_figure,
+        current_figure,
+        gate_figure,
+        overview_figure,
+        potential_figure,
+        volume_figure,
+    )
     from .files import plot, write_figure
     from .power import power_figure
 
@@ -18,6 +25,7 @@ __all__ = [
     "budget_figure",
     "concentration_figure",
     "current_figure",
+    "gate_figure",
     "overview_figure",
     "plot",
     "potential_figure",

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from numpy.typing import NDArray
 
 from .decimation import WHOLE, visible_samples
+from .event_marks import EventMarks, draw_lines_of_events, draw_ticks, headroom, rows_of
 from .panels import Curve, Panel
 from .protocol_marks import Mark, shade
 from .style import FAINT, PaperFigure
@@ -29,9 +30,10 @@ def draw_lines(
     panels: Sequence[Panel],
     columns: Sequence[TimeAxis],
     marks: Sequence[Mark],
+    events: EventMarks,
     height: float,
 ) -> list[list[Axes]]:
-    """Axes for every panel (rows) and time axis (columns), with lines, shades and vertical ticks.
+    """Axes for every panel (rows) and time axis (columns), with lines, shades, events and vertical ticks.
 
     Every sample that is drawn in some panel goes into ``figure.data``, with the values of all curves at that time.
 
@@ -45,14 +47,20 @@ def draw_lines(
     grid = []
     for r, panel in enumerate(panels):
         row: list[Axes] = []
+        ticks = rows_of(events, panels, r)
         for c, axis in enumerate(columns):
             axes = figure.add_axes((0.1 + 0.01 * c, 0.1 + 0.01 * r, 0.5, 0.5))
             axis.apply(axes)
             low, high = panel.limits
             if panel.settled is not None and leaves_out_start(panel, columns, c):
                 low, high = panel.settled
+            if ticks and not panel.logarithmic:
+                high = headroom(low, high, ticks, height)
             _vertical_axis(axes, panel.logarithmic, low, high, height)
             shade(axes, marks, axis)
+            draw_lines_of_events(axes, events, axis)
+            if ticks:
+                draw_ticks(axes, events, axis, height)
             if low < 0 < high and panel.kind != "concentrations":
                 axes.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
             x = axis.positions(time)

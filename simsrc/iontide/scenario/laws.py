@@ -122,6 +122,7 @@ class TableLaw:
     name: str
     table: str
     description: str
+    source: str
     kind: Kind
 
 
@@ -139,7 +140,7 @@ _PASSIVE = "; driven by nothing, thermodynamic"
 _NA_K_PUMPS = (
     Law(
         name="na_k_atpase_constant",
-        description=f"Na,K-ATPase at a fixed rate{_NOT_THERMODYNAMIC}",
+        description=f"Na,K-ATPase at a fixed rate: rate{_NOT_THERMODYNAMIC}",
         source="Tosteson & Hoffman 1960, J Gen Physiol 44:169; Kay 2017, doi:10.3389/fcell.2017.00041",
         arguments={"rate": RATE},
         stoichiometries=_NA_K,
@@ -314,8 +315,21 @@ _COUPLED = (
     ),
 )
 
+_CARRIERS = (
+    Law(
+        name="glut",
+        description="glucose carrier, alike from both sides: rate * (glucose.inside / (glucose.inside + h) - "
+        f"glucose.outside / (glucose.outside + h)){_PASSIVE}",
+        source="Carruthers 1990, doi:10.1152/physrev.1990.70.4.1135; "
+        "Gruetter, Ugurbil & Seaquist 1998, doi:10.1046/j.1471-4159.1998.70010397.x",
+        arguments={"rate": RATE, "half_saturation.glucose": HALF_SATURATION},
+        stoichiometries=({"glucose": 1},),
+        is_thermodynamic=True,
+    ),
+)
+
 #: Laws by the name a pathway gives.
-LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED)}
+LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED, *_CARRIERS)}
 
 #: The law of a pathway that names none, but gives its rate.
 FORMULA = Law(
@@ -329,7 +343,20 @@ FORMULA = Law(
 TABLES: Mapping[str, TableLaw] = {
     law.table: law
     for law in (
-        TableLaw("ghk", "permeability", "Goldman-Hodgkin-Katz flux, passive, one ion each", PERMEABILITY),
-        TableLaw("ohmic", "conductance", "conductance * (V - E_ion), passive, one ion each", CONDUCTANCE),
+        TableLaw(
+            "ghk",
+            "permeability",
+            "Goldman-Hodgkin-Katz flux, one ion each: permeability * z phi * (a.inside - a.outside * exp(-z phi)) / "
+            f"(1 - exp(-z phi)), phi = F V / RT, a the activities; Fick's law where z = 0{_PASSIVE}",
+            "Goldman 1943, doi:10.1085/jgp.27.1.37; Hodgkin & Katz 1949, doi:10.1113/jphysiol.1949.sp004310",
+            PERMEABILITY,
+        ),
+        TableLaw(
+            "ohmic",
+            "conductance",
+            f"current of one ion each: conductance * (V - E_ion){_PASSIVE}",
+            "Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764",
+            CONDUCTANCE,
+        ),
     )
 }
