@@ -20,6 +20,7 @@ Group = Literal[
     "currents",
     "gates",
     "water_fluxes",
+    "energetics",
 ]
 
 
