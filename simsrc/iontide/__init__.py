@@ -38,8 +38,10 @@ if TYPE_CHECKING:
         Simulation,
         Source,
         Species,
+        Tracer,
     )
     from .plots import plot
+    from .potentials import ghk_potential, nernst_potential
     from .scenario.read import Scenario, load, loads
     from .simulate import run
     from .steady import SteadyState, steady_state
@@ -81,7 +83,10 @@ _HOME = {
     "steady_state": "steady",
     "Verdict": "verdict",
     "verdict_of": "verdict",
+    "Tracer": "model",
     "plot": "plots",
+    "ghk_potential": "potentials",
+    "nernst_potential": "potentials",
     "Scenario": "scenario.read",
     "load": "scenario.read",
     "loads": "scenario.read",
@@ -117,14 +122,17 @@ __all__ = [
     "Source",
     "Species",
     "SteadyState",
+    "Tracer",
     "Trajectory",
     "UsageError",
     "Verdict",
     "energetics",
     "find_ion",
+    "ghk_potential",
     "ion_library",
     "load",
     "loads",
+    "nernst_potential",
     "open",
     "plot",
     "run",

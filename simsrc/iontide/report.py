@@ -91,6 +91,11 @@ def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
         "potential_mV": _last(end.potential(name), 1e3),
         "concentrations_mM": {s: _last(end.concentration(name, s)) for s in compartment.concentrations},
         "impermeants_mM": impermeants,
+        "tracer_shares": {
+            t.name: _last(end.tracer_share(name, t.name))
+            for t in end.model.tracers
+            if compartment.concentrations.keys() & set(t.of)
+        },
     }
 
 
@@ -109,6 +114,9 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
         "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
+        "zero_current_potential_mV": _last(end.zero_current_potential(name), 1e3),
+        "slope_conductance_mS_per_cm2": _last(end.slope_conductance(name), 0.1),
+        "votes": {s: _last(end.vote(name, s)) for s in ions},
         "pump_current_uA_per_cm2": {
             p.label: _last(end.pathway_current_density(name, p.name), 1e2)
             for p in membrane.pathways
@@ -159,7 +167,7 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        compartment_lines(found["compartments"], "at the end, mM"),
+        compartment_lines(found["compartments"], "at the end, mM") + _tracer_lines(found["compartments"]),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
         _energy_lines(found["energy"], found["temperature_K"]),
         _pump_lines(found["energy"]["pumps"]),
@@ -212,23 +220,43 @@ def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
     return _table(rows)
 
 
+def _tracer_lines(compartments: dict[str, Any]) -> list[str]:
+    """Which share of what a tracer labels is labelled, where."""
+    names = dict.fromkeys(t for c in compartments.values() for t in c["tracer_shares"])
+    lines = []
+    for t in names:
+        own = [f"{_cell(c['tracer_shares'][t], 5)} in {n}" for n, c in compartments.items() if t in c["tracer_shares"]]
+        lines.append(f"labelled with {t}, as a share: {', '.join(own)}")
+    return lines
+
+
 def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(membrane['V_mV'], 6)} mV"
     corrections = membrane["largest_activity_correction_mV"]
     # Of the whole run; where it is 0 throughout, nobody misses it.
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
-    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2"]]
+    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2", "vote, %"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
-        rows.append([species, e, *more, _cell(flux, 5), current])
+        share = membrane["votes"].get(species)
+        vote = _cell(None if share is None else 100.0 * share, 4) if charged else ""
+        rows.append([species, e, *more, _cell(flux, 5), current, vote])
     blank = [""] * len(heads)
-    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
-    rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]
-    return [title, *(f"  {line}" for line in _table(rows))]
+    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5), ""])
+    rows += [[f"of it {name}", *blank, _cell(i, 5), ""] for name, i in membrane["pump_current_uA_per_cm2"].items()]
+    return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
+
+
+def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
+    """Of a membrane that some ion can cross: where its current would be 0, and how fast V is drawn there."""
+    if not membrane["E_mV"]:
+        return []
+    where, slope = membrane["zero_current_potential_mV"], membrane["slope_conductance_mS_per_cm2"]
+    return [f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2"]
 
 
 #: In the text, terms of the budget that are less than this part of the largest stand together in one line.
@@ -329,10 +357,8 @@ def told_times(times: list[float]) -> str:
 def _table(rows: list[list[str]]) -> list[str]:
     """Columns to the right but for the first, two blanks between."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+    lined = [zip(row, widths, strict=True) for row in rows]
+    return ["  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(line)).rstrip() for line in lined]
 
 
 def _cell(value: float | None, digits: int) -> str:

@@ -38,6 +38,7 @@ from .schema_protocol import TimesTable
 from .steps import injection_parameter, steps_of
 from .stoichiometry import moves_of
 from .targets import changed_places, kind_of_place
+from .tracers import build_tracers
 from .transporters import TRANSPORTERS
 from .water import shape_of
 
@@ -86,6 +87,7 @@ def build_model(draft: Draft) -> Model:
         clamps=clamps,
         ion_clamps=ion_clamps,
         events=tuple(build_event(draft, index, table) for index, table in enumerate(document.events)),
+        tracers=build_tracers(draft),
         title=document.title,
         description=document.description,
         sources=tuple(document.source),

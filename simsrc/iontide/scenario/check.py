@@ -23,6 +23,7 @@ from .salts import instead_of_salt, ions_of_salt
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .sources import read_sources
+from .tracers import read_tracers
 from .water import check_water
 
 #: A name that a formula, a path and a dataset can all bear.
@@ -30,7 +31,7 @@ NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
 #: Tables of what happens within and between compartments.
-_BETWEEN = ("diffusion", "reactions", "exchange", "sources")
+_BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
@@ -58,6 +59,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_reactions(draft)
     read_exchange(draft)
     read_sources(draft)
+    read_tracers(draft)
     read_protocol(draft)
     read_events(draft)
     read_recording(draft)

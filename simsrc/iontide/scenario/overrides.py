@@ -24,6 +24,7 @@ _NAMED = {
     "reactions": "reaction",
     "exchange": "exchange",
     "sources": "source",
+    "tracers": "tracer",
 }
 _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
 

@@ -44,6 +44,7 @@ Resistance = Annotated[str, kinds.RESISTANCE]
 ReactionConstant = Annotated[str, kinds.REACTION_CONSTANT]
 CrossSection = Annotated[str, kinds.CROSS_SECTION]
 Tortuosity = Annotated[str | float, kinds.TORTUOSITY]
+Share = Annotated[str | float, kinds.SHARE]
 ParameterValue = Annotated[str | float, kinds.PARAMETER]
 
 
