@@ -33,7 +33,7 @@ TIERS = [
     {"rates"},
     {"prepare", "trajectory"},
     {"dissipation", "equilibration"},
-    {"simulate", "diagnostics", "energetics", "electrode", "modes"},
+    {"simulate", "diagnostics", "energy", "electrode", "modes"},
     {"steady"},
     {"verdict", "continuation", "sensitivity"},
     {"storage"},

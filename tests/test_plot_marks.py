@@ -102,7 +102,7 @@ def test_a_command_that_the_protocol_changes_is_not_told_as_a_number() -> None:
 
 def test_several_clamps_name_their_own_command_and_no_switch() -> None:
     first = HELD + 'clamp = { membrane = "plasma", potential = "-80 mV" }'
-    second = 'from = "15 ms"\nto = "30 ms"\nclamp = { membrane = "plasma", potential = "-60 mV" }'
+    second = 'from = "20 ms"\nto = "30 ms"\nclamp = { membrane = "plasma", potential = "-60 mV" }'
     assert texts_of(first, second) == ["plasma held at −80 mV", "plasma held at −60 mV"]
 
 

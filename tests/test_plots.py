@@ -375,7 +375,8 @@ def test_what_finds_no_room_is_named():
     membranes = {f"m{k}": replace(model.membranes["plasma"], name=f"m{k}", inside=f"c{k}") for k in range(8)}
     many = replace(model, compartments=cells | {"bath": model.compartments["bath"]}, membranes=membranes)
     trajectory = simulate(many)
-    words = " ".join(text.get_text() for text in overview_figure(trajectory).texts)
+    lines = sorted(overview_figure(trajectory).texts, key=lambda text: -text.get_position()[1])
+    words = " ".join(text.get_text() for text in lines)
     assert "2 of 8 membranes (m0, m1)" in words
     assert "2 of 8 compartments (c0, c1)" in words
     figure = potential_figure(trajectory)

@@ -38,6 +38,7 @@ SCENARIOS = Path(__file__).parent.parent / "scenarios"
 ENDLESS = {
     "kay_2017": "the volume of cell diverges",
     "hodgkin_huxley_ion_dynamics": "it does not come to rest",
+    "voltage_clamp": "the amount of K in cell is used up",  # it is held for ever, and K carries the current
 }
 FILES = sorted(SCENARIOS.glob("**/*.toml"))
 

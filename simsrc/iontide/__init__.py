@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .energy import Energetics, energetics
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .ions import find_ion, ion_library
     from .model import (
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 # Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
 _HOME = {
+    "Energetics": "energy",
+    "energetics": "energy",
     "FileError": "errors",
     "IontideError": "errors",
     "ScenarioError": "errors",
@@ -95,6 +98,7 @@ _HOME = {
 __all__ = [
     "Clamp",
     "Compartment",
+    "Energetics",
     "Event",
     "Exchange",
     "FileError",
@@ -122,6 +126,7 @@ __all__ = [
     "Trajectory",
     "UsageError",
     "Verdict",
+    "energetics",
     "find_ion",
     "ghk_potential",
     "ion_library",

@@ -71,6 +71,9 @@ class Model:
     events: tuple[Event, ...] = ()
     tracers: tuple[Tracer, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
+    #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
+    #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.
+    atp_free_energy: Quantity = -57e3
     title: str = ""
     description: str = ""
     sources: tuple[str, ...] = ()
@@ -148,6 +151,7 @@ class Model:
         """Every quantity that enters the equations or the initial state, with its path, in a fixed order."""
         yield "simulation.temperature", self.temperature
         yield "simulation.water_molar_volume", self.water_molar_volume
+        yield "simulation.atp_free_energy", self.atp_free_energy
         for parameter in self.parameters.values():
             yield f"parameters.{parameter.name}", parameter.value
         for compartment in self.compartments.values():

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .constants import BOLTZMANN
+from .energy import budget, energetics
 from .model import Clamp, IonClamp
 from .storage import open_overview
 from .trajectory import Trajectory
@@ -36,6 +38,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
         compartments = state_of(end)
         membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
+        energy = budget(energetics(end))
         clamps = {clamp.name: _clamp(end, clamp) for clamp in run.model.every_clamp}
     return {
         "file": os.fspath(path),
@@ -55,6 +58,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "temperature_K": _last(end.temperature),
         "compartments": compartments,
         "membranes": membranes,
+        "energy": energy,
         "clamps": clamps,
         "statistics": vars(run.statistics).copy(),
         "relative_tolerance": run.model.simulation.relative_tolerance,
@@ -165,6 +169,8 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
         _head(found),
         compartment_lines(found["compartments"], "at the end, mM") + _tracer_lines(found["compartments"]),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
+        _energy_lines(found["energy"], found["temperature_K"]),
+        _pump_lines(found["energy"]["pumps"]),
         [_clamp_line(name, clamp) for name, clamp in found["clamps"].items()],
         _tail(found),
     ]
@@ -251,6 +257,63 @@ def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
         return []
     where, slope = membrane["zero_current_potential_mV"], membrane["slope_conductance_mS_per_cm2"]
     return [f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2"]
+
+
+#: In the text, terms of the budget that are less than this part of the largest stand together in one line.
+_MINOR_POWER = 1e-3
+
+
+def _energy_lines(energy: dict[str, Any], temperature: float | None) -> list[str]:
+    """The budget at the end; what is less than a thermal quantum a second is nothing."""
+    terms = [
+        *((term["label"], 0, term["pW"]) for term in energy["power_in"].values()),
+        *((term["label"], 1, term["pW"]) for term in energy["dissipation"].values()),
+        *((f"{kind}, stored", 2, rate) for kind, rate in energy["storing_pW"].items()),
+    ]
+    largest = max((abs(value) for _, _, value in terms if value is not None), default=0.0)
+    if largest <= BOLTZMANN * (temperature or 0.0) * 1e12 and all(value is not None for _, _, value in terms):
+        return ["energy at the end: nothing comes in, nothing is dissipated"]
+    unit, size = _power_unit(largest)
+    rows = [[f"energy at the end, {unit}", "in", "dissipated", "change"]]
+    minor: list[float] = []
+    for label, column, value in terms:
+        if value is None or abs(value) >= _MINOR_POWER * largest:
+            cells = ["", "", ""]
+            cells[column] = _cell(None if value is None else value / size, 4)
+            rows.append([label, *cells])
+        elif value:
+            minor.append(abs(value))
+    totals = [energy["total_power_in_pW"], energy["total_dissipation_pW"], _sum(energy["storing_pW"].values())]
+    told = [None if t is None else t / size * (abs(t) > 1e-9 * largest) for t in totals]
+    rows.append(["all", *(_cell(t, 4) for t in told)])
+    lines = [line.rstrip() for line in _table(rows)]
+    if minor:
+        lines.append(f"({len(minor)} more, each at most {_cell(max(minor) / size, 2)} {unit})")
+    return lines
+
+
+def _pump_lines(pumps: dict[str, Any]) -> list[str]:
+    if not pumps:
+        return []
+    table = [["pump", "driven by", "turnover, amol/s", "dG, kJ/mol", "efficiency"]]
+    for path, pump in pumps.items():
+        _, membrane, name = path.split(".", 2)
+        label = f"{name.removeprefix('pathways.')} of {membrane}"
+        worth = "" if pump["free_energy_kJ_per_mol"] is None else _cell(pump["free_energy_kJ_per_mol"], 4)
+        gain = "" if pump["efficiency"] is None else f"{100.0 * pump['efficiency']:.3g} %"
+        table.append([label, pump["driven_by"], _cell(pump["turnover_amol_per_s"], 4), worth, gain])
+    return [line.rstrip() for line in _table(table)]
+
+
+def _power_unit(picowatts: float) -> tuple[str, float]:
+    """A unit in which the power is at least 1, and how many pW it is."""
+    units = (("W", 1e12), ("mW", 1e9), ("uW", 1e6), ("nW", 1e3), ("pW", 1.0), ("fW", 1e-3))
+    return next((unit for unit in units if picowatts >= unit[1]), ("aW", 1e-6))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    every = list(values)
+    return None if None in every else sum(v for v in every if v is not None)
 
 
 def _clamp_line(name: str, clamp: dict[str, Any]) -> str:

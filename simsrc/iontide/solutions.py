@@ -103,7 +103,7 @@ class Solutions:
         """Solvent volume of a finite compartment, m³."""
         c = self.model.compartments[compartment]
         if c.water == "equilibrium":
-            return self._solutes(c) / self.osmolarity(self._osmotic_reference(compartment))
+            return self._solutes(c) / self.osmolarity(self.osmotic_reference(compartment))
         i = self.layout.volume_index.get(compartment)
         if i is not None:
             return self.state(i)
@@ -188,7 +188,7 @@ class Solutions:
             total = total + self.impermeant_amount(c.name, impermeant.name)
         return total
 
-    def _osmotic_reference(self, compartment: str) -> str:
+    def osmotic_reference(self, compartment: str) -> str:
         """The bath that sets the osmolarity of a compartment in osmotic equilibrium."""
         for m in self.model.membranes.values():
             for a, b in ((m.inside, m.outside), (m.outside, m.inside)):

@@ -30,6 +30,9 @@ MOST_STEPS = 300_000
 #: Most Newton steps; the last one, relative to each state, after which it has converged.
 MOST_NEWTON, CONVERGED = 40, 1e-11
 
+#: What is less than this of an amount's natural size is nothing.
+NOTHING_LEFT = 1e-12
+
 #: Rounds of integration, each ten times as long as the one before, and the first, in units of the run's duration.
 ROUNDS, FIRST_ROUND = 10, 0.1
 
@@ -201,19 +204,24 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
         step = system.newton_step(y, start)
         if step is None:
             return None
-        inside = y[active]
-        falling = amounts & (step < 0.0)
+        inside, size = y[active], system.moved_by(y)
+        # What is as good as gone may go; it must not hold up the rest.
+        falling = amounts & (step < -NOTHING_LEFT * size)
         reach = float((0.9 * inside[falling] / -step[falling]).min(initial=1.0))
         change = float(np.abs(step / system.moved_by(y)).max(initial=0.0))
         y = y.copy()
         y[active] += min(1.0, reach, 1.0 / max(change, 1.0)) * step
         small = small + 1 if change < CONVERGED else 0
         if small == 2 or change == 0.0:
-            return y
+            break
         if change > 1e6:
             return None
     # Where rounding keeps the steps from becoming smaller, the last ones are as small as they get.
-    return y if change < 1e3 * CONVERGED else None
+    if change > 1e3 * CONVERGED or (amounts & (y[active] < -NOTHING_LEFT * system.moved_by(y))).any():
+        return None
+    places = active[amounts]
+    y[places] = np.maximum(y[places], 0.0)
+    return y
 
 
 def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, int]:

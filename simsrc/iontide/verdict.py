@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import FARADAY, GAS_CONSTANT
+from .constants import GAS_CONSTANT
+from .energy import energetics
 from .equilibration import System, system_of
-from .model import Membrane, Pathway
 from .prepare import prepare
 from .steady import SteadyState, steady_state
 from .trajectory import Trajectory
@@ -33,6 +33,11 @@ ARRIVED_TOLERANCES = 1e3
 
 #: The share of all dissipation below which what is fed in is not worth naming.
 WORTH_NAMING = 1e-3
+
+#: The share of all dissipation below which what is fed in is rounding; and a power (W) that is nothing: one kT an hour.
+ROUNDING, THERMAL = 1e-9, 1e-24
+
+BATHS = "the baths, which differ"
 
 #: Potentials below this, V, are none; so many are told.
 NO_POTENTIAL, MOST_POTENTIALS = 1e-6, 3
@@ -95,10 +100,8 @@ def verdict_of_steady(found: SteadyState) -> Verdict:
 
 def verdict_of_state(end: Trajectory, tolerance: float) -> Verdict:
     """The verdict of a state that is steady, a trajectory of one sample."""
-    forces = [(label, force) for label, force, _ in _passive(end)]
-    dissipated = sum(power for _, _, power in _passive(end))
-    fed = [(label, power) for label, power in _fed(end) if power]
-    largest = max((abs(force) for _, force in forces), default=0.0)
+    largest = max((abs(force) for _, force in _forces(end)), default=0.0)
+    dissipated, fed = _powers(end)
     numbers = {"largest_force_RT": largest, "dissipation_W": dissipated}
     if not fed and largest <= FORCE_TOLERANCES * tolerance:
         potentials = {m: float(end.membrane_potential(m)[0]) for m in end.model.membranes}
@@ -107,65 +110,45 @@ def verdict_of_state(end: Trajectory, tolerance: float) -> Verdict:
         name = "Donnan" if _has_fixed_charge(end) and charged and len(_passing_ions(end)) > 1 else "Nernst"
         sentence = f"{name} equilibrium: no force on anything that can pass" + (f", with {told}" if told else "")
         return Verdict("donnan" if name == "Donnan" else "nernst", sentence, numbers)
-    total = sum(power for _, power in fed)
-    if dissipated - total > WORTH_NAMING * max(dissipated, abs(total)):
-        fed.append(("the baths, which differ", dissipated - total))
-    named = sorted((f for f in fed if abs(f[1]) > WORTH_NAMING * dissipated), key=lambda f: -abs(f[1]))
+    named = sorted((f for f in fed.items() if abs(f[1]) > WORTH_NAMING * dissipated), key=lambda f: -abs(f[1]))
     told = ", ".join(f"{label} ({_power(power)})" for label, power in named) or "nothing that can be named"
     numbers |= {f"power_of_{label.replace(' ', '_')}_W": power for label, power in named}
     return Verdict("fed", f"steady state out of equilibrium, fed by {told}", numbers)
 
 
-def _ways(end: Trajectory) -> Iterator[tuple[Membrane, Pathway, float, float]]:
-    """Every pathway with the force on what a cycle moves (J/mol) and its rate (mol/s), outward."""
+def _forces(end: Trajectory) -> Iterator[tuple[str, float]]:
+    """Passive pathways that let something pass, with the force on what a cycle moves, in units of RT."""
+    thermal = GAS_CONSTANT * float(end.temperature[0])
     with np.errstate(all="ignore"):
         for name, m in end.model.membranes.items():
-            area = float(end.area(name)[0])
             for p in m.pathways:
-                force = sum(count * float(end.driving_force(name, s)[0]) for s, count in p.moves.items())
-                yield m, p, force, area * float(end.pathway_cycles(name, p.name)[0])
+                force = sum(count * float(end.driving_force(name, s)[0]) for s, count in p.moves.items()) / thermal
+                if not p.driven_by and np.isfinite(force) and float(end.pathway_cycles(name, p.name)[0]) != 0.0:
+                    yield p.label, force
 
 
-def _passive(end: Trajectory) -> list[tuple[str, float, float]]:
-    """Passive pathways that let something pass: name, force in units of RT, dissipation (W)."""
-    thermal = GAS_CONSTANT * float(end.temperature[0])
-    return [
-        (f"{p.label} of {m.name}", force / thermal, force * rate)
-        for m, p, force, rate in _ways(end)
-        if not p.driven_by and rate != 0.0 and np.isfinite(force)
-    ]
-
-
-def _fed(end: Trajectory) -> Iterator[tuple[str, float]]:
-    """What does work on the ions, and its power (W): pumps, clamps, injected currents."""
-    for m, p, force, rate in _ways(end):
-        if p.driven_by and rate:
-            yield f"{p.label} of {m.name}", -force * rate
-    model = end.model
-    for clamp in model.clamps:
-        current = float(end.clamp_current(clamp.name)[0])
-        if current:
-            membrane = model.membranes[clamp.membrane]
-            power = current * float(end.membrane_potential(clamp.membrane)[0])
-            yield f"the clamp of {membrane.name}", power + _chemical(end, clamp.carried_by, membrane.inside, current)
-    for i in model.injections:
-        current = float(np.asarray(end.at.injected_current(i), dtype=float).reshape(-1)[0])
-        if current:
-            origin = float(end.potential(i.out_of)[0]) if i.out_of else 0.0
-            power = current * (float(end.potential(i.compartment)[0]) - origin)
-            yield f"the current into {i.compartment}", power + _chemical(end, i.carried_by, i.compartment, current)
-
-
-def _chemical(end: Trajectory, ion: str | None, compartment: str, current: float) -> float:
-    """Chemical work of bringing an ion in with a current, against what a bath holds of it (W); 0 where none does."""
-    if ion is None:
-        return 0.0
-    baths = [c.name for c in end.model.compartments.values() if not c.is_finite and ion in c.concentrations]
-    if not baths:
-        return 0.0
-    ratio = float(end.activity(compartment, ion)[0]) / float(end.activity(baths[0], ion)[0])
-    amount = current / (FARADAY * end.model.species[ion].valence)
-    return float(GAS_CONSTANT * end.temperature[0] * np.log(ratio) * amount)
+def _powers(end: Trajectory) -> tuple[float, dict[str, float]]:
+    """What all that is passive dissipates (W), and what feeds it: pumps by their work on the ions, and the rest."""
+    with np.errstate(all="ignore"):
+        found = energetics(end)
+    fed: dict[str, float] = {}
+    for pump in found.pumps.values():
+        fed[f"{pump.pathway.split('.')[-1]} of {pump.membrane}"] = float(pump.work[0])
+    for source in found.sources:
+        if source.kind == "bath":
+            fed[BATHS] = fed.get(BATHS, 0.0) + float(source.values[0])
+        elif source.kind == "injection":
+            into = next(i.compartment for i in end.model.injections if source.path == f"injections.{i.name}")
+            fed[f"the current into {into}"] = float(source.values[0])
+        elif source.kind != "pump":
+            fed[f"the {source.label}" if source.kind == "clamp" else source.label] = float(source.values[0])
+    passive = [(sink.label, float(sink.values[0])) for sink in found.sinks if sink.kind != "pump"]
+    dissipated = sum(power for _, power in passive if power > 0.0)
+    for label, power in passive:
+        if power < 0.0:
+            fed[f"{label}, which is passive but runs uphill"] = -power
+    least = max(THERMAL, ROUNDING * dissipated)
+    return dissipated, {label: power for label, power in fed.items() if abs(power) > least}
 
 
 def _passing_ions(end: Trajectory) -> set[str]:

@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     plot.add_argument(
         "--kind",
-        choices=("overview", "potential", "concentrations", "volumes", "currents", "gates"),
+        choices=("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"),
         default="overview",
         help="what to draw (default: %(default)s)",
     )

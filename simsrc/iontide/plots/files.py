@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import UsageError
 from ..storage.replacing import replacing, write_all
+from .budget import budget_figure
 from .figures import (
     concentration_figure,
     current_figure,
@@ -24,14 +25,15 @@ from .figures import (
     potential_figure,
     volume_figure,
 )
+from .power import power_figure
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
 from .time_axis import TimeScale
 
 if TYPE_CHECKING:
     from ..trajectory import Trajectory
 
-Kind = Literal["overview", "potential", "concentrations", "volumes", "currents", "gates"]
-KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "volumes", "currents", "gates")
+Kind = Literal["overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"]
+KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget")
 
 #: Dots per inch of a PNG.
 RESOLUTION = 300
@@ -97,7 +99,7 @@ def plot(
     output : path, optional
         Ends in ``.pdf``, ``.svg`` or ``.png``. Without it a PDF: next to the result file and named after it, or
         ``outputs/NAME.pdf`` for a trajectory that has no file; a kind other than the overview adds its name.
-    kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates"}
+    kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"}
     time_axis : {"linear", "log", "symlog"}
         The overview has both linear and symlog, whatever is asked here.
     membrane : str, optional
@@ -158,6 +160,12 @@ def _drawn(trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: s
         return potential_figure(trajectory, membrane, time_axis, width)
     if kind == "volumes":
         return volume_figure(trajectory, membrane, time_axis, width)
+    if kind in ("power", "budget"):
+        if membrane is not None:
+            raise UsageError(
+                f"a figure of kind {kind} is of the whole model, in which alone power balances; leave out the membrane"
+            )
+        return power_figure(trajectory, time_axis, width) if kind == "power" else budget_figure(trajectory, width)
     if kind == "currents":
         return current_figure(trajectory, membrane, time_axis, width)
     if kind == "gates":

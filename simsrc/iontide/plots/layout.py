@@ -110,7 +110,7 @@ def _place(
 ) -> None:
     """Give the axes their places, with margins as wide as the labels need, then write the labels."""
     height, n = page.row_height, len(columns)
-    labels = [line_labels.end_labels([(c.label, c.values, c.colour) for c in p.curves]) for p in page.panels]
+    labels = [line_labels.end_labels([(c.label, c.middle, c.colour) for c in p.curves if c.label]) for p in page.panels]
     direct = [line_labels.fits(len(own), height) for own in labels]
     own_scale = [leaves_out_start(panel, columns, 0) for panel in page.panels]
 

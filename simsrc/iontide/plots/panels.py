@@ -63,6 +63,10 @@ class Curve:
         In the unit of the panel; NaN where undefined.
     colour, dash, width
         As matplotlib takes them; the width in points.
+    base : array, shape (samples,), or None
+        Of a band: the edge towards zero where ``values`` is the other one; what it shows is how wide it is.
+    stepped : bool
+        Whether a band stays as it is from each sample to the next.
     """
 
     label: str
@@ -71,6 +75,18 @@ class Curve:
     colour: str = "black"
     dash: Any = SOLID
     width: float = ION_WIDTH
+    base: NDArray | None = None
+    stepped: bool = False
+
+    @property
+    def numbers(self) -> NDArray:
+        """What the line, or the band, shows."""
+        return self.values if self.base is None else self.values - self.base
+
+    @property
+    def middle(self) -> NDArray:
+        """Where a label points to: the line, or the middle of the band."""
+        return self.values if self.base is None else 0.5 * (self.values + self.base)
 
 
 @dataclass(frozen=True)

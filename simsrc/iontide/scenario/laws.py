@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .kinds import CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
+from .kinds import ATP_FREE_ENERGY, CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
 
 #: In the place of a name: every ion that the pathway moves.
 EVERY_ION = "*"
@@ -21,7 +21,7 @@ HALF_SATURATION = CONCENTRATION.positive("a half saturation", "10 mM")
 HALF = Kind("a concentration of half activation", "mol/m^3", "25 mM")
 SLOPE = CONCENTRATION.positive("a slope", "3 mM")
 EXPONENT = Kind("a Hill exponent", "", "2", lowest=0.0, lowest_allowed=False, highest=10.0)
-FREE_ENERGY = Kind("the free energy of ATP hydrolysis", "J/mol", "-57 kJ/mol", highest=0.0)
+FREE_ENERGY = ATP_FREE_ENERGY
 RATE_PER_CONCENTRATION = Kind("a rate per concentration", "m/s", "1e-8 m/s", lowest=0.0)
 RATE_PER_FORCE = Kind("a rate per driving force", "mol^2/J/m^2/s", "1e-12 mol^2/J/m^2/s", lowest=0.0)
 

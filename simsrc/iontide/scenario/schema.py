@@ -19,6 +19,7 @@ from .schema_protocol import ProtocolTable, RecordingTable
 from .words import (
     ActivityCoefficient,
     Amount,
+    AtpFreeEnergy,
     BalancedConcentration,
     Capacitance,
     Concentration,
@@ -91,6 +92,7 @@ class SimulationTable(Table):
         bool, Field(description="Stop where nothing moves any more, before the duration is over")
     ] = False
     water_molar_volume: WaterMolarVolume | None = None
+    atp_free_energy: AtpFreeEnergy | None = None
     max_steps: Annotated[int | None, Field(ge=1, le=10**15, description="Give up after so many steps")] = None
 
 

@@ -21,6 +21,7 @@ Group = Literal[
     "currents",
     "gates",
     "water_fluxes",
+    "energetics",
     "zero_current_potentials",
     "votes",
     "tracers",

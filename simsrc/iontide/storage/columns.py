@@ -7,8 +7,8 @@ Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_
 ``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``, ``zero_current_V_<membrane>``,
 ``tracer_share_<compartment>_<tracer>``, ``tracer_amount_…``, ``tracer_flux_<membrane>_<tracer>``,
 ``slope_conductance_<membrane>``, ``vote_<membrane>_<ion>``, ``ussing_ratio_<membrane>_<species>`` with ``…_expected_…``
-and ``…_quotient_…``. Where two would be the same, the
-later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
+and ``…_quotient_…``; those of the group ``energetics`` are listed in ``energy_columns``. Where two would be the same,
+the later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
 beside the reversal potential of every ion whose activity coefficient may differ from 1 on either side of the membrane
 (``Model.has_activity_correction``): a model whose solutions are ideal has none.
 """
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ..mechanisms import UNIDIRECTIONAL
 from ..model import Injection, Model
 from ..trajectory import Trajectory
+from .energy_columns import energy_columns
 
 #: Groups of quantities that are written where the scenario does not choose.
 DEFAULT_GROUPS = (
@@ -298,6 +299,10 @@ def _currents(model: Model) -> Iterator[Column]:
         yield Column(f"clamp_{held.name}", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
 
 
+def _energetics(model: Model) -> Iterator[Column]:
+    return (Column(*fields) for fields in energy_columns(model))
+
+
 def _injected(injection: Injection, part: Trajectory) -> NDArray:
     return np.broadcast_to(part.at.injected_current(injection), (len(part),))
 
@@ -337,6 +342,7 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "currents": _currents,
     "gates": _gates,
     "water_fluxes": _water_fluxes,
+    "energetics": _energetics,
     "zero_current_potentials": _zero_current_potentials,
     "votes": _votes,
     "tracers": _tracers,
