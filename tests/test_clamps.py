@@ -14,6 +14,7 @@ from iontide import equations, run
 from iontide.clamping import Rows
 from iontide.constants import FARADAY
 from iontide.diagnostics import charge_balance, mass_balance, summary
+from iontide.errors import SolverError
 from iontide.formula import parse_formula
 from iontide.model import (
     Clamp,
@@ -311,3 +312,22 @@ def test_gates_under_a_clamp_relax_as_they_must():
     steady = alpha / (alpha + beta)
     expected = steady + (n[after][0] - steady) * np.exp(-(alpha + beta) * t)
     np.testing.assert_allclose(n[after], expected, rtol=1e-7)
+
+
+def test_a_jump_that_takes_more_of_an_ion_than_there_is_leaves_the_state_before_it():
+    model = held_cell("Cl")
+    model = replace(model, clamps=(replace(model.clamps[0], holds=(Hold(parse_formula("rest"), 0.08),)),))
+    inside = {**model.compartments["cell"].concentrations, "Cl": 1e-4}
+    plasma = model.membranes["plasma"]
+    model = replace(
+        model,
+        compartments={**model.compartments, "cell": replace(model.compartments["cell"], concentrations=inside)},
+        membranes={"plasma": replace(plasma, pathways=tuple(p for p in plasma.pathways if "Cl" not in p.moves))},
+    )
+    with pytest.raises(SolverError, match="stopped at t = 10 s: the amount of Cl in cell is used up") as caught:
+        run(model)
+    trajectory = caught.value.trajectory
+    assert trajectory is not None
+    assert trajectory.time[-1] == 10.0
+    np.testing.assert_array_equal(trajectory.run.end_state, trajectory.states[-1])
+    assert (trajectory.states[:, : trajectory.run.layout.nonnegative] >= 0.0).all()
