@@ -265,7 +265,12 @@ class Trajectory:
         m = self._membrane(membrane)
         inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
         defined = (inside > 0) & (outside > 0)
-        return np.where(defined, np.log(np.where(defined, outside, 1.0) / np.where(defined, inside, 1.0)), np.nan)
+        inside, outside = np.where(defined, inside, 1.0), np.where(defined, outside, 1.0)
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            ratio = outside / inside
+            # The logarithm of the ratio is the more exact one, while there is a ratio.
+            found = np.where(np.isfinite(ratio) & (ratio > 1e-300), np.log(ratio), np.log(outside) - np.log(inside))
+        return np.where(defined, found, np.nan)
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
         """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.moves``."""
