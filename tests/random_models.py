@@ -124,9 +124,10 @@ def places(draw, has: Collection[str], most: int) -> tuple[list[str], dict[str, 
     names = [f"c{i}" for i in range(finite)]
     if not closed:
         names.append("bath")
-        if "second bath" in has:
+        # Of two baths the first membrane would tell which one water is in equilibrium with.
+        if "second bath" in has and "osmotic equilibrium" not in has:
             names.append("bath2")
-    if "floating bath" in has:
+    if "floating bath" in has and "osmotic equilibrium" not in has:
         names.append("float")
     grounds = {"bath", "bath2"} if not closed else {names[-1]}
     return names, {n: 0.0 if n in grounds else draw(rounded(-0.08, 0.08, 4)) for n in names}
