@@ -138,8 +138,7 @@ class Trajectory:
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
-        numbers, place = self._segments
-        return np.array([self.run.values[number][path] for number in numbers], dtype=float)[place]
+        return _over_time(self.run, self._segments, path)
 
     @cached_property
     def _segments(self) -> tuple[NDArray, NDArray]:
@@ -149,15 +148,17 @@ class Trajectory:
     @cached_property
     def at(self) -> Evaluation:
         """The model at every sample: what all the methods below are computed by."""
+        # What it keeps of this trajectory must not lead back to it: a part of a long run is to go when it is done with.
+        run, segments, states = self.run, self._segments, self.states
         settled: dict[str, Any] = {}
 
         def given(path: str) -> Any:
             if path not in settled:
-                settled[path] = self.value(path)
+                settled[path] = _over_time(run, segments, path)
             return settled[path]
 
-        within = self.time - np.array([s.start for s in self.run.segments])[self.segment]
-        return Evaluation(self.model, self.run.layout, given, lambda i: self.states[:, i], within)
+        within = self.time - np.array([s.start for s in run.segments])[self.segment]
+        return Evaluation(self.model, run.layout, given, lambda i: states[:, i], within)
 
     def event_times(self, event: str) -> NDArray:
         """When an event came about, s, shape (times,)."""
@@ -384,3 +385,9 @@ class Trajectory:
         from .storage import save
 
         return save(self, path)
+
+
+def _over_time(run: Run, segments: tuple[NDArray, NDArray], path: str) -> NDArray:
+    """A settled quantity at samples, SI; ``segments`` as of ``Trajectory._segments``."""
+    numbers, place = segments
+    return np.array([run.values[number][path] for number in numbers], dtype=float)[place]
