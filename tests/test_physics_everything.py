@@ -214,7 +214,8 @@ def root_nearby(trajectory: Trajectory, random: Any) -> tuple[NDArray, NDArray]:
     here = end / unit
     jitter = [np.array([random.uniform(0.8, 1.25) for _ in range(n)]) for _ in range(2 * n)]
     sample = np.array([f(here * j) for j in jitter]).T
-    weight = 1.0 / np.maximum(np.abs(sample).max(axis=1), 1e-300)
+    largest = np.abs(sample).max(axis=1)
+    weight = 1.0 / np.where(largest > 0.0, largest, unit)
     u, s, _ = np.linalg.svd(sample * weight[:, None])
     rank = int((s > 1e-11 * s[0]).sum())
     kept = u[:, rank:].T * weight  # rows that no state moves
