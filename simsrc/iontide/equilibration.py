@@ -100,6 +100,11 @@ class System:
         missing = self.kept @ self.active_mass @ (start - y)[self.active]
         return self._solve(slopes, self.moved_by(y), -f, missing)
 
+    def solve(self, y: NDArray, rates: NDArray, missing: NDArray) -> NDArray | None:
+        """Solve ``Q J x = Q rates, N M x = missing`` at a state; columns are solved together; None where not unique."""
+        _, slopes = self.rates(y)
+        return self._solve(slopes, self.moved_by(y), rates, missing)
+
     def relaxation(self, y: NDArray) -> tuple[NDArray, NDArray] | None:
         """``K = −J⁻¹ M`` on the states that can be reached while all that is kept stays, and a basis of these.
 
