@@ -52,7 +52,9 @@ class Dependence:
         self.paths = tuple(path_of(model, name) for name in names)
         moved = sorted(ramps_moved_by(model, self.paths))
         if moved:
-            raise UsageError(f"the protocol ramps {moved[0]}, from or to what depends on {names[0]}: not differentiated")
+            raise UsageError(
+                f"the protocol ramps {moved[0]}, from or to what depends on {names[0]}: not differentiated"
+            )
         self._of_settings: dict[tuple, dict[str, NDArray]] = {}
         self._start: tuple[dict[str, NDArray], NDArray] | None = None
 
@@ -199,7 +201,9 @@ class _Start:
         if slopes is not None and slopes.any():
             self._slopes[path] = self.held[path] = slopes
 
-    def _draw(self, quantities: Callable[[Evaluation, Graph], list], potentials: Mapping[str, Any] | None = None) -> Drawn:
+    def _draw(
+        self, quantities: Callable[[Evaluation, Graph], list], potentials: Mapping[str, Any] | None = None
+    ) -> Drawn:
         """Quantities of the model at its start, over paths, and over ``potential of C`` of every compartment."""
         graph = Graph()
         layout, given = self.layout, graph.input
@@ -207,7 +211,9 @@ class _Start:
         def state(i: int) -> Expression:
             if i < len(layout.amounts):
                 c, name = layout.amounts[i]
-                return given(f"compartments.{c}.initial_concentrations.{name}") * given(f"compartments.{c}.initial_volume")
+                return given(f"compartments.{c}.initial_concentrations.{name}") * given(
+                    f"compartments.{c}.initial_volume"
+                )
             return given(f"compartments.{layout.volumes[i - len(layout.amounts)]}.initial_volume")
 
         if potentials is None:
@@ -248,9 +254,7 @@ class _Start:
             for i in (c.impermeants if c.is_finite else ())
             if i.balances
         }
-        at = Evaluation(
-            model, layout, prepared.values[0].__getitem__, lambda i: float(prepared.initial.y[i]), 0.0
-        )
+        at = Evaluation(model, layout, prepared.values[0].__getitem__, lambda i: float(prepared.initial.y[i]), 0.0)
         membrane_slopes: dict[str, NDArray] = {}
         for m in model.membranes.values():
             if m.potential is None or not m.has_capacitance:

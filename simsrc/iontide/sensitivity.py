@@ -13,8 +13,10 @@ Biol 27:65.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +68,7 @@ class Sensitivities:
 
     @property
     def scaled(self) -> NDArray:
-        """p ∂o/∂p, shape (outputs, parameters), in the unit of the output: a hundredth of it per +1 % of the parameter."""
+        """p ∂o/∂p, shape (outputs, parameters), in the unit of the output: a hundredth of it is what +1 % changes."""
         return self.absolute * self.parameter_values
 
     @property
@@ -213,8 +215,8 @@ def _refuse_unkept(system: System) -> None:
         weights = kept @ (program.mass_matrix(row[width:])[np.ix_(system.active, system.active)] - system.active_mass)
         if left.any() or weights.any():
             raise UsageError(
-                "the run up to the last protocol step brings or takes some of what is kept after it, so the end depends "
-                "on all of that run; give a start= whose totals are to be held"
+                "the run up to the last protocol step brings or takes some of what is kept after it, so the end "
+                "depends on all of that run; give a start= whose totals are to be held"
             )
 
 
@@ -234,14 +236,17 @@ def _outputs(
     graph = Graph()
     time = 0.0 if system is None else system.time
     at = Evaluation(model, prepared.layout, graph.input, lambda i: graph.input(f"state {i}"), time)
-    known = {f"V_{m.name}": (at.membrane_potential, (m,)) for m in model.membranes.values()} | {
-        f"{c.name}_{s}": (at.concentration, (c.name, s)) for c in model.compartments.values() for s in c.concentrations
-    }
-    known |= {f"volume_{c.name}": (at.volume, (c.name,)) for c in model.compartments.values() if c.is_finite}
+    known: dict[str, Callable[[], Any]] = {}
+    for m in model.membranes.values():
+        known[f"V_{m.name}"] = partial(at.membrane_potential, m)
+    for c in model.compartments.values():
+        known |= {f"{c.name}_{s}": partial(at.concentration, c.name, s) for s in c.concentrations}
+        if c.is_finite:
+            known[f"volume_{c.name}"] = partial(at.volume, c.name)
     missing = [name for name in names if name not in known]
     if missing:
         raise UsageError(f"there is no output {missing[0]}; there are {', '.join(known)}")
-    quantities = drawn(graph, [known[name][0](*known[name][1]) for name in names])
+    quantities = drawn(graph, [known[name]() for name in names])
     last = len(prepared.segments) - 1
     given = {**prepared.values[last], **{f"state {i}": float(value) for i, value in enumerate(y)}}
     slopes = dependence.value_slopes(last) | {f"state {i}": row for i, row in enumerate(states)}
