@@ -192,7 +192,11 @@ def kept_slopes(system: System, dependence: Dependence) -> NDArray:
         Where a segment of the protocol does not keep what the last one does.
     """
     prepared = system.prepared
-    _refuse_unkept(system)
+    if not keeps_throughout(system):
+        raise UsageError(
+            "the run up to the last protocol step brings or takes some of what is kept after it, so the end "
+            "depends on all of that run; give a start= whose totals are to be held"
+        )
     _, mass = dependence.constant_slopes(0)
     states = dependence.initial[1]
     assert prepared.program is not None
@@ -201,23 +205,23 @@ def kept_slopes(system: System, dependence: Dependence) -> NDArray:
     return _held(system, first @ states + np.einsum("ijp,j->ip", mass, prepared.initial.y))
 
 
-def _refuse_unkept(system: System) -> None:
+def keeps_throughout(system: System) -> bool:
+    """Whether every segment of the protocol keeps what the last one does, so that it follows from the start alone."""
     prepared, kept = system.prepared, system.kept
     problem, program = prepared.problem, prepared.program
     assert problem is not None
     assert program is not None
-    sets = np.unique(np.concatenate([problem.constants, problem.mass], axis=1), axis=0)
+    if len(prepared.segments) == 1 or not len(kept):
+        return True
     width = problem.constants.shape[1]
-    for row in sets if len(kept) and len(prepared.segments) > 1 else ():
+    for row in np.unique(np.concatenate([problem.constants, problem.mass], axis=1), axis=0):
         matrix, _ = stoichiometry_of(program.rates, row[:width], len(system.scales))
         own = matrix[system.active]
+        mass = program.mass_matrix(row[width:])[np.ix_(system.active, system.active)]
         left = np.abs(kept @ own) > KEPT * (np.abs(kept) @ np.abs(own))
-        weights = kept @ (program.mass_matrix(row[width:])[np.ix_(system.active, system.active)] - system.active_mass)
-        if left.any() or weights.any():
-            raise UsageError(
-                "the run up to the last protocol step brings or takes some of what is kept after it, so the end "
-                "depends on all of that run; give a start= whose totals are to be held"
-            )
+        if left.any() or (kept @ (mass - system.active_mass)).any():
+            return False
+    return True
 
 
 def _all_outputs(model: Model, system: System | None) -> list[str]:
