@@ -9,7 +9,6 @@ Every state is measured by its own size, and p by the range to be gone through, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,33 +184,8 @@ def _difference(member: Member, other: Member, y: NDArray) -> NDArray:
     return (two - one) / (other.value - member.value)
 
 
-def located(
-    curve: Curve, before: Point, length: float, test: Callable[[Point], float], at_end: float, tolerance: float
-) -> Point | None:
-    """The point within a step where a test passes through 0, by the Illinois rule, to a tolerance of p.
-
-    The Illinois rule is the false position that halves the value of an end that stays (Dowell & Jarratt 1971, BIT
-    11:168, doi:10.1007/BF01934364).
-    """
-    low, high, at_low, found = 0.0, length, test(before), None
-    if not at_low * at_end < 0.0:
-        return None
-    last = (0.0, before.value)
-    for _ in range(60):
-        middle = low + (high - low) * min(max(at_low / (at_low - at_end), 0.01), 0.99)
-        found, _ = curve.step(before, middle)
-        if found is None:
-            return None
-        here = test(found)
-        if here == 0.0 or high - low < 1e-10 * length:
-            return found
-        if abs(middle - last[0]) < 1e-6 * length and abs(found.value - last[1]) < tolerance:
-            return found
-        last = (middle, found.value)
-        if here * at_end > 0.0:
-            at_low *= 0.5
-            high, at_end = middle, here
-        else:
-            at_end *= 0.5
-            low, at_low = middle, here
-    return found
+def step_between(one: Point, two: Point) -> NDArray:
+    """From one point to another, in the scales of the first."""
+    system = one.member.system
+    ahead = (two.y - one.y)[system.active] / system.moved_by(one.y)
+    return np.append(ahead, (two.value - one.value) / one.scale)

@@ -9,16 +9,18 @@ axis a *Hopf* point, and where a real one crosses without a fold a *branch* poin
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import pi
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arclength import FIRST_STEP, FLAT, LEAST_STEP, MOST_STEP, SHARP, Curve, Point, located
+from .arclength import FIRST_STEP, FLAT, LEAST_STEP, MOST_STEP, SHARP, Curve, Point, step_between
+from .branching import events_between, unstable_modes
 from .errors import IontideError, SolverError, UsageError
 from .family import Family
 from .model import Model
+from .simulate import Integration
 from .steady import RUN_AWAY, SteadyState, steady_state
 from .trajectory import Trajectory
 
@@ -63,7 +65,7 @@ class Branch:
     trajectory : Trajectory
         One sample a point, not a course in time: whatever can be read off a trajectory can be read off the branch.
     unstable_modes : array of int, shape (points,)
-        How many disturbances grow.
+        How many disturbances grow; at a special point the one (or the pair) that is about to is not counted.
     special : tuple of SpecialPoint
         In the order of the points.
     ends : (str, str)
@@ -158,7 +160,9 @@ def _set_out(
             tried.append(steady_state(other, start))
     for steady in tried:
         if steady.status == "steady":
-            family = Family(steady.trajectory.model, parameter, steady.kept, steady.trajectory.states[0], start is not None)
+            family = Family(
+                steady.trajectory.model, parameter, steady.kept, steady.trajectory.states[0], start is not None
+            )
             curve = Curve(family, low, high)
             point = _point_within(curve, steady)
             if point is not None:
@@ -232,7 +236,9 @@ def _leaves(curve: Curve, here: Point) -> bool:
 def _angle(one: Point, two: Point) -> float:
     """Between two tangents, rad, in the scales of the first."""
     size = one.member.system.moved_by(one.y)
-    back = np.append(two.tangent[:-1] * two.member.system.moved_by(two.y) / size, two.tangent[-1] * two.scale / one.scale)
+    back = np.append(
+        two.tangent[:-1] * two.member.system.moved_by(two.y) / size, two.tangent[-1] * two.scale / one.scale
+    )
     cosine = float(one.tangent @ back / np.linalg.norm(back))
     return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
@@ -255,13 +261,7 @@ def _aligned(point: Point, other: Point) -> NDArray:
 
 def _is_at(first: Point, here: Point, found: Point) -> bool:
     """Whether the curve, in its last step, has come back to where it set out."""
-    size = first.member.system.moved_by(first.y)
-    active = first.member.system.active
-
-    def place(point: Point) -> NDArray:
-        return np.append((point.y - first.y)[active] / size, (point.value - first.value) / first.scale)
-
-    a, b = place(here), place(found)
+    a, b = step_between(first, here), step_between(first, found)
     step = b - a
     share = float(np.clip(-a @ step / (step @ step), 0.0, 1.0))
     nearest = float(np.linalg.norm(a + share * step))
@@ -278,33 +278,19 @@ def _lost(curve: Curve, here: Point, names: tuple[str, ...]) -> str:
     return f"the curve cannot be followed beyond {here.value:g}"
 
 
-# -- what happens between the points -------------------------------------------------------------------------------------
-
-
-def _unstable(eigenvalues: NDArray) -> int:
-    """How many modes grow; a complex pair, of which one half is given, counts twice."""
-    growing = eigenvalues[eigenvalues.real > 0.0]
-    return int(len(growing) + np.count_nonzero(growing.imag))
-
-
 def _branch(family: Family, points: list[Point], ends: tuple[str, str]) -> Branch:
     """All points with the special ones between them."""
     curve = Curve(family, min(p.value for p in points), max(p.value for p in points))
-    spread = curve.high - curve.low
-    # Of one direction throughout: upward along the branch, as its points are in order.
     points = _oriented(points)
-    eigenvalues = [point.eigenvalues for point in points]
-    kept: list[Point] = []
-    counts: list[int] = []
+    kept, counts = [points[0]], [unstable_modes(points[0].eigenvalues)]
     special: list[SpecialPoint] = []
-    for k, point in enumerate(points):
-        if k:
-            for kind, found, period in _between(curve, points[k - 1], point, eigenvalues[k - 1], eigenvalues[k], spread):
-                special.append(SpecialPoint(kind, len(kept), found.value, period))
-                kept.append(found)
-                counts.append(max(counts[-1], _unstable(eigenvalues[k])) if kind == "fold" else counts[-1])
-        kept.append(point)
-        counts.append(_unstable(eigenvalues[k]))
+    for before, after in pairwise(points):
+        for event in events_between(curve, before, after, LOCATED * (curve.high - curve.low)):
+            special.append(SpecialPoint(event.kind, len(kept), event.point.value, event.period))
+            kept.append(event.point)
+            counts.append(event.unstable)
+        kept.append(after)
+        counts.append(unstable_modes(after.eigenvalues))
     return Branch(
         parameter=family.name,
         values=np.array([p.value for p in kept]),
@@ -316,74 +302,14 @@ def _branch(family: Family, points: list[Point], ends: tuple[str, str]) -> Branc
 
 
 def _oriented(points: list[Point]) -> list[Point]:
-    result = []
-    for k, point in enumerate(points):
-        other = points[k + 1] if k + 1 < len(points) else points[k - 1]
-        if other is point:
-            return points
-        step = _step_between(point, other) * (1.0 if k + 1 < len(points) else -1.0)
-        result.append(point if point.tangent @ step > 0.0 else replace(point, tangent=-point.tangent))
-    return result
-
-
-def _step_between(one: Point, two: Point) -> NDArray:
-    """From one point to another, in the scales of the first."""
-    system = one.member.system
-    ahead = (two.y - one.y)[system.active] / system.moved_by(one.y)
-    return np.append(ahead, (two.value - one.value) / one.scale)
-
-
-def _between(
-    curve: Curve, before: Point, after: Point, earlier: NDArray, later: NDArray, spread: float
-) -> list[tuple[Literal["fold", "hopf", "branch"], Point, float | None]]:
-    """Special points within a step, in order."""
-    length = float(before.tangent @ _step_between(before, after))
-    tolerance = LOCATED * spread
-    found: list[tuple[Literal["fold", "hopf", "branch"], Point, float | None]] = []
-    turns = before.tangent[-1] * after.tangent[-1] < 0.0
-    if turns:
-        fold = located(curve, before, length, lambda p: float(p.tangent[-1]), float(after.tangent[-1]), tolerance)
-        if fold is not None:
-            found.append(("fold", fold, None))
-    change = _unstable(later) - _unstable(earlier)
-    pairs = _growing_pairs(later) - _growing_pairs(earlier)
-    if abs(change) >= 2 and pairs:
-        start, end = _crossing_pair(earlier, pairs < 0), _crossing_pair(later, pairs > 0)
-        if start is not None and end is not None:
-            hopf = located(curve, before, length, lambda p: _nearest(p.eigenvalues, end.imag).real, end.real, tolerance)
-            if hopf is not None:
-                turning = abs(_nearest(hopf.eigenvalues, end.imag).imag)
-                found.append(("hopf", hopf, 2.0 * pi / turning if turning else None))
-    elif change % 2 and not turns:
-        crossing = located(curve, before, length, _smallest_real, _smallest_real(after), tolerance)
-        if crossing is not None:
-            found.append(("branch", crossing, None))
-    return sorted(found, key=lambda own: float(before.tangent @ _step_between(before, own[1])))
-
-
-def _growing_pairs(eigenvalues: NDArray) -> int:
-    return int(np.count_nonzero((eigenvalues.real > 0.0) & (eigenvalues.imag != 0.0)))
-
-
-def _crossing_pair(eigenvalues: NDArray, growing: bool) -> complex | None:
-    """The complex pair nearest to the imaginary axis on one of its sides."""
-    pairs = eigenvalues[(eigenvalues.imag != 0.0) & ((eigenvalues.real > 0.0) == growing)]
-    return complex(pairs[np.argmin(np.abs(pairs.real) / np.abs(pairs.imag))]) if len(pairs) else None
-
-
-def _nearest(eigenvalues: NDArray, turning: float) -> complex:
-    """The complex pair that turns most nearly as fast as another."""
-    pairs = eigenvalues[eigenvalues.imag != 0.0]
-    if not len(pairs):
-        return complex(np.nan)
-    return complex(pairs[np.argmin(np.abs(np.abs(pairs.imag) - abs(turning)) + np.abs(pairs.real))])
-
-
-def _smallest_real(point: Point) -> float:
-    """The real eigenvalue nearest to 0."""
-    real = point.eigenvalues
-    real = real[real.imag == 0.0].real
-    return float(real[np.argmin(np.abs(real))]) if len(real) else float("nan")
+    """The points with tangents that all lead from the first to the last."""
+    ahead = [step_between(one, two) for one, two in pairwise(points)]
+    back = [step_between(points[-1], points[-2])] if len(points) > 1 else []
+    forward = [float(p.tangent @ step) for p, step in zip(points, ahead, strict=False)]
+    forward += [-float(points[-1].tangent @ step) for step in back]
+    if not forward:
+        return points
+    return [p if sign > 0.0 else replace(p, tangent=-p.tangent) for p, sign in zip(points, forward, strict=True)]
 
 
 def _as_trajectory(family: Family, points: list[Point]) -> Trajectory:
@@ -391,8 +317,6 @@ def _as_trajectory(family: Family, points: list[Point]) -> Trajectory:
     prepared = family.base.prepared
     last = prepared.segments[-1]
     model = family.model
-    from .simulate import Integration
-
     run = replace(
         Integration(model).outcome(),
         segments=(last,) * len(points),
