@@ -243,7 +243,7 @@ def test_two_ends_of_a_bistable_membrane():
 
 
 def test_two_ends_of_a_closed_neuron_with_the_totals_kept():
-    result = basins(huebel(), 12, seed=2)
+    result = basins(huebel(), 100, seed=2)
     assert len(result.ends) == 2
     told = sorted(1e3 * float(end.steady.trajectory.membrane_potential("plasma")[0]) for end in result.ends)
     assert told == pytest.approx([-67.194, -23.113], abs=1e-2)

@@ -19,7 +19,10 @@ from .steady import SteadyState, steady_state
 SAME = 1e-5
 
 #: Factor within which random amounts and volumes lie about those of the start, both ways; most trials for one start.
-SPREAD, MOST_TRIALS = 5.0, 2000
+SPREAD, MOST_TRIALS = 5.0, 200
+
+#: Most steps by which a random start is led to the totals that it is to have, and how exactly it then has them.
+MOST_STEPS, KEPT = 60, 1e-12
 
 
 @dataclass(frozen=True)
@@ -116,42 +119,53 @@ def _distance(system: System, one: NDArray, two: NDArray) -> float:
 def _random_start(system: System, random: np.random.Generator, keep_totals: bool) -> NDArray:
     """A state with every amount positive and all that is to be kept as in the initial state.
 
-    Drawn freely, then moved on to what is kept by the least step, each state in units of its own size.
+    Drawn freely, then led to what is to be kept by least steps of the logarithms of amounts and volumes, so that these
+    stay positive; gates and potentials stay as drawn but where a charge depends on the latter.
     """
     prepared, active = system.prepared, system.active
     layout, y0 = prepared.layout, prepared.initial.y
     potentials = np.isin(active, list(layout.potential_index.values()))
-    gates = (active >= layout.nonnegative) & ~potentials
     amounts = active < layout.nonnegative
+    gates = ~amounts & ~potentials
     held = system.kept @ system.active_mass
     if not keep_totals and len(held):
         held = held[(held[:, potentials] != 0.0).any(axis=1)]
-    # What a potential is measured by: 100 mV, or the charge that makes it.
-    size = np.where(potentials, system.scales[active], np.abs(y0[active]) + 1e-3 * system.scales[active])
+    # What is kept alone stays, and so do amounts that add up to nothing.
+    alone = [row != 0.0 for row in held if np.count_nonzero(row) == 1 or not (np.abs(row) @ np.abs(y0[active]))]
+    fixed = np.any(alone, axis=0) if alone else np.zeros(len(active), dtype=bool)
+    # 100 mV, or the charge that makes it.
+    reach = system.scales[active] * (0.1 / POTENTIAL_SCALE)
     for _ in range(MOST_TRIALS):
         y = y0[active].copy()
-        factor = np.exp(random.uniform(-np.log(SPREAD), np.log(SPREAD), len(y)))
-        y[amounts] = (np.abs(y) + 1e-3 * system.scales[active])[amounts] * factor[amounts]
-        y[gates] = random.uniform(0.0, 1.0, int(gates.sum()))
-        y[potentials] = y[potentials] * 0.0 + random.uniform(-1.0, 1.0, int(potentials.sum())) * _reach(
-            system, potentials
+        y[amounts] = np.where(y > 0.0, y, 1e-3 * system.scales[active])[amounts] * np.exp(
+            np.log(SPREAD) * random.uniform(-1.0, 1.0, int(amounts.sum()))
         )
-        for _ in range(3):  # the last ones for rounding
-            off = held @ (y0[active] - y)
-            scaled = held * np.where(gates, 0.0, size)
-            rows = np.abs(scaled).max(axis=1, initial=0.0)
-            step = np.linalg.lstsq(scaled / rows[:, np.newaxis], off / rows, rcond=None)[0] if len(held) else 0.0
-            y = y + np.where(gates, 0.0, size) * step
-        if (y[amounts] > 0.0).all() and (np.abs(y[potentials]) < 2.0 * _reach(system, potentials)).all():
+        y[gates] = random.uniform(0.0, 1.0, int(gates.sum()))
+        y[potentials] = random.uniform(-1.0, 1.0, int(potentials.sum())) * reach[potentials]
+        y[fixed] = y0[active][fixed]
+        y = _led_to(held, y0[active], y, amounts & ~fixed, np.where(potentials & ~fixed, reach, 0.0))
+        off = np.abs(held @ (y0[active] - y)) > KEPT * (np.abs(held) @ np.abs(y0[active]))
+        if not off.any() and (np.abs(y[potentials]) < 2.0 * reach[potentials]).all():
             start = y0.copy()
             start[active] = y
             return start
     raise UsageError("no random start is found within the bounds; give starts as an array of states")
 
 
-def _reach(system: System, potentials: NDArray) -> NDArray:
-    """100 mV, in the unit of each state that stands for a potential."""
-    return system.scales[system.active][potentials] * (0.1 / POTENTIAL_SCALE)
+def _led_to(held: NDArray, target: NDArray, y: NDArray, amounts: NDArray, size: NDArray) -> NDArray:
+    """The state near y with ``held y = held target``, by damped Newton steps of least size."""
+    if not len(held):
+        return y
+    for _ in range(MOST_STEPS):
+        weights = held * np.where(amounts, y, size)
+        rows = np.abs(held) @ np.abs(target) + np.abs(weights).max(axis=1)
+        rows[rows == 0.0] = 1.0
+        step = np.linalg.lstsq(weights / rows[:, np.newaxis], held @ (target - y) / rows, rcond=None)[0]
+        step *= min(1.0, 1.0 / max(float(np.abs(step[amounts]).max(initial=0.0)), 1e-300))
+        y = np.where(amounts, y * np.exp(np.where(amounts, step, 0.0)), y + size * step)
+        if np.abs(step).max() < 1e-14:
+            break
+    return y
 
 
 def basin_lines(result: Basins) -> list[str]:
