@@ -181,3 +181,14 @@ def test_run_never_overwrites_what_is_no_result(tmp_path: Path) -> None:
 def test_run_tells_its_warnings(tmp_path: Path) -> None:
     done = iontide("run", PUMP_LEAK, "-o", "x.h5", folder=tmp_path)
     assert "warning: a fixed charge of" in done.stderr
+
+
+def test_the_closing_line_names_three_membranes_at_most(tmp_path: Path) -> None:
+    layers = str(ROOT / "scenarios/potassium_in_layers.toml")
+    done = iontide("run", layers, "-o", "x.h5", "--set", "simulation.duration=1 s", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "ran to t = 1 s" in line]
+    assert "plasma_1 -" in line
+    assert "plasma_3 -" in line
+    assert "mV … and 17 more (" in line
+    assert "plasma_4" not in line

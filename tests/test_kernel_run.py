@@ -678,3 +678,13 @@ def test_a_model_without_states():
     assert trajectory.states.shape == (5, 0)
     assert trajectory.status == "done"
     assert trajectory.run.end_time == 36_000.0
+
+
+def test_what_decays_to_nothing_does_not_hold_up_the_run():
+    """A solute that leaves for a bath without any falls below the smallest double, and the steps still grow."""
+    model = single_ion(0, inside=100.0, outside=0.0)
+    trajectory = simulate(with_simulation(model, duration=1e9))
+    left = trajectory.amount("cell", "X")
+    assert (left >= 0.0).all()
+    assert left[-1] < 1e-60
+    assert trajectory.statistics.steps + trajectory.statistics.rejected < 3000

@@ -150,3 +150,12 @@ def test_logarithmic_laws_of_edpr():
         },
     )
     assert pump == pytest.approx(1.87e-6 / (1 + math.exp((25 - 18) / 3)) / (1 + math.exp(3.5 - 4.3)), rel=1e-14)
+
+
+def test_glut_is_michaelis_menten_from_one_side_and_still_where_both_are_equal():
+    arguments = {"rate": 2e-6, "half_saturation.glucose": 5.0}
+    empty, equal = {**INSIDE, "glucose": 0.0}, {**INSIDE, "glucose": OUTSIDE["glucose"]}
+    for potential in (-0.07, 0.05):  # glucose has no charge
+        into_empty = LAWS["glut"](sides_of(empty, potential=potential), {"glucose": 1}, arguments)
+        assert into_empty == pytest.approx(-2e-6 * 5.0 / (5.0 + 5.0), rel=1e-14)
+        assert LAWS["glut"](sides_of(equal, potential=potential), {"glucose": 1}, arguments) == 0.0

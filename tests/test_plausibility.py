@@ -47,6 +47,17 @@ def test_the_shipped_scenarios_have_none(path):
             ["the initial potential of plasma, -70 V, is more than a membrane bears; is -70 mV meant?"],
         ),
         ([('"-70 mV"', '"ghk"')], "", []),
+        (
+            [],
+            '[[protocol]]\nat = "1 s"\nclamp = { membrane = "plasma", potential = "-60 V" }',
+            ["a potential at which plasma is held, -60 V, is more than a membrane bears; is -60 mV meant?"],
+        ),
+        (
+            [("[parameters]", '[parameters]\nheld = "-60 mV"\nlevel = "-50 mV"')],
+            '[[protocol]]\nat = "1 s"\nclamp = { membrane = "plasma", potential = "held" }\n'
+            '[[events]]\nwhen = "V rises through level"\nstop = true',
+            [],
+        ),
         ([UNUSED], "", ["nothing uses the parameters P_Na, x, y"]),
         ([UNUSED, ('"P_K" }', '"x * P_K" }')], "", ["nothing uses the parameter P_Na"]),
         (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iontide.plots.files import KINDS
 from iontide.scenario.read import loads
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,7 @@ def test_commands_run(command: str, folder: Path) -> None:
 
 
 def test_python_runs(folder: Path) -> None:
-    (code,) = blocks("python")
+    code = next(block for block in blocks("python") if block.startswith("import iontide"))
     done = run([sys.executable, "-c", code + "\nassert (again.states == trajectory.states).all()"], folder)
     assert done.returncode == 0, done.stderr
 
@@ -67,8 +68,9 @@ def test_scenario_is_the_shipped_one() -> None:
 
 def test_what_a_file_can_say_besides_is_without_fault() -> None:
     shipped = (ROOT / "scenarios/pump_leak_cell.toml").read_text(encoding="utf-8")
-    (_, more) = blocks("toml")
-    model = loads(shipped + "\n" + more).model
+    _, *more = blocks("toml")
+    model = loads(shipped + "\n" + "\n".join(more)).model
+    assert len(model.membranes["plasma"].pathways) == 3 + 1 + 4
     assert len(model.protocol) == 1 + 10 + 1 + 3 + 1
     assert len(model.clamps) == len(model.events) == 1
     assert len(model.feeds) == 1
@@ -95,3 +97,36 @@ def test_sample_fault_is_what_a_user_gets(folder: Path) -> None:
     sample = re.search(r"^pump\.toml:\d+: (.*)$", README, flags=re.MULTILINE)
     assert sample is not None
     assert sample.group(1) in done.stderr
+
+
+def quoted_lines() -> list[tuple[str, str]]:
+    """Each file that the README quotes, with the lines."""
+    found = re.findall(r"^<!-- lines of (\S+) -->\n```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    return [(path, lines) for path, lines in found]
+
+
+def test_adding_a_transporter_is_shown_whole() -> None:
+    assert [path.removeprefix("simsrc/iontide/") for path, _ in quoted_lines()] == [
+        "mechanisms/carriers.py",
+        "mechanisms/__init__.py",
+        "mechanisms/__init__.py",
+        "scenario/laws.py",
+        "tests/test_mechanisms_passive.py",
+    ]
+    assert len(blocks("python")) == 1 + len(quoted_lines())
+
+
+@pytest.mark.parametrize(("path", "lines"), quoted_lines())
+def test_lines_quoted_are_those_of_the_file(path: str, lines: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert f"\n{lines}" in text
+
+
+def test_commands_told_are_those_there_are() -> None:
+    told = set(re.findall(r"^\| `iontide (\w+)", README, flags=re.MULTILINE))
+    helped = run([sys.executable, "-m", "iontide", "--help"], ROOT).stdout
+    there = set(re.findall(r"^    (\w+)  +\w", helped, flags=re.MULTILINE))
+    assert told == there
+    row = next(line for line in README.splitlines() if line.startswith("| `iontide plot"))
+    kinds = row[row.index("--kind") : row.index("--time")].replace("--kind ", "`")
+    assert re.findall(r"`(\w+)`", kinds) == list(KINDS)

@@ -13,6 +13,7 @@ import pytest
 from iontide import storage
 from iontide.errors import FileError, SolverError
 from iontide.report import info, info_text
+from iontide.scenario.read import loads
 from iontide.simulate import simulate
 from models import p1, single_ion, with_recording, with_simulation
 from storage_checks import enlarged, small_trajectory
@@ -126,3 +127,67 @@ def test_its_time_does_not_grow_with_the_recording(trajectory, tmp_path):
     assert info(path)["samples"] == 20_000
     with pytest.raises(FileError):
         storage.open_trajectory(path)
+
+
+def test_the_current_of_a_pump_stands_below_the_sum_of_which_it_is_a_part(trajectory, saved):
+    plasma = info(saved)["membranes"]["plasma"]
+    assert plasma["pump_current_uA_per_cm2"] == {"pump": trajectory.pathway_current_density("plasma", "pump")[-1] * 1e2}
+    lines = info_text(saved).splitlines()
+    (row,) = [k for k, line in enumerate(lines) if line.split()[:3] == ["of", "it", "pump"]]
+    assert lines[row].split()[3] == f"{plasma['pump_current_uA_per_cm2']['pump']:.5g}"
+    assert lines[row - 1].split()[0] == "all"
+
+
+def test_a_passive_pathway_is_no_pump(tmp_path):
+    path = storage.save(simulate(with_recording(single_ion(1), points=5)), tmp_path / "x.h5")
+    assert info(path)["membranes"]["plasma"]["pump_current_uA_per_cm2"] == {}
+    assert "of it" not in info_text(path)
+    assert info(path)["clamps"] == {}
+
+
+CLAMPED = """
+title = "clamped"
+[simulation]
+duration = "50 ms"
+temperature = "20 degC"
+[compartments.cell]
+volume = "4 pL"
+concentrations = { K = "140 mM", Na = "10 mM" }
+impermeants = { A = { concentration = "balance", valence = -1 } }
+[compartments.bath]
+bath = true
+concentrations = { K = "4 mM", Na = "145 mM" }
+impermeants = { B = { concentration = "balance", valence = -1 } }
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "1200 um^2"
+capacitance = "1 uF/cm^2"
+potential = "-70 mV"
+conductance = { K = "0.3 mS/cm^2", Na = "0.02 mS/cm^2" }
+[[protocol]]
+at = "10 ms"
+clamp = { membrane = "plasma", potential = "-40 mV", carried_by = "K" }
+[[protocol]]
+at = "10 ms"
+clamp = { compartment = "cell", ion = "Na", concentration = "12 mM" }
+"""
+
+
+def test_clamps_tell_what_they_bring_at_the_end_and_since_the_start(tmp_path):
+    trajectory = simulate(loads(CLAMPED).model)
+    path = storage.save(trajectory, tmp_path / "x.h5")
+    found = info(path)["clamps"]
+    assert found["plasma"] == {
+        "membrane": "plasma",
+        "current_pA": pytest.approx(trajectory.clamp_current("plasma")[-1] * 1e12, rel=1e-9),
+        "charge_pC": trajectory.clamp_supply("plasma")[-1] * 1e12,
+    }
+    # 0.3 mS/cm2 over the driving force of K and 0.02 over that of Na, and the charge of 30 mV besides.
+    assert 50 < found["plasma"]["current_pA"] < 400
+    assert found["cell.Na"]["amount_fmol"] == trajectory.clamp_supply("cell.Na")[-1] * 1e15
+    assert found["cell.Na"]["amount_fmol"] == pytest.approx(2.0 * 4e-15 * 1e15, rel=0.05)
+    text = info_text(path)
+    assert f"clamp of plasma: {found['plasma']['current_pA']:.5g} pA at the end, " in text
+    assert re.search(r"^clamp of Na in cell: brings \S+ fmol/s at the end, \S+ fmol since the start$", text, re.M)
+    assert json.loads(json.dumps(info(path), allow_nan=False)) == info(path)

@@ -321,13 +321,96 @@ inject = { into = "dendrite_2", current = "1 pA" }
 """
 
 
-@pytest.mark.parametrize("text", [VALID, LAYERS], ids=["valid", "layers"])
+RIG = """\
+title = "A cell with an organelle, clamped, watched and stimulated"
+
+[parameters]
+P_K = "4e-8 m/s"
+held = "-60 mV"
+level = "8 mM"
+
+[simulation]
+duration = "1 min"
+temperature = "37 degC"
+
+[compartments.cell]
+volume = "1 pL"
+concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
+impermeants = { A = { concentration = "balance", valence = -1 } }
+
+[compartments.store]
+volume = "0.1 pL"
+concentrations = { K = "140 mM", Cl = "140 mM" }
+
+[compartments.bath]
+bath = true
+concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
+
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "1000 um^2"
+capacitance = "1 uF/cm^2"
+potential = "held"
+permeability = { K = "P_K", Na = "1e-9 m/s", Cl = "1e-8 m/s" }
+
+[membranes.reticulum]
+inside = "store"
+outside = "cell"
+area = "100 um^2"
+capacitance = "0 uF/cm^2"
+permeability = { K = "P_K", Cl = "1e-8 m/s" }
+
+[[protocol]]
+at = "1 s"
+clamp = { membrane = "plasma", potential = "held", carried_by = "K", series_resistance = "10 Mohm" }
+
+[[protocol]]
+from = "2 s"
+to = "3 s"
+every = "2 s"
+count = 3
+[protocol.clamp]
+membrane = "plasma"
+potential = "held + 10 mV * tanh(t / 1 s)"
+carried_by = "K"
+series_resistance = "10 Mohm"
+
+[[protocol]]
+from = "4 s"
+to = "5 s"
+clamp = { compartment = "cell", ion = "Na", concentration = "level" }
+
+[[protocol]]
+from = "6 s"
+to = "7 s"
+inject = { into = "store", out_of = "cell", current = "1 pA", carried_by = "Cl" }
+
+[[events]]
+membrane = "plasma"
+when = "V rises through held + 10 mV"
+record = "spike"
+once = true
+
+[[events]]
+compartment = "cell"
+when = "Na passes through level"
+set = { "parameters.P_K" = "1e-8 m/s", "compartments.bath.K" = "8 mM" }
+for = "2 s"
+
+[[events]]
+when = "t rises through 50 s"
+stop = true
+"""
+
+
+@pytest.mark.parametrize("text", [VALID, LAYERS, RIG], ids=["valid", "layers", "rig"])
 def test_the_valid_file_is_valid(text):
     assert text.splitlines()[0] == f'title = "{loads(text).model.title}"'
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(mangled(), mangled(LAYERS)))
+@given(st.one_of(mangled(), mangled(LAYERS), mangled(RIG)))
 def test_only_scenario_errors(text):
     faults: tuple[Fault, ...] = ()
     refused = False

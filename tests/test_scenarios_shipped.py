@@ -19,7 +19,7 @@ from iontide.diagnostics import summary
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 #: Scenarios that are about more, or something else, than a cell in a bath.
-OF_SEVERAL_CELLS = {"published/saetra_2020"}
+OF_SEVERAL_CELLS = {"epithelium", "published/saetra_2020"}
 PUBLISHED = sorted(f"published/{path.stem}" for path in (FOLDER / "published").glob("*.toml"))
 
 WARM, COLD, ROOM = 310.15, 293.15, 298.15
@@ -63,7 +63,11 @@ def plateaus(name, membrane="plasma"):
 def test_the_library_is_as_listed():
     assert NAMES == [
         "activities",
+        "calcium_store",
+        "carbon_dioxide",
         "donnan_equilibrium",
+        "epithelium",
+        "gap_junction",
         "ghk_resting_potential",
         "ghk_to_nernst",
         "hodgkin_huxley",
@@ -71,11 +75,15 @@ def test_the_library_is_as_listed():
         "nernst_chloride",
         "nernst_potassium",
         "neutral_solute",
+        "plant_cell",
         "potassium_in_layers",
         "pump_leak_cell",
         "pump_leak_swelling",
+        "spike_feedback",
+        "tracer_exchange",
         "two_membranes_in_series",
         "valence_sign",
+        "voltage_clamp",
     ]
 
 
@@ -313,6 +321,31 @@ def test_the_pump_leak_cell_settles_is_blocked_and_recovers():
     assert np.all(np.diff(sodium[during]) > 0.0)
     assert sodium[during][-1] > 220.0
     assert sodium[-1] == pytest.approx(sodium[settled], rel=1e-5)
+
+
+def test_a_tracer_shows_the_exchange_that_a_steady_state_hides():
+    trajectory = trajectory_of("tracer_exchange")
+    t, label = trajectory.time, trajectory.tracer_amount("cell", "Na24")
+    efflux, influx = trajectory.unidirectional_fluxes("plasma", "Na")
+    still = t < 1200.0
+    for ion in ("K", "Na", "Cl"):
+        c = trajectory.concentration("cell", ion)[still]
+        assert np.ptp(c) < 1e-3 * c[0]  # it is at rest but for the rounding of its contents
+    k = AREA * influx[0] / trajectory.amount("cell", "Na")[0]
+    assert 60.0 * k == pytest.approx(0.6, abs=0.005)
+    share = trajectory.tracer_share("cell", "Na24")
+    loading, washing = trajectory.segment == 0, trajectory.segment == 1
+    np.testing.assert_allclose(share[loading], -np.expm1(-k * t[loading]), atol=1e-4)
+    np.testing.assert_allclose(share[washing], share[loading][-1] * np.exp(-k * (t[washing] - 600.0)), atol=1e-4)
+    # Ouabain: what is left leaves by the leak alone.
+    poisoned = trajectory.segment == 2
+    leak = AREA * efflux / trajectory.amount("cell", "Na")
+    slope = np.gradient(np.log(label[poisoned]), t[poisoned])
+    np.testing.assert_allclose(slope[2:-2], -leak[poisoned][2:-2], rtol=1e-2)
+    assert 80.0 < k / leak[poisoned][0] < 120.0
+    ratio, expected = trajectory.ussing_ratio("plasma", "Na")
+    np.testing.assert_allclose(ratio, expected, rtol=1e-12)
+    assert ratio[0] < 0.01
 
 
 def test_glia_carry_potassium_from_layer_to_layer():

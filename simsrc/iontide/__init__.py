@@ -15,28 +15,44 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .energy import Energetics, energetics
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .ions import find_ion, ion_library
     from .model import (
+        Clamp,
         Compartment,
+        Event,
+        Exchange,
+        Gate,
+        Hold,
         Impermeant,
+        Injection,
+        IonClamp,
         Membrane,
         Model,
         Parameter,
         ParameterStep,
         Pathway,
+        Reaction,
         Recording,
         Simulation,
+        Source,
         Species,
+        Tracer,
     )
     from .plots import plot
+    from .potentials import ghk_potential, nernst_potential
     from .scenario.read import Scenario, load, loads
     from .simulate import run
+    from .steady import SteadyState, steady_state
     from .storage import open_trajectory as open
     from .trajectory import Trajectory
+    from .verdict import Verdict, verdict_of
 
 # Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
 _HOME = {
+    "Energetics": "energy",
+    "energetics": "energy",
     "FileError": "errors",
     "IontideError": "errors",
     "ScenarioError": "errors",
@@ -54,7 +70,23 @@ _HOME = {
     "Recording": "model",
     "Simulation": "model",
     "Species": "model",
+    "Clamp": "model",
+    "Event": "model",
+    "Exchange": "model",
+    "Gate": "model",
+    "Hold": "model",
+    "Injection": "model",
+    "IonClamp": "model",
+    "Reaction": "model",
+    "Source": "model",
+    "SteadyState": "steady",
+    "steady_state": "steady",
+    "Verdict": "verdict",
+    "verdict_of": "verdict",
+    "Tracer": "model",
     "plot": "plots",
+    "ghk_potential": "potentials",
+    "nernst_potential": "potentials",
     "Scenario": "scenario.read",
     "load": "scenario.read",
     "loads": "scenario.read",
@@ -64,30 +96,48 @@ _HOME = {
 }
 
 __all__ = [
+    "Clamp",
     "Compartment",
+    "Energetics",
+    "Event",
+    "Exchange",
     "FileError",
+    "Gate",
+    "Hold",
     "Impermeant",
+    "Injection",
+    "IonClamp",
     "IontideError",
     "Membrane",
     "Model",
     "Parameter",
     "ParameterStep",
     "Pathway",
+    "Reaction",
     "Recording",
     "Scenario",
     "ScenarioError",
     "Simulation",
     "SolverError",
+    "Source",
     "Species",
+    "SteadyState",
+    "Tracer",
     "Trajectory",
     "UsageError",
+    "Verdict",
+    "energetics",
     "find_ion",
+    "ghk_potential",
     "ion_library",
     "load",
     "loads",
+    "nernst_potential",
     "open",
     "plot",
     "run",
+    "steady_state",
+    "verdict_of",
 ]
 
 

@@ -18,6 +18,7 @@ from .equilibration import solve_rows
 from .errors import IontideError
 from .family import Family, Member
 from .modes import modes_of
+from .steady import NOTHING_LEFT
 
 #: Most Newton steps back to the curve, and the last one, relative to each state, after which it is there.
 MOST_CORRECTIONS, ON_CURVE = 8, 1e-10
@@ -100,7 +101,7 @@ class Curve:
         y = point.y.copy()
         y[system.active] += length * point.tangent[:-1] * size
         amounts = slice(0, system.prepared.layout.nonnegative)
-        if (y[amounts] < 0.0).any():
+        if (y[amounts] < -NOTHING_LEFT * system.scales[amounts]).any():
             return None, MOST_CORRECTIONS
         try:
             member = self.family.at(point.value + length * point.tangent[-1] * point.scale)
@@ -136,7 +137,7 @@ class Curve:
                 return None, number
             y = y.copy()
             y[active] += move[:-1] * size
-            if (y[active][amounts] < 0.0).any():
+            if (y[active][amounts] < -NOTHING_LEFT * size[amounts]).any():
                 return None, number
             if move[-1]:
                 moved = self.family.at(member.value + move[-1] * scale)

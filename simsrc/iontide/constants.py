@@ -6,5 +6,8 @@ GAS_CONSTANT = 1.380649e-23 * 6.02214076e23
 #: Faraday constant, C mol⁻¹ (elementary charge times Avogadro constant, both exact).
 FARADAY = 1.602176634e-19 * 6.02214076e23
 
+#: Boltzmann constant, J K⁻¹.
+BOLTZMANN = 1.380649e-23
+
 #: 0 °C in K.
 ZERO_CELSIUS = 273.15

@@ -1,6 +1,7 @@
 """The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states that ``layout`` chose.
 
 Amounts:     dn/dt = Σ over membranes of ∓ A J, reactions, exchange, injection.
+Tracers:     as amounts, of what is labelled (``tracing``).
 Volumes:     dw/dt = Σ over membranes of ∓ A J_w.
 Potentials:  Σ over the membranes m of a compartment of C_m A_m d(psi_in − psi_out)/dt = − its net outward current;
 the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments. Where an area moves the
@@ -21,6 +22,7 @@ from .formula import Formula
 from .layout import Layout, lay_out
 from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction, Source
 from .tape import Program, assemble
+from .tracing import add_tracers
 
 #: Programs by the structure of their model; a sweep or an interactive session runs few structures many times.
 _programs: dict[tuple, Program] = {}
@@ -95,6 +97,7 @@ def structure_of(model: Model) -> tuple:
         ),
         tuple((c.name, c.compartment, c.species, tuple(form(h.value) for h in c.holds)) for c in model.ion_clamps),
         tuple((e.name, e.on, form(e.value), form(e.level)) for e in model.events),
+        tuple((t.name, t.of, tuple((c, form(q)) for c, q in t.shares.items())) for t in model.tracers),
         form(model.temperature),
     )
 
@@ -139,6 +142,7 @@ class _Equations:
             self._add_source(source)
         for injection in model.injections:
             self._add_injection(injection)
+        add_tracers(self.at, self.rows.add)
         add_clamps(self.at, self.rows)
         # A constant must be an expression too.
         self.watched = [self.graph.constant(0.0) + self.at.beyond(event) for event in model.events]

@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
 
 from .evaluation import Evaluation
 from .kernel.direct import Direct
@@ -124,7 +123,7 @@ class System:
         held = self.kept @ self.active_mass * size
         reachable = np.eye(len(size))
         if len(held):
-            reachable = qr((held / np.abs(held).max(axis=1, keepdims=True)).T)[0][:, len(held) :]
+            reachable = _complement(held)
         upper = -(self.active_mass * size) @ reachable
         moved = self._solve(slopes, size, upper, np.zeros((len(held), reachable.shape[1])))
         return None if moved is None else (reachable.T @ (moved / size[:, np.newaxis]), reachable)
@@ -148,7 +147,7 @@ class System:
         left = np.eye(len(size))
         if len(self.kept):
             kept = self.kept / by_row
-            left = qr((kept / np.abs(kept).max(axis=1, keepdims=True)).T)[0][:, len(self.kept) :].T
+            left = _complement(kept).T
         left = left * by_row
         return left, np.concatenate([left @ weighted, self.kept @ self.active_mass * size])
 
@@ -162,18 +161,11 @@ class System:
             if c.is_finite and c.water != "fixed"
         }
 
-    def imbalance(self, y: NDArray) -> NDArray:
-        """What is left of each rate over the sum of all fluxes in it, shape (a,): 0 to rounding at a steady state."""
-        f, _ = self.rates(y)
-        throughput = np.abs(self.stoichiometry[0]) @ np.abs(self._fluxes(y))
-        return np.abs(f) / np.where(throughput > 0.0, throughput, 1.0)
 
-    def _fluxes(self, y: NDArray) -> NDArray:
-        prepared = self.prepared
-        assert prepared.program is not None
-        assert prepared.problem is not None
-        registers = prepared.program.rates.registers(self.time, y, prepared.problem.constants[-1])
-        return np.array([1.0 if r < 0 else float(registers[r]) for r in self.stoichiometry[1]])
+def _complement(rows: NDArray) -> NDArray:
+    """An orthonormal basis, one vector a column, of all that is orthogonal to independent rows."""
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
+    return np.asarray(np.linalg.qr(scaled.T, mode="complete")[0][:, len(rows) :])
 
 
 def solve_rows(matrix: NDArray, right: NDArray) -> NDArray | None:

@@ -233,6 +233,11 @@ class Evaluation(Solutions):
 
     def reaction_rate(self, reaction: Reaction) -> Any:
         """Net forward rate, mol m⁻³ s⁻¹."""
+        forward, backward = self.reaction_rates(reaction)
+        return forward - backward
+
+    def reaction_rates(self, reaction: Reaction) -> tuple[Any, Any]:
+        """Forward and backward rate, mol m⁻³ s⁻¹."""
         local = self.compartment_names(reaction.compartment)
         path = f"reactions.{reaction.name}"
         forward = self.quantity(f"{path}.forward", reaction.forward, local)
@@ -241,7 +246,7 @@ class Evaluation(Solutions):
             forward = forward * self.concentration(reaction.compartment, name) ** count
         for name, count in reaction.products.items():
             backward = backward * self.concentration(reaction.compartment, name) ** count
-        return forward - backward
+        return forward, backward
 
     def exchange_rates(self, exchange: Exchange) -> dict[str, Any]:
         """What leaves ``inside`` for ``outside``, mol s⁻¹, by species."""

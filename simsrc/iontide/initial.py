@@ -23,6 +23,7 @@ from .evaluation import Evaluation
 from .layout import Layout
 from .model import Compartment, Impermeant, Membrane, Model
 from .schedule import Segment
+from .tracing import given_share
 
 #: Potentials between which a zero-current potential is looked for, V.
 SEARCH_LIMIT = 2.0
@@ -79,6 +80,8 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     at = _at_start(model, layout, known, potentials)
     y = [at.amount(c, name) for c, name in layout.amounts]
     y += [known[f"compartments.{c}.initial_volume"] for c in layout.volumes]
+    every = {tracer.name: tracer for tracer in model.tracers}
+    y += [given_share(at, every[t], c) * at.amount(c, name) for c, t, name in layout.tracers]
     y += [_initial_gate(at, layout, key) for key in layout.gates]
     y += [0.0] * len(layout.supplies)
     y += [_stored_charge(at, c) if layout.holds_charge(c) else potentials[c] for c in layout.potentials]

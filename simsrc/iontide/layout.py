@@ -1,4 +1,4 @@
-"""Which numbers of a model are states, and in which order: amounts, volumes, gates, charges of clamps, potentials.
+"""Which numbers of a model are states, in which order: amounts, volumes, tracers, gates, charges of clamps, potentials.
 
 An amount is a state where its compartment is finite and some pathway moves it. A potential is a state where its
 compartment is not a ground: grounds are the baths, and in a part of the model that has no bath the compartment that
@@ -32,6 +32,8 @@ class Layout:
     amounts : tuple of (compartment, species)
     volumes : tuple of str
         Compartments whose volume is a state.
+    tracers : tuple of (compartment, tracer, species)
+        Amounts of labelled species.
     gates : tuple of (membrane, pathway, gate)
     supplies : tuple of str
         Clamps, each with what it has brought in since the start as its state: charge (C), or amount of an ion (mol).
@@ -48,6 +50,7 @@ class Layout:
     compartments: tuple[str, ...]
     amounts: tuple[tuple[str, str], ...]
     volumes: tuple[str, ...]
+    tracers: tuple[tuple[str, str, str], ...]
     gates: tuple[tuple[str, str, str], ...]
     supplies: tuple[str, ...]
     potentials: tuple[str, ...]
@@ -56,12 +59,12 @@ class Layout:
 
     @property
     def size(self) -> int:
-        return len(self.amounts) + len(self.volumes) + len(self.gates) + len(self.supplies) + len(self.potentials)
+        return self.nonnegative + len(self.gates) + len(self.supplies) + len(self.potentials)
 
     @property
     def nonnegative(self) -> int:
         """How many states, the first ones, must not become negative."""
-        return len(self.amounts) + len(self.volumes)
+        return len(self.amounts) + len(self.volumes) + len(self.tracers)
 
     @cached_property
     def amount_index(self) -> dict[tuple[str, str], int]:
@@ -70,6 +73,10 @@ class Layout:
     @cached_property
     def volume_index(self) -> dict[str, int]:
         return {name: len(self.amounts) + i for i, name in enumerate(self.volumes)}
+
+    @cached_property
+    def tracer_index(self) -> dict[tuple[str, str, str], int]:
+        return {key: len(self.amounts) + len(self.volumes) + i for i, key in enumerate(self.tracers)}
 
     @cached_property
     def gate_index(self) -> dict[tuple[str, str, str], int]:
@@ -98,6 +105,7 @@ class Layout:
         return (
             *(f"amount of {s} in {c}" for c, s in self.amounts),
             *(f"volume of {c}" for c in self.volumes),
+            *(f"amount of {t} (as {s}) in {c}" for c, t, s in self.tracers),
             *(f"gate {g} of {p.split('.', 1)[1]} in {m}" for m, p, g in self.gates),
             *(f"supply of the {c.replace('_', ' ', 1)}" for c in self.supplies),
             *(f"{'charge' if self.holds_charge(c) else 'potential'} of {c}" for c in self.potentials),
@@ -112,9 +120,9 @@ class Layout:
         """Natural size of each state.
 
         For an amount its start, or (where it starts near nothing) a thousandth of the most concentrated
-        compartment's, times the volume; for a volume its start; 1 for a gate; 100 mV for a potential, and that
-        times the capacitance around the compartment (``capacities``, F) where its charge is the state; for the
-        supply of a clamp what ``supplied`` says (C or mol).
+        compartment's, times the volume; for a tracer that, times its largest share at the start; for a volume its
+        start; 1 for a gate; 100 mV for a potential, and that times the capacitance around the compartment
+        (``capacities``, F) where its charge is the state; for the supply of a clamp what ``supplied`` says (C or mol).
         """
         scales = []
         for compartment, name in self.amounts:
@@ -128,6 +136,9 @@ class Layout:
             size = max(own, 1e-3 * most) or 1.0
             scales.append(size * values[f"compartments.{compartment}.initial_volume"])
         scales += [values[f"compartments.{c}.initial_volume"] for c in self.volumes]
+        for compartment, tracer, name in self.tracers:
+            most = max(values.get(f"tracers.{tracer}.share.{c}", 0.0) for c in self.compartments)
+            scales.append(scales[self.amount_index[compartment, name]] * (most or 1.0))
         scales += [1.0] * len(self.gates)
         scales += [supplied[name] for name in self.supplies]
         return scales + [POTENTIAL_SCALE * (capacities[c] if self.holds_charge(c) else 1.0) for c in self.potentials]
@@ -166,6 +177,7 @@ def lay_out(model: Model) -> Layout:
         if (c.name, name) in moved
     )
     volumes = tuple(c.name for c in model.compartments.values() if c.water == "osmotic")
+    tracers = tuple((c, t.name, s) for t in model.tracers for s in t.of for c, name in amounts if name == s)
     gates = tuple(
         (m.name, p.name, g.name) for m in model.membranes.values() for p in m.pathways for g in p.gates if g.is_state
     )
@@ -180,6 +192,7 @@ def lay_out(model: Model) -> Layout:
         compartments=tuple(model.compartments),
         amounts=amounts,
         volumes=volumes,
+        tracers=tracers,
         gates=gates,
         supplies=tuple(clamp.name for clamp in model.every_clamp),
         potentials=(*(c for c in free if c not in floats), *floats),

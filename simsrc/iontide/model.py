@@ -14,6 +14,7 @@ from functools import cached_property
 from .formula import Formula, evaluate_float
 from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
 from .parts_in_time import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
+from .tracers import Tracer, tracer_faults
 
 #: Activity models by the name a compartment gives (a test holds them equal to those of ``activity``).
 ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
@@ -39,6 +40,7 @@ __all__ = [
     "Simulation",
     "Source",
     "Species",
+    "Tracer",
     "argument_path",
     "dependency_order",
 ]
@@ -67,7 +69,11 @@ class Model:
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
     events: tuple[Event, ...] = ()
+    tracers: tuple[Tracer, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
+    #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
+    #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.
+    atp_free_energy: Quantity = -57e3
     title: str = ""
     description: str = ""
     sources: tuple[str, ...] = ()
@@ -145,6 +151,7 @@ class Model:
         """Every quantity that enters the equations or the initial state, with its path, in a fixed order."""
         yield "simulation.temperature", self.temperature
         yield "simulation.water_molar_volume", self.water_molar_volume
+        yield "simulation.atp_free_energy", self.atp_free_energy
         for parameter in self.parameters.values():
             yield f"parameters.{parameter.name}", parameter.value
         for compartment in self.compartments.values():
@@ -181,6 +188,9 @@ class Model:
         for event in self.events:
             yield f"events.{event.name}.value", event.value
             yield f"events.{event.name}.level", event.level
+        for tracer in self.tracers:
+            for name, value in tracer.shares.items():
+                yield f"tracers.{tracer.name}.share.{name}", value
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
@@ -254,6 +264,7 @@ def faults_of(model: Model) -> Iterator[str]:
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
     yield from _clamp_faults(model)
+    yield from tracer_faults(model)
     for f in model.feeds:
         into = model.compartments.get(f.compartment)
         missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eig
 
 from .equilibration import System
 
@@ -50,7 +49,7 @@ def modes_of(system: System, y: NDArray) -> tuple[Mode, ...]:
     if found is None:
         return ()
     matrix, reachable = found
-    values, vectors = eig(matrix)
+    values, vectors = np.linalg.eig(matrix)
     names = [system.prepared.layout.names[i] for i in system.active]
     modes = []
     for k, value in enumerate(values):

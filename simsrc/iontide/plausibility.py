@@ -9,7 +9,7 @@ from .formula import Formula, evaluate_float
 from .model import Compartment, Model, Quantity
 from .schedule import Segment, segments_of
 
-#: Temperatures (K) and initial potentials (V) beyond which a person is asked whether they are meant.
+#: Temperatures (K) and potentials (V) beyond which a person is asked whether they are meant.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, HIGHEST_POTENTIAL = 250.0, 400.0, 1.0
 
 #: Mismatch of the charges of a bath that passes for rounding, as a fraction of all charge.
@@ -19,7 +19,7 @@ CHARGE_TOLERANCE = 1e-3
 def slips_of(model: Model) -> list[str]:
     """Sentences for a person; empty where nothing looks wrong.
 
-    Temperatures no solution has, initial potentials no membrane bears, baths that a protocol leaves with a net charge,
+    Temperatures no solution has, potentials no membrane bears, baths that a protocol leaves with a net charge,
     parameters that nothing uses.
     """
     segments = segments_of(model)
@@ -74,9 +74,17 @@ def _potentials(model: Model, start: Segment) -> Iterator[str]:
         if membrane.potential is None or membrane.potential == "ghk":
             continue
         for volt in _value(membrane.potential, known):
-            if abs(volt) > HIGHEST_POTENTIAL:
-                said = f"the initial potential of {membrane.name}, {volt:.6g} V, is more than a membrane bears"
-                yield f"{said}; is {volt:.6g} mV meant?" if abs(volt) < 1e3 else said
+            yield from _unbearable(f"the initial potential of {membrane.name}", volt)
+    for clamp in model.clamps:
+        for hold in clamp.holds:
+            for volt in _value(hold.value, known):
+                yield from _unbearable(f"a potential at which {clamp.membrane} is held", volt)
+
+
+def _unbearable(what: str, volt: float) -> Iterator[str]:
+    if abs(volt) > HIGHEST_POTENTIAL:
+        said = f"{what}, {volt:.6g} V, is more than a membrane bears"
+        yield f"{said}; is {volt:.6g} mV meant?" if abs(volt) < 1e3 else said
 
 
 def _charged_baths(model: Model, segments: list[Segment]) -> Iterator[str]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 ROWS = 4096
 
 
-def state_rates(trajectory: Trajectory, state: int) -> NDArray:
-    """Rate of one state at every sample, SI per s.
+def state_rates(trajectory: Trajectory, state: int | None = None) -> NDArray:
+    """Rate of one state, or of all, at every sample, SI per s.
 
     A row of M that is zero is an algebraic equation 0 = f_i(t, y); its derivative by time, ``∂f_i/∂y y' = −∂f_i/∂t``,
     takes its place.
@@ -25,18 +25,21 @@ def state_rates(trajectory: Trajectory, state: int) -> NDArray:
     Parameters
     ----------
     trajectory : Trajectory
-    state : int
-        Its place in the state vector.
+    state : int, optional
+        Its place in the state vector; None: all of them.
 
     Returns
     -------
-    array, shape (samples,)
+    array, shape (samples,), or (samples, n) of all
     """
     _, program = build_program(trajectory.model)
-    assert program is not None, "what has a state has a program"
+    if program is None:
+        assert state is None, "what has a state has a program"
+        return np.empty((len(trajectory), 0))
     every_constant, every_mass = program.prepare_all(trajectory.run.values)
     starts = np.array([s.start for s in trajectory.run.segments])
-    n, result = program.size, np.empty(len(trajectory))
+    n = program.size
+    result = np.empty(len(trajectory) if state is not None else (len(trajectory), n))
     sizes = {"f": n, "J": n * n, "f_t": n}
     for number in np.unique(trajectory.segment):
         constants, mass = every_constant[number], every_mass[number]
@@ -51,5 +54,6 @@ def state_rates(trajectory: Trajectory, state: int) -> NDArray:
             left = np.repeat(matrix[np.newaxis], len(rows), axis=0)
             left[:, algebraic] = np.moveaxis(slopes.reshape(n, n, -1), -1, 0)[:, algebraic]
             right = np.where(algebraic, -f_t.T, f.T)
-            result[rows] = np.linalg.solve(left, right[..., np.newaxis])[:, state, 0]
+            moved = np.linalg.solve(left, right[..., np.newaxis])[..., 0]
+            result[rows] = moved if state is None else moved[:, state]
     return result

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .constants import BOLTZMANN
+from .energy import budget, energetics
+from .model import Clamp, IonClamp
 from .storage import open_overview
 from .trajectory import Trajectory
 
@@ -21,7 +24,9 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     A number that is undefined or not finite is None. Of a membrane, ``largest_activity_correction_mV`` is the ΔE of
     each ion where it is largest in the run (``Trajectory.activity_correction``), of ions whose activity may differ from
-    their concentration; the other numbers are those of the end.
+    their concentration; ``pump_current_uA_per_cm2`` is that part of the net current which pathways carry that
+    something pays for. What a clamp has brought in since the start is positive into the inside of its membrane, or into
+    its compartment. The other numbers are those of the end.
 
     Raises
     ------
@@ -31,8 +36,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     overview = open_overview(path)
     run, end = overview.run, overview.end
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
-        compartments = {name: _compartment(end, name) for name in run.model.compartments}
+        compartments = state_of(end)
         membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
+        energy = budget(energetics(end))
+        clamps = {clamp.name: _clamp(end, clamp) for clamp in run.model.every_clamp}
     return {
         "file": os.fspath(path),
         "title": run.model.title,
@@ -51,9 +58,12 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "temperature_K": _last(end.temperature),
         "compartments": compartments,
         "membranes": membranes,
+        "energy": energy,
+        "clamps": clamps,
         "statistics": vars(run.statistics).copy(),
         "relative_tolerance": run.model.simulation.relative_tolerance,
         "events_s": run.crossing_times(),
+        "verdict": overview.verdict,
         "max_charge_drift": _number(overview.max_charge_drift),
         "max_mass_drift": _number(overview.max_mass_drift),
         "warnings": list(overview.warnings),
@@ -81,6 +91,11 @@ def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
         "potential_mV": _last(end.potential(name), 1e3),
         "concentrations_mM": {s: _last(end.concentration(name, s)) for s in compartment.concentrations},
         "impermeants_mM": impermeants,
+        "tracer_shares": {
+            t.name: _last(end.tracer_share(name, t.name))
+            for t in end.model.tracers
+            if compartment.concentrations.keys() & set(t.of)
+        },
     }
 
 
@@ -99,6 +114,30 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
         "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
+        "zero_current_potential_mV": _last(end.zero_current_potential(name), 1e3),
+        "slope_conductance_mS_per_cm2": _last(end.slope_conductance(name), 0.1),
+        "votes": {s: _last(end.vote(name, s)) for s in ions},
+        "pump_current_uA_per_cm2": {
+            p.label: _last(end.pathway_current_density(name, p.name), 1e2)
+            for p in membrane.pathways
+            if p.driven_by and sum(count * species[s].valence for s, count in p.moves.items())
+        },
+    }
+
+
+def _clamp(end: Trajectory, clamp: Clamp | IonClamp) -> dict[str, Any]:
+    supplied = end.clamp_supply(clamp.name)
+    try:
+        rate = end.clamp_current(clamp.name) if isinstance(clamp, Clamp) else end.ion_clamp_rate(clamp.name)
+    except np.linalg.LinAlgError:  # of a failed run
+        rate = np.array([np.nan])
+    if isinstance(clamp, Clamp):
+        return {"membrane": clamp.membrane, "current_pA": _last(rate, 1e12), "charge_pC": _last(supplied, 1e12)}
+    return {
+        "compartment": clamp.compartment,
+        "ion": clamp.species,
+        "rate_fmol_per_s": _last(rate, 1e15),
+        "amount_fmol": _last(supplied, 1e15),
     }
 
 
@@ -128,8 +167,11 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        _compartment_lines(found["compartments"]),
+        compartment_lines(found["compartments"], "at the end, mM") + _tracer_lines(found["compartments"]),
         *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
+        _energy_lines(found["energy"], found["temperature_K"]),
+        _pump_lines(found["energy"]["pumps"]),
+        [_clamp_line(name, clamp) for name, clamp in found["clamps"].items()],
         _tail(found),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
@@ -151,16 +193,25 @@ def _head(found: dict[str, Any]) -> list[str]:
     lines.append(f"{span}; {found['samples']} samples, {found['segments']} segment(s), {found['states']} states")
     if found["message"]:
         lines.append(found["message"])
+    if found["verdict"]:
+        lines.append(f"{found['verdict'][:1].upper()}{found['verdict'][1:]}.")
     return lines
 
 
-def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
+def state_of(end: Trajectory) -> dict[str, Any]:
+    """What ``info`` tells of every compartment, of a trajectory of one sample."""
+    with np.errstate(all="ignore"):
+        return {name: _compartment(end, name) for name in end.model.compartments}
+
+
+def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
+    """A table of compartments as ``state_of`` gives them."""
     if not compartments:
         return []
     solutes = list(
         dict.fromkeys(s for c in compartments.values() for s in (*c["concentrations_mM"], *c["impermeants_mM"]))
     )
-    rows = [["at the end, mM", *solutes, "psi, mV", "volume, pL"]]
+    rows = [[heading, *solutes, "potential, mV", "volume, pL"]]
     for name, c in compartments.items():
         held = c["concentrations_mM"] | c["impermeants_mM"]
         amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]
@@ -169,21 +220,109 @@ def _compartment_lines(compartments: dict[str, Any]) -> list[str]:
     return _table(rows)
 
 
+def _tracer_lines(compartments: dict[str, Any]) -> list[str]:
+    """Which share of what a tracer labels is labelled, where."""
+    names = dict.fromkeys(t for c in compartments.values() for t in c["tracer_shares"])
+    lines = []
+    for t in names:
+        own = [f"{_cell(c['tracer_shares'][t], 5)} in {n}" for n, c in compartments.items() if t in c["tracer_shares"]]
+        lines.append(f"labelled with {t}, as a share: {', '.join(own)}")
+    return lines
+
+
 def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(membrane['V_mV'], 6)} mV"
     corrections = membrane["largest_activity_correction_mV"]
     # Of the whole run; where it is 0 throughout, nobody misses it.
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
-    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2"]]
+    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2", "vote, %"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
-        rows.append([species, e, *more, _cell(flux, 5), current])
-    rows.append(["all", *[""] * (len(heads) - 1), "", _cell(membrane["net_current_uA_per_cm2"], 5)])
-    return [title, *(f"  {line}" for line in _table(rows))]
+        share = membrane["votes"].get(species)
+        vote = _cell(None if share is None else 100.0 * share, 4) if charged else ""
+        rows.append([species, e, *more, _cell(flux, 5), current, vote])
+    blank = [""] * len(heads)
+    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5), ""])
+    rows += [[f"of it {name}", *blank, _cell(i, 5), ""] for name, i in membrane["pump_current_uA_per_cm2"].items()]
+    return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
+
+
+def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
+    """Of a membrane that some ion can cross: where its current would be 0, and how fast V is drawn there."""
+    if not membrane["E_mV"]:
+        return []
+    where, slope = membrane["zero_current_potential_mV"], membrane["slope_conductance_mS_per_cm2"]
+    return [f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2"]
+
+
+#: In the text, terms of the budget that are less than this part of the largest stand together in one line.
+_MINOR_POWER = 1e-3
+
+
+def _energy_lines(energy: dict[str, Any], temperature: float | None) -> list[str]:
+    """The budget at the end; what is less than a thermal quantum a second is nothing."""
+    terms = [
+        *((term["label"], 0, term["pW"]) for term in energy["power_in"].values()),
+        *((term["label"], 1, term["pW"]) for term in energy["dissipation"].values()),
+        *((f"{kind}, stored", 2, rate) for kind, rate in energy["storing_pW"].items()),
+    ]
+    largest = max((abs(value) for _, _, value in terms if value is not None), default=0.0)
+    if largest <= BOLTZMANN * (temperature or 0.0) * 1e12 and all(value is not None for _, _, value in terms):
+        return ["energy at the end: nothing comes in, nothing is dissipated"]
+    unit, size = _power_unit(largest)
+    rows = [[f"energy at the end, {unit}", "in", "dissipated", "change"]]
+    minor: list[float] = []
+    for label, column, value in terms:
+        if value is None or abs(value) >= _MINOR_POWER * largest:
+            cells = ["", "", ""]
+            cells[column] = _cell(None if value is None else value / size, 4)
+            rows.append([label, *cells])
+        elif value:
+            minor.append(abs(value))
+    totals = [energy["total_power_in_pW"], energy["total_dissipation_pW"], _sum(energy["storing_pW"].values())]
+    told = [None if t is None else t / size * (abs(t) > 1e-9 * largest) for t in totals]
+    rows.append(["all", *(_cell(t, 4) for t in told)])
+    lines = [line.rstrip() for line in _table(rows)]
+    if minor:
+        lines.append(f"({len(minor)} more, each at most {_cell(max(minor) / size, 2)} {unit})")
+    return lines
+
+
+def _pump_lines(pumps: dict[str, Any]) -> list[str]:
+    if not pumps:
+        return []
+    table = [["pump", "driven by", "turnover, amol/s", "dG, kJ/mol", "efficiency"]]
+    for path, pump in pumps.items():
+        _, membrane, name = path.split(".", 2)
+        label = f"{name.removeprefix('pathways.')} of {membrane}"
+        worth = "" if pump["free_energy_kJ_per_mol"] is None else _cell(pump["free_energy_kJ_per_mol"], 4)
+        gain = "" if pump["efficiency"] is None else f"{100.0 * pump['efficiency']:.3g} %"
+        table.append([label, pump["driven_by"], _cell(pump["turnover_amol_per_s"], 4), worth, gain])
+    return [line.rstrip() for line in _table(table)]
+
+
+def _power_unit(picowatts: float) -> tuple[str, float]:
+    """A unit in which the power is at least 1, and how many pW it is."""
+    units = (("W", 1e12), ("mW", 1e9), ("uW", 1e6), ("nW", 1e3), ("pW", 1.0), ("fW", 1e-3))
+    return next((unit for unit in units if picowatts >= unit[1]), ("aW", 1e-6))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    every = list(values)
+    return None if None in every else sum(v for v in every if v is not None)
+
+
+def _clamp_line(name: str, clamp: dict[str, Any]) -> str:
+    if "membrane" in clamp:
+        now, since = (_cell(clamp[key], 5) for key in ("current_pA", "charge_pC"))
+        return f"clamp of {name}: {now} pA at the end, {since} pC since the start, into the inside"
+    now, since = (_cell(clamp[key], 5) for key in ("rate_fmol_per_s", "amount_fmol"))
+    where = f"{clamp['ion']} in {clamp['compartment']}"
+    return f"clamp of {where}: brings {now} fmol/s at the end, {since} fmol since the start"
 
 
 def _tail(found: dict[str, Any]) -> list[str]:
@@ -218,10 +357,8 @@ def told_times(times: list[float]) -> str:
 def _table(rows: list[list[str]]) -> list[str]:
     """Columns to the right but for the first, two blanks between."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+    lined = [zip(row, widths, strict=True) for row in rows]
+    return ["  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(line)).rstrip() for line in lined]
 
 
 def _cell(value: float | None, digits: int) -> str:

@@ -103,7 +103,7 @@ class Solutions:
         """Solvent volume of a finite compartment, m³."""
         c = self.model.compartments[compartment]
         if c.water == "equilibrium":
-            return self._solutes(c) / self.osmolarity(self._osmotic_reference(compartment))
+            return self._solutes(c) / self.osmolarity(self.osmotic_reference(compartment))
         i = self.layout.volume_index.get(compartment)
         if i is not None:
             return self.state(i)
@@ -153,9 +153,19 @@ class Solutions:
 
     def impermeant_concentration(self, compartment: str, impermeant: str) -> Any:
         """mol m⁻³."""
-        if self.model.compartments[compartment].is_finite:
+        c = self.model.compartments[compartment]
+        if c.is_finite:
             return self.impermeant_amount(compartment, impermeant) / self.volume(compartment)
-        return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
+        balancing = next((i for i in c.impermeants if i.balances and i.name == impermeant), None)
+        if balancing is None:
+            return self.given(f"compartments.{compartment}.impermeants.{impermeant}.concentration")
+        charge: Any = 0.0
+        for name in c.concentrations:
+            charge = charge + self.model.species[name].valence * self.concentration(compartment, name)
+        for other in c.impermeants:
+            if not other.balances:
+                charge = charge + other.valence * self.impermeant_concentration(compartment, other.name)
+        return charge / -balancing.valence
 
     def osmolarity(self, compartment: str, reflection: Mapping[str, Any] | None = None) -> Any:
         """Σ c of all solutes, impermeants too, each times its reflection coefficient (1 where none is given)."""
@@ -178,7 +188,7 @@ class Solutions:
             total = total + self.impermeant_amount(c.name, impermeant.name)
         return total
 
-    def _osmotic_reference(self, compartment: str) -> str:
+    def osmotic_reference(self, compartment: str) -> str:
         """The bath that sets the osmolarity of a compartment in osmotic equilibrium."""
         for m in self.model.membranes.values():
             for a, b in ((m.inside, m.outside), (m.outside, m.inside)):

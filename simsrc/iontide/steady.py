@@ -30,11 +30,14 @@ MOST_STEPS = 300_000
 #: Most Newton steps; the last one, relative to each state, after which it has converged.
 MOST_NEWTON, CONVERGED = 40, 1e-11
 
+#: What is less than this of an amount's natural size is nothing.
+NOTHING_LEFT = 1e-12
+
 #: Rounds of integration, each ten times as long as the one before, and the first, in units of the run's duration.
 ROUNDS, FIRST_ROUND = 10, 0.1
 
 #: Growth of a volume since the start that is told as running away.
-RUN_AWAY = 1e4
+RUN_AWAY = 1e3
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class SteadyState:
     trajectory : Trajectory
         The state found (the last one looked at, where there is none) as a trajectory of one sample: all that can be
         read off a trajectory can be read off this.
-    imbalance : float
-        The largest rate that is left, relative to the fluxes that cancel in it.
+    residual : float
+        How far the equations would still move a state, relative to it; rounding.
     kept : tuple of Kept
         Found from the equations, not declared.
     modes : tuple of Mode
@@ -81,7 +84,7 @@ class SteadyState:
     status: str
     message: str
     trajectory: Trajectory
-    imbalance: float
+    residual: float
     kept: tuple[Kept, ...]
     modes: tuple[Mode, ...]
     basin: str
@@ -169,7 +172,7 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
                 return root, f"by Newton after {number} round(s) of integration" if number else "by Newton", ""
             unstable = True
         y, ended = _integrated(system, y, FIRST_ROUND * 10.0**number * system.model.simulation.duration)
-        away = _run_away(system, y, start)
+        away = _run_away(system, y)
         if away:
             return None, "", away
         if ended < 0:
@@ -183,9 +186,9 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
     return None, "", f"it does not come to rest{around}: it oscillates, or moves ever more slowly"
 
 
-def _run_away(system: System, y: NDArray, start: NDArray) -> str:
-    """What to say of a volume that has grown out of all bounds; nothing where none has."""
-    before = system.volumes(start)
+def _run_away(system: System, y: NDArray) -> str:
+    """What to say of a volume that has grown out of all bounds since the beginning; nothing where none has."""
+    before = system.volumes(np.asarray(system.prepared.initial.y))
     for compartment, volume in system.volumes(y).items():
         if volume > RUN_AWAY * before[compartment]:
             return f"the volume of {compartment} diverges: nothing outside holds the water that follows what is inside"
@@ -201,19 +204,24 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
         step = system.newton_step(y, start)
         if step is None:
             return None
-        inside = y[active]
-        falling = amounts & (step < 0.0)
+        inside, size = y[active], system.moved_by(y)
+        # What is as good as gone may go; it must not hold up the rest.
+        falling = amounts & (step < -NOTHING_LEFT * size)
         reach = float((0.9 * inside[falling] / -step[falling]).min(initial=1.0))
         change = float(np.abs(step / system.moved_by(y)).max(initial=0.0))
         y = y.copy()
         y[active] += min(1.0, reach, 1.0 / max(change, 1.0)) * step
         small = small + 1 if change < CONVERGED else 0
         if small == 2 or change == 0.0:
-            return y
+            break
         if change > 1e6:
             return None
     # Where rounding keeps the steps from becoming smaller, the last ones are as small as they get.
-    return y if change < 1e3 * CONVERGED else None
+    if change > 1e3 * CONVERGED or (amounts & (y[active] < -NOTHING_LEFT * system.moved_by(y))).any():
+        return None
+    places = active[amounts]
+    y[places] = np.maximum(y[places], 0.0)
+    return y
 
 
 def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, int]:
@@ -233,6 +241,12 @@ def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, i
     return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
 
 
+def distance(system: System, y: NDArray, start: NDArray) -> float:
+    """How far a Newton step would move a state, relative to each of its numbers."""
+    step = system.newton_step(y, start)
+    return float("nan") if step is None else float(np.abs(step / system.moved_by(y)).max(initial=0.0))
+
+
 def _outcome(run: Run, system: System | None, y: NDArray, start: NDArray, message: str, basin: str) -> SteadyState:
     last = len(run.segments) - 1
     trajectory = Trajectory(run, np.array([run.segments[-1].end]), np.array([last]), y[np.newaxis])
@@ -242,7 +256,7 @@ def _outcome(run: Run, system: System | None, y: NDArray, start: NDArray, messag
         status="steady",
         message="",
         trajectory=trajectory,
-        imbalance=float(system.imbalance(y).max(initial=0.0)),
+        residual=distance(system, y, start),
         kept=tuple(_kept(system, y, start)),
         modes=modes_of(system, y),
         basin=basin,

@@ -12,7 +12,6 @@ from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import svd
 
 from .constants import FARADAY
 from .tape import NUMPY_OPERATIONS, Tape
@@ -118,7 +117,7 @@ def kept_combinations(matrix: NDArray, currents: list[int], beside: Collection[i
     scaled = matrix * weights[:, np.newaxis]
     largest = np.abs(scaled).max(axis=0, initial=0.0)
     scaled = scaled[:, largest > 0.0] / largest[largest > 0.0]
-    left, sizes, _ = svd(scaled, full_matrices=True)
+    left, sizes, _ = np.linalg.svd(scaled, full_matrices=True)
     rank = int((sizes > RANK_TOLERANCE * sizes.max(initial=0.0)).sum())
     order = sorted(range(rows), key=lambda i: (i not in currents, i in beside, i))
     return _reduced(left[:, rank:].T.copy(), order) * weights

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import FARADAY, GAS_CONSTANT
+from .current_voltage import MembraneReadings
 from .evaluation import Evaluation
 from .initial import InitialState
 from .layout import Layout
@@ -23,6 +24,7 @@ from .mechanisms import UNIDIRECTIONAL
 from .model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
 from .rates import state_rates
 from .schedule import Crossing, Segment
+from .tracing import TracerReadings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +95,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(MembraneReadings, TracerReadings):
     """A run and its samples.
 
     Attributes

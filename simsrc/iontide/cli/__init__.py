@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except signals.Stopped as stop:
-        print(stop.word, file=sys.stderr)
+        print(f"{stop.word}; no unfinished file is left", file=sys.stderr)
         return stop.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Numbers (samples × states) above which a recording goes to its file block by block.
 STREAM_ABOVE = 4_000_000
 
+#: Membranes whose potential the closing line of a run tells.
+MOST_POTENTIALS = 3
+
 
 def run(arguments: Namespace) -> int:
     """``iontide run``."""
@@ -138,7 +141,7 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
         "stopped": f"{outcome.message} at",
         "failed": "stopped at",
     }[outcome.status]
-    potentials = ", ".join(f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in outcome.model.membranes)
+    potentials = _told_potentials(outcome)
     print(
         f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s; {potentials} "
         f"({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
@@ -152,6 +155,14 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
             f"states: {', '.join(outcome.layout.names)}",
             file=sys.stderr,
         )
+
+
+def _told_potentials(outcome: Run) -> str:
+    """V of the membranes at the end, of many the first ones."""
+    names = list(outcome.model.membranes)
+    shown = names[:MOST_POTENTIALS]
+    told = ", ".join(f"{name} {1e3 * _end_potential(outcome, name):.5f} mV" for name in shown)
+    return told + (f" … and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
 def _end_potential(outcome: Run, membrane: str) -> float:
@@ -223,6 +234,15 @@ def validate(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps(report))
     return worst
+
+
+def laws(arguments: Namespace) -> int:
+    """``iontide laws``."""
+    from ..catalogue import catalogue, catalogue_text
+
+    found = catalogue(arguments.name)
+    print(json.dumps(found, ensure_ascii=False) if arguments.json else catalogue_text(found))
+    return 0
 
 
 def schema(arguments: Namespace) -> int:

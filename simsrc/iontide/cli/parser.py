@@ -11,9 +11,9 @@ from .. import __version__
 _SET_HELP = "use another value in place of the file's, as parameters.P_K='5e-8 m/s'; may be given again"
 
 
-def _command(name: str) -> Callable[[argparse.Namespace], int]:
+def _command(name: str, module: str = "commands") -> Callable[[argparse.Namespace], int]:
     """A command by name, imported when it is called."""
-    return lambda arguments: getattr(import_module(f"{__package__}.commands"), name)(arguments)
+    return lambda arguments: getattr(import_module(f"{__package__}.{module}"), name)(arguments)
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -44,6 +44,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_volume(run)
     run.set_defaults(command=_command("run"))
 
+    steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
+    steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    steady.add_argument("--json", action="store_true", help="print it as JSON")
+    steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
+
     plot = commands.add_parser("plot", help="draw figures of a result file")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
     plot.add_argument(
@@ -51,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     plot.add_argument(
         "--kind",
-        choices=("overview", "potential", "concentrations", "volumes", "currents"),
+        choices=("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"),
         default="overview",
         help="what to draw (default: %(default)s)",
     )
@@ -78,13 +84,70 @@ def build_parser() -> argparse.ArgumentParser:
     validate.add_argument("--json", action="store_true", help="print the faults as JSON")
     validate.set_defaults(command=_command("validate"))
 
+    laws = commands.add_parser("laws", help="list the rate laws and transporters of the library")
+    laws.add_argument("name", metavar="NAME", nargs="*", help="only this law or transporter")
+    laws.add_argument("--json", action="store_true", help="print them as JSON")
+    laws.set_defaults(command=_command("laws"))
+
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
     schema.set_defaults(command=_command("schema"))
+
+    nernst = commands.add_parser(
+        "nernst",
+        help="Nernst potential of an ion between two solutions",
+        epilog="iontide nernst K --inside '140 mM' --outside '4 mM' --temperature '37 degC'",
+    )
+    nernst.add_argument("ion", metavar="ION", nargs="*", help="ion, or its valence as +2 (default: all on both sides)")
+    _add_solutions(nernst)
+    nernst.set_defaults(command=_command("nernst", "calculators"))
+
+    ghk = commands.add_parser(
+        "ghk",
+        help="potential at which the Goldman-Hodgkin-Katz current is 0, with each ion's share in it",
+        epilog="iontide ghk --permeability 'K=1, Na=0.04' --inside 'K=140 mM, Na=10 mM' --outside 'K=4 mM, Na=146 mM' "
+        "--temperature '37 degC'",
+    )
+    ghk.add_argument(
+        *("-p", "--permeability"),
+        metavar="ION=P",
+        action="append",
+        required=True,
+        help="ratios, as 'K=1, Na=0.04', or all with a unit, as 'K=4e-8 m/s'; may be given again",
+    )
+    _add_solutions(ghk)
+    ghk.set_defaults(command=_command("ghk", "calculators"))
 
     warmup = commands.add_parser("warmup", help="compile the integrator now, so that no later run waits for it")
     _add_volume(warmup)
     warmup.set_defaults(command=_command("warmup"))
     return parser
+
+
+def _add_solutions(parser: argparse.ArgumentParser) -> None:
+    for side in ("inside", "outside"):
+        parser.add_argument(
+            *(f"-{side[0]}", f"--{side}"),
+            metavar="ION=C",
+            action="append",
+            required=True,
+            help=f"solution {side}, as 'K=140 mM, Na=10 mM' (of one ion also '140 mM'); may be given again",
+        )
+    parser.add_argument("-t", "--temperature", metavar="T", required=True, help="as '37 degC' or '310.15 K'")
+    parser.add_argument(
+        "--activity",
+        choices=("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer"),
+        default="ideal",
+        help="activity coefficients from the whole of each solution, so give it whole (default: %(default)s)",
+    )
+    for side in ("inside", "outside"):
+        parser.add_argument(
+            f"--gamma-{side}",
+            metavar="ION=GAMMA",
+            action="append",
+            default=[],
+            help=f"activity coefficients {side}, in place of the model's",
+        )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def _add_volume(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,9 @@ INSTANT, MOST_ITERATIONS = 1e-30, 50
 #: Last Newton step, in units of the tolerance, after which a state is consistent: the next is quadratically smaller.
 CONSISTENT = 1e-3
 
+#: A millionth of one particle, mol (and far less than one molecule's volume, m³): what falls below 0 by less is gone.
+NOTHING = 1e-30
+
 #: How far ahead, in units of the time since the last protocol step, a steady state must stay put.
 STEADY_HORIZON = 1e6
 
@@ -264,7 +267,10 @@ def integrate(problem, progress, samples, scratch, budget):
                 if q > largest or (np.isnan(q) and not np.isnan(largest)):
                     largest, worst = q, i
                 if i < nonnegative and stage[i] < 0.0:
-                    negative = i
+                    if stage[i] > -NOTHING:
+                        stage[i] = 0.0
+                    else:
+                        negative = i
             error = np.sqrt(error / n)
             count[WORST] = worst
             if not np.isfinite(error):

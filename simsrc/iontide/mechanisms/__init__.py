@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .atp_cycles import atpase_reversible, na_k_atpase_reversible
+from .carriers import glut
 from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
 from .ghk import ghk_efflux_and_influx, ghk_flux
 from .ohmic import ohmic_flux
@@ -49,6 +50,7 @@ LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], Any]]
     "linear_force": linear_force,
     "log_ratio": log_ratio,
     "nkcc1_sigmoidal": nkcc1_sigmoidal,
+    "glut": glut,
     "formula": formula_rate,
 }
 

@@ -9,21 +9,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .figures import concentration_figure, current_figure, overview_figure, potential_figure, volume_figure
+    from .budget import budget_figure
+    from .figures import (
+        concentration_figure,
+        current_figure,
+        gate_figure,
+        overview_figure,
+        potential_figure,
+        volume_figure,
+    )
     from .files import plot, write_figure
+    from .power import power_figure
 
 __all__ = [
+    "budget_figure",
     "concentration_figure",
     "current_figure",
+    "gate_figure",
     "overview_figure",
     "plot",
     "potential_figure",
+    "power_figure",
     "volume_figure",
     "write_figure",
 ]
 
 _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
+    "budget_figure": "budget",
     "plot": "files",
+    "power_figure": "power",
     "write_figure": "files",
 }
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from numpy.typing import NDArray
 
 from .decimation import WHOLE, visible_samples
-from .panels import Panel
+from .event_marks import EventMarks, draw_lines_of_events, draw_ticks, headroom, rows_of
+from .panels import Curve, Panel
 from .protocol_marks import Mark, shade
 from .style import FAINT, PaperFigure
 from .time_axis import TimeAxis
@@ -28,9 +30,10 @@ def draw_lines(
     panels: Sequence[Panel],
     columns: Sequence[TimeAxis],
     marks: Sequence[Mark],
+    events: EventMarks,
     height: float,
 ) -> list[list[Axes]]:
-    """Axes for every panel (rows) and time axis (columns), with lines, shades and vertical ticks.
+    """Axes for every panel (rows) and time axis (columns), with lines, shades, events and vertical ticks.
 
     Every sample that is drawn in some panel goes into ``figure.data``, with the values of all curves at that time.
 
@@ -44,20 +47,36 @@ def draw_lines(
     grid = []
     for r, panel in enumerate(panels):
         row: list[Axes] = []
+        ticks = rows_of(events, panels, r)
         for c, axis in enumerate(columns):
             axes = figure.add_axes((0.1 + 0.01 * c, 0.1 + 0.01 * r, 0.5, 0.5))
             axis.apply(axes)
             low, high = panel.limits
             if panel.settled is not None and leaves_out_start(panel, columns, c):
                 low, high = panel.settled
+            if ticks and not panel.logarithmic:
+                high = headroom(low, high, ticks, height)
             _vertical_axis(axes, panel.logarithmic, low, high, height)
             shade(axes, marks, axis)
+            draw_lines_of_events(axes, events, axis)
+            if ticks:
+                draw_ticks(axes, events, axis, height)
             if low < 0 < high and panel.kind != "concentrations":
                 axes.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
             x = axis.positions(time)
+            bands = [curve for curve in panel.curves if curve.base is not None]
             for curve in panel.curves:
-                kept = slice(None) if len(time) <= WHOLE else visible_samples(axis.drawn(time), curve.values)
+                kept: slice | NDArray = slice(None)
+                if len(time) > WHOLE:
+                    # Bands share their edges, so they must share their samples.
+                    shown = bands if curve.base is not None else [curve]
+                    kept = np.unique(
+                        np.concatenate([visible_samples(axis.drawn(time), other.values) for other in shown])
+                    )
                 drawn[kept] = True
+                if curve.base is not None:
+                    draw_band(axes, x[kept], curve.base[kept], curve.values[kept], curve)
+                    continue
                 axes.plot(
                     x[kept],
                     curve.values[kept],
@@ -71,9 +90,29 @@ def draw_lines(
             row.append(axes)
         grid.append(row)
     figure.data = {"time (s)": time[drawn]} | {
-        curve.column: curve.values[drawn] for panel in panels for curve in panel.curves
+        curve.column: curve.numbers[drawn] for panel in panels for curve in panel.curves
     }
     return grid
+
+
+def draw_band(axes: Axes, x: NDArray, low: NDArray, high: NDArray, curve: Curve) -> None:
+    """A filled band where there is one to be seen; its edge is so thin that it shows in spikes alone."""
+    bottom, top = axes.get_ylim()
+    there = np.abs(high - low) > 5e-4 * (top - bottom)
+    there[:-1] |= there[1:].copy()
+    there[1:] |= there[:-1].copy()
+    axes.fill_between(
+        x,
+        low,
+        high,
+        where=there.tolist(),
+        step="post" if curve.stepped else None,
+        facecolor=curve.colour,
+        edgecolor=curve.colour,
+        linewidth=0.15,
+        zorder=1.0,
+    )
+    axes.plot([], [], color=curve.colour, linewidth=3.0, label=curve.label or "_unnamed")  # what a legend shows
 
 
 def leaves_out_start(panel: Panel, columns: Sequence[TimeAxis], column: int) -> bool:

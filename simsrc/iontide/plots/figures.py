@@ -6,8 +6,19 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..verdict import verdict_of
 from .layout import Page, compose
-from .panels import Panel, changing_volumes, concentration_panel, current_panel, potential_panel, volume_panel
+from .panels import (
+    Panel,
+    changing_volumes,
+    clamp_panel,
+    concentration_panel,
+    current_panel,
+    gate_panel,
+    gates_of,
+    potential_panel,
+    volume_panel,
+)
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
 from .time_axis import TimeScale, time_text
 
@@ -128,16 +139,48 @@ def current_figure(
 ) -> PaperFigure:
     """Current density of every ion over time and their sum, outward positive; one row a membrane.
 
-    Parameters, result and errors as of `potential_figure`.
+    Below them the currents of voltage clamps, where there are any. Parameters, result and errors as of
+    `potential_figure`.
     """
-    names, note = _selection("membrane", trajectory.model.membranes, membrane)
-    return _figure(trajectory, [current_panel(trajectory, m) for m in names], time_axis, width_mm, note)
+    _require_samples(trajectory)
+    clamps = _clamps(trajectory, membrane)
+    names, note = _selection("membrane", trajectory.model.membranes, membrane, most=MOST_ROWS - bool(clamps))
+    panels = [current_panel(trajectory, m) for m in names]
+    if clamps:
+        panels.append(clamp_panel(trajectory, clamps))
+    return _figure(trajectory, panels, time_axis, width_mm, note)
+
+
+def gate_figure(
+    trajectory: Trajectory,
+    membrane: str | None = None,
+    time_axis: TimeScale = "linear",
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Gates over time, 0 to 1; one row for each membrane that has any.
+
+    Parameters and result as of `potential_figure`.
+
+    Raises
+    ------
+    UsageError
+        No pathway has a gate, or there is no such membrane or time axis, or nothing to draw.
+    """
+    every = trajectory.model.membranes
+    names, note = _selection("membrane", [m for m in every if gates_of(trajectory, m)], membrane, every)
+    names = [m for m in names if gates_of(trajectory, m)]
+    if not names:
+        where = "in this model" if membrane is None else f"on the membrane `{membrane}`"
+        raise UsageError(f"no pathway {where} has a gate: there are none to draw")
+    return _figure(trajectory, [gate_panel(trajectory, m) for m in names], time_axis, width_mm, note)
 
 
 def overview_figure(
     trajectory: Trajectory, membrane: str | None = None, width_mm: float = DOUBLE_COLUMN
 ) -> PaperFigure:
     """Potentials, concentrations, volumes that change, and currents, each on a linear and on a symlog time axis.
+
+    Of many membranes and compartments the first ones; the caption says which.
 
     Parameters
     ----------
@@ -162,12 +205,15 @@ def overview_figure(
     compartments = _compartments(trajectory, membrane)
     shown_membranes = membranes[:MOST_MEMBRANES]
     swelling = changing_volumes(trajectory, _sides(trajectory, membrane))
-    shown_compartments = compartments[: MOST_ROWS - 2 * len(shown_membranes) - bool(swelling)]
+    clamps = _clamps(trajectory, membrane)
+    room = MOST_ROWS - 2 * len(shown_membranes) - bool(swelling) - bool(clamps)
+    shown_compartments = compartments[: max(1, room)]
     panels = [
         *(potential_panel(trajectory, m) for m in shown_membranes),
         *(concentration_panel(trajectory, c) for c in shown_compartments),
         *([volume_panel(trajectory, swelling)] if swelling else []),
         *(current_panel(trajectory, m) for m in shown_membranes),
+        *([clamp_panel(trajectory, clamps)] if clamps else []),
     ]
     all_membranes = list(model.membranes) if membrane is None else membranes
     caption = [
@@ -192,8 +238,10 @@ def run_sentence(trajectory: Trajectory) -> str:
     at = time_text(run.end_time)
     if run.status == "failed":
         return f"Failed: {run.message}."
-    ended = "Stopped at a steady state, at" if run.status == "steady" else "Run complete, to"
-    return f"{ended} t = {at} ({run.statistics.steps} steps)."
+    ended = {"steady": "Stopped at a steady state, at", "stopped": f"{run.message.capitalize()}, at"}
+    verdict = verdict_of(trajectory).sentence
+    told = f"{ended.get(run.status, 'Run complete, to')} t = {at} ({run.statistics.steps} steps)."
+    return f"{told} {verdict[:1].upper()}{verdict[1:]}."
 
 
 def _figure(
@@ -220,21 +268,25 @@ def _require_samples(trajectory: Trajectory) -> None:
 
 
 def _selection(
-    kind: str, names: Collection[str], wanted: str | None, known: Collection[str] | None = None
+    kind: str,
+    names: Collection[str],
+    wanted: str | None,
+    known: Collection[str] | None = None,
+    most: int = MOST_ROWS,
 ) -> tuple[list[str], str]:
     """The names to draw: the one wanted, or the first ones, and a sentence on what was left out."""
     if wanted is not None:
         if wanted not in (known or names):
             raise UsageError(f"there is no {kind} `{wanted}`; there are {', '.join(known or names) or 'none'}")
         return [wanted], ""
-    shown = list(names)[:MOST_ROWS]
+    shown = list(names)[:most]
     return shown, _left_out(kind, shown, list(names))
 
 
 def _left_out(kind: str, shown: list[str], names: list[str]) -> str:
     if len(shown) == len(names):
         return ""
-    return f"Shown: {kind}s {', '.join(shown)} of {len(names)}."
+    return f"Shown: {len(shown)} of {len(names)} {kind}s ({', '.join(shown)})."
 
 
 def _compartments(trajectory: Trajectory, membrane: str | None) -> list[str]:
@@ -247,6 +299,11 @@ def _compartments(trajectory: Trajectory, membrane: str | None) -> list[str]:
         return any(values[path] != run.values[0][path] for values in run.values[1:] for path in paths)
 
     return [c for c in names if model.compartments[c].is_finite or changes(c)] or names
+
+
+def _clamps(trajectory: Trajectory, membrane: str | None) -> list[str]:
+    """The voltage clamps of a membrane, or of the model."""
+    return [clamp.name for clamp in trajectory.model.clamps if membrane in (None, clamp.membrane)]
 
 
 def _sides(trajectory: Trajectory, membrane: str | None) -> list[str]:

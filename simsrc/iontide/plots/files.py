@@ -16,15 +16,24 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import UsageError
 from ..storage.replacing import replacing, write_all
-from .figures import concentration_figure, current_figure, overview_figure, potential_figure, volume_figure
+from .budget import budget_figure
+from .figures import (
+    concentration_figure,
+    current_figure,
+    gate_figure,
+    overview_figure,
+    potential_figure,
+    volume_figure,
+)
+from .power import power_figure
 from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
 from .time_axis import TimeScale
 
 if TYPE_CHECKING:
     from ..trajectory import Trajectory
 
-Kind = Literal["overview", "potential", "concentrations", "volumes", "currents"]
-KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "volumes", "currents")
+Kind = Literal["overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"]
+KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget")
 
 #: Dots per inch of a PNG.
 RESOLUTION = 300
@@ -90,7 +99,7 @@ def plot(
     output : path, optional
         Ends in ``.pdf``, ``.svg`` or ``.png``. Without it a PDF: next to the result file and named after it, or
         ``outputs/NAME.pdf`` for a trajectory that has no file; a kind other than the overview adds its name.
-    kind : {"overview", "potential", "concentrations", "volumes", "currents"}
+    kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"}
     time_axis : {"linear", "log", "symlog"}
         The overview has both linear and symlog, whatever is asked here.
     membrane : str, optional
@@ -106,7 +115,8 @@ def plot(
     Raises
     ------
     UsageError
-        For an unknown kind, suffix, membrane or time axis, a width that leaves no room, or volumes where none changes.
+        For an unknown kind, suffix, membrane or time axis, a width that leaves no room, volumes where none changes,
+        or gates where there are none.
     FileError
         Where a file cannot be read or written.
     """
@@ -150,8 +160,16 @@ def _drawn(trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: s
         return potential_figure(trajectory, membrane, time_axis, width)
     if kind == "volumes":
         return volume_figure(trajectory, membrane, time_axis, width)
+    if kind in ("power", "budget"):
+        if membrane is not None:
+            raise UsageError(
+                f"a figure of kind {kind} is of the whole model, in which alone power balances; leave out the membrane"
+            )
+        return power_figure(trajectory, time_axis, width) if kind == "power" else budget_figure(trajectory, width)
     if kind == "currents":
         return current_figure(trajectory, membrane, time_axis, width)
+    if kind == "gates":
+        return gate_figure(trajectory, membrane, time_axis, width)
     return concentration_figure(trajectory, None, time_axis, width, membrane)
 
 

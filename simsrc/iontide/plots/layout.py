@@ -14,6 +14,7 @@ from ..errors import UsageError
 from . import line_labels
 from .decimation import WHOLE
 from .drawing import draw_lines, leaves_out_start
+from .event_marks import event_marks
 from .line_labels import text_width
 from .panels import HAIRLINE, Panel
 from .protocol_marks import LANE, Mark, arrange, protocol_marks, write
@@ -74,12 +75,13 @@ def compose(trajectory: Trajectory, page: Page) -> PaperFigure:
     with paper_style():
         figure = PaperFigure(page.width, 100.0)
         columns = [time_axis_for(scale, trajectory.time) for scale in page.scales]
-        marks = protocol_marks(trajectory.model, float(trajectory.time[-1]))
-        grid = draw_lines(figure, trajectory, page.panels, columns, marks, page.row_height)
-        caption = [*page.caption, *_cut_off(page, columns)]
+        marks = protocol_marks(trajectory.model, float(trajectory.time[-1]), trajectory.run.crossings)
+        events = event_marks(trajectory.run)
+        grid = draw_lines(figure, trajectory, page.panels, columns, marks, events, page.row_height)
+        caption = [*page.caption, *events.sentences(), *_cut_off(page, columns)]
         if len(trajectory) > WHOLE:
             caption.append(f"Drawn from {len(trajectory)} samples, of which the extremes are kept.")
-        _place(figure, page, columns, marks, grid, caption)
+        _place(figure, page, columns, [*marks, *events.labels], grid, caption)
         return figure
 
 
@@ -108,7 +110,7 @@ def _place(
 ) -> None:
     """Give the axes their places, with margins as wide as the labels need, then write the labels."""
     height, n = page.row_height, len(columns)
-    labels = [line_labels.end_labels([(c.label, c.values, c.colour) for c in p.curves]) for p in page.panels]
+    labels = [line_labels.end_labels([(c.label, c.middle, c.colour) for c in p.curves if c.label]) for p in page.panels]
     direct = [line_labels.fits(len(own), height) for own in labels]
     own_scale = [leaves_out_start(panel, columns, 0) for panel in page.panels]
 

@@ -37,6 +37,7 @@ _CURRENT_UNITS = (
     ("nA cm⁻²", "nA/cm^2", 1e-5),
     ("pA cm⁻²", "pA/cm^2", 1e-8),
 )
+_CLAMP_UNITS = (("mA", "mA", 1e-3), ("µA", "uA", 1e-6), ("nA", "nA", 1e-9), ("pA", "pA", 1e-12))
 _CONCENTRATION_UNITS = (("mM", "mM", 1.0), ("µM", "uM", 1e-3), ("nM", "nM", 1e-6))
 _VOLUME_UNITS = (
     ("mL", "mL", 1e-6),
@@ -62,6 +63,10 @@ class Curve:
         In the unit of the panel; NaN where undefined.
     colour, dash, width
         As matplotlib takes them; the width in points.
+    base : array, shape (samples,), or None
+        Of a band: the edge towards zero where ``values`` is the other one; what it shows is how wide it is.
+    stepped : bool
+        Whether a band stays as it is from each sample to the next.
     """
 
     label: str
@@ -70,6 +75,18 @@ class Curve:
     colour: str = "black"
     dash: Any = SOLID
     width: float = ION_WIDTH
+    base: NDArray | None = None
+    stepped: bool = False
+
+    @property
+    def numbers(self) -> NDArray:
+        """What the line, or the band, shows."""
+        return self.values if self.base is None else self.values - self.base
+
+    @property
+    def middle(self) -> NDArray:
+        """Where a label points to: the line, or the middle of the band."""
+        return self.values if self.base is None else 0.5 * (self.values + self.base)
 
 
 @dataclass(frozen=True)
@@ -197,6 +214,47 @@ def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
     if limits[1] - limits[0] < _OUTSHINES * (settled[1] - settled[0]):
         return Panel("currents", membrane, label, tuple(curves), False, limits)
     return Panel("currents", membrane, label, tuple(curves), False, limits, settled)
+
+
+def clamp_panel(trajectory: Trajectory, clamps: Sequence[str]) -> Panel:
+    """Current of voltage clamps into the inside of their membranes, one line each."""
+    styles = species_styles(clamps)
+    values = {name: trajectory.clamp_current(name) for name in clamps}
+    largest = max(float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in values.values())
+    unit, plain, size = next((u for u in _CLAMP_UNITS if largest >= u[2]), _CLAMP_UNITS[-1])
+    alone = len(clamps) == 1
+    curves = tuple(
+        Curve("clamp", f"I clamp {name} ({plain})", i / size, width=TOTAL_WIDTH)
+        if alone
+        else Curve(name_label(name), f"I clamp {name} ({plain})", i / size, *styles[name])
+        for name, i in values.items()
+    )
+    limits = linear_limits(list(curves), least=1e-18 / size, zero=True)
+    place = f"clamp of {clamps[0]}" if alone else "clamps"
+    return Panel("clamps", place, f"I ({unit}),\ninto the inside", curves, False, limits)
+
+
+def gate_panel(trajectory: Trajectory, membrane: str) -> Panel:
+    """Every gate of the pathways of a membrane, 0 to 1; named with its pathway where two have one name."""
+    gates = gates_of(trajectory, membrane)
+    names = [gate for _, gate in gates]
+    labels = [gate if names.count(gate) == 1 else f"{pathway}.{gate}" for pathway, gate in gates]
+    styles = species_styles(labels)
+    curves = tuple(
+        Curve(
+            name_label(label),
+            f"{pathway}.{gate} {membrane}",
+            trajectory.gate(membrane, pathway, gate),
+            *styles[label],
+        )
+        for label, (pathway, gate) in zip(labels, gates, strict=True)
+    )
+    return Panel("gates", membrane, "Gates", curves, False, (-0.03, 1.03))
+
+
+def gates_of(trajectory: Trajectory, membrane: str) -> list[tuple[str, str]]:
+    """The gates of a membrane, each as its pathway and its name."""
+    return [(p.label, gate.name) for p in trajectory.model.membranes[membrane].pathways for gate in p.gates]
 
 
 def linear_limits(curves: list[Curve], least: float, zero: bool = False) -> tuple[float, float]:

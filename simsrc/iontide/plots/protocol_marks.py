@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..formula import Formula
-from ..units import DIMENSIONLESS, lab_unit, parse_unit
-from .names import number_text, unit_label
+from ..schedule import triggered_steps
+from .mark_labels import step_text
 from .style import FAINT, SHADE, SMALL_SIZE, TEXT_GREY
 from .time_axis import TimeAxis
 
 if TYPE_CHECKING:
-    from ..model import Model, ParameterStep
+    from ..model import Model
+    from ..schedule import Crossing
 
 #: Rows of labels above a panel, and the height of one, mm.
 LANES, LANE = 2, 2.7
@@ -54,13 +54,15 @@ class Placed:
     lane: int
 
 
-def protocol_marks(model: Model, end: float) -> list[Mark]:
-    """The protocol steps that fall within a run that ended at ``end`` (s)."""
+def protocol_marks(model: Model, end: float, crossings: Iterable[Crossing] = ()) -> list[Mark]:
+    """The protocol steps, and those that events made, that fall within a run that ended at ``end`` (s)."""
     marks = []
-    for step in model.protocol:
+    for step in (*model.protocol, *triggered_steps(model, crossings)):
         stop = end if step.end is None else min(step.end, end)
         if step.start < end and stop > max(step.start, 0.0):
-            marks.append(Mark(max(step.start, 0.0), stop, _text(model, step)))
+            text = step_text(model, step)
+            if text:
+                marks.append(Mark(max(step.start, 0.0), stop, text))
     return marks
 
 
@@ -113,7 +115,7 @@ def arrange(
     list of Placed
         The labels that find room.
     int
-        How many do not.
+        How many steps do not.
     """
     placed: list[Placed] = []
     left_out = 0
@@ -129,7 +131,7 @@ def arrange(
             if any(p.text == mark.text for p in in_the_way):
                 break  # what stands there already says it
         else:
-            left_out += 1
+            left_out += mark.end > mark.start  # the caption names every event besides
     return placed, left_out
 
 
@@ -160,35 +162,3 @@ def _labelled(marks: list[Mark]) -> list[Mark]:
             seen.add(mark.text)
             result.append(Mark(mark.start, mark.end, f"{mark.text} (×{many})"))
     return result
-
-
-def _text(model: Model, step: ParameterStep) -> str:
-    """``pump_rate = 0``; of several settings the first two."""
-    values = model.parameter_values(step.settings) if _has_formula(step) else dict(step.settings)
-    parts = [f"{_label(name)} = {_quantity(model, name, float(values[name]))}" for name in step.settings]  # type: ignore[arg-type]
-    return ", ".join(parts[:2]) + (", …" if len(parts) > 2 else "")
-
-
-def _label(name: str) -> str:
-    """A parameter as a figure calls it: one that stands for a place of the file in few words."""
-    match name.split("."):
-        case ["simulation", "temperature"]:
-            return "T"
-        case ["compartments", compartment, "concentrations", species]:
-            return f"{species} in {compartment}"
-        case ["injections", *_]:
-            return "current"
-    return name
-
-
-def _has_formula(step: ParameterStep) -> bool:
-    return any(isinstance(value, Formula) for value in step.settings.values())
-
-
-def _quantity(model: Model, name: str, value: float) -> str:
-    """A value to three digits in its lab unit; 0 needs none."""
-    dimension = model.parameters[name].dimension if name in model.parameters else DIMENSIONLESS
-    if value == 0 or dimension.is_dimensionless:
-        return number_text(value)
-    unit = lab_unit(dimension)
-    return f"{number_text(value / parse_unit(unit)[0])} {unit_label(unit)}"

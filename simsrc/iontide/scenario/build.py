@@ -38,6 +38,7 @@ from .schema_protocol import TimesTable
 from .steps import injection_parameter, steps_of
 from .stoichiometry import moves_of
 from .targets import changed_places, kind_of_place
+from .tracers import build_tracers
 from .transporters import TRANSPORTERS
 from .water import shape_of
 
@@ -58,6 +59,7 @@ def build_model(draft: Draft) -> Model:
         simulation=_simulation(draft),
         temperature=_changeable(draft, implicit, *TEMPERATURE_PATH),
         water_molar_volume=_or_default(draft, WATER_MOLAR_VOLUME, "simulation", "water_molar_volume"),
+        atp_free_energy=_or_default(draft, Model.atp_free_energy, "simulation", "atp_free_energy"),
         parameters={**draft.quantities.parameters, **implicit},
         protocol=tuple(step for index in range(len(document.protocol)) for step in steps_of(draft, index)),
         recording=_recording(draft),
@@ -85,6 +87,7 @@ def build_model(draft: Draft) -> Model:
         clamps=clamps,
         ion_clamps=ion_clamps,
         events=tuple(build_event(draft, index, table) for index, table in enumerate(document.events)),
+        tracers=build_tracers(draft),
         title=document.title,
         description=document.description,
         sources=tuple(document.source),
@@ -99,7 +102,7 @@ def _optional(draft: Draft, *path: str | int) -> Quantity | None:
     return draft.quantities.quantities.get(path)
 
 
-def _or_default(draft: Draft, default: float, *path: str | int) -> Quantity:
+def _or_default(draft: Draft, default: Quantity, *path: str | int) -> Quantity:
     return draft.quantities.quantities.get(path, default)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ..ions import find_ion
 from ..units import Dimension
 from .crossings import read_membranes
 from .diffusion import read_diffusion
@@ -18,9 +19,11 @@ from .protocol import read_protocol
 from .quantities import Quantities
 from .reactions import read_exchange, read_reactions
 from .recording import read_recording, read_simulation
+from .salts import instead_of_salt, ions_of_salt
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .sources import read_sources
+from .tracers import read_tracers
 from .water import check_water
 
 #: A name that a formula, a path and a dataset can all bear.
@@ -28,7 +31,7 @@ NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
 #: Tables of what happens within and between compartments.
-_BETWEEN = ("diffusion", "reactions", "exchange", "sources")
+_BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
@@ -56,6 +59,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_reactions(draft)
     read_exchange(draft)
     read_sources(draft)
+    read_tracers(draft)
     read_protocol(draft)
     read_events(draft)
     read_recording(draft)
@@ -71,12 +75,29 @@ def _check_names(document: Document, faults: Faults) -> None:
     for table in ("parameters", "species", "compartments", "membranes", *_BETWEEN):
         _check_table((table,), getattr(document, table), faults)
     for name, compartment in document.compartments.items():
-        for key in ("concentrations", "impermeants"):
-            _check_table(("compartments", name, key), getattr(compartment, key), faults)
+        _check_ions(("compartments", name, "concentrations"), compartment.concentrations, faults)
+        _check_table(("compartments", name, "impermeants"), compartment.impermeants, faults)
     for name, membrane in document.membranes.items():
         _check_table(("membranes", name, "pathways"), membrane.pathways, faults)
         for pathway, given in membrane.pathways.items():
             _check_table(("membranes", name, "pathways", pathway, "gates"), given.gates, faults)
+
+
+def _check_ions(path: tuple[str, ...], held: Mapping[str, object], faults: Faults) -> None:
+    """Names of ions as chemists write them, ``K+`` or ``K-gluconate``, are told how to be written here."""
+    for name in held:
+        if re.fullmatch(NAME_PATTERN, name):
+            continue
+        ion, salt = find_ion(name), ions_of_salt(name)
+        if ion is not None:
+            faults.add((*path, name), f"write it as {ion.name}")
+        elif salt is not None:
+            faults.add((*path, name), instead_of_salt(name, salt, held[name], held))
+        else:
+            _check_table(path, [name], faults)
+        for meant in {ion.name} if ion is not None else (salt or {}).keys():
+            if meant not in held:  # that it is missing is no fault of its own
+                faults.mark((*path, meant))
 
 
 def _check_table(path: tuple[str, ...], names: Iterable[str], faults: Faults) -> None:

@@ -13,9 +13,9 @@ from .lines import KeyPath
 from .names import EVERYWHERE
 from .potentials import Tied
 from .schema_protocol import ClampTable
-from .solutions import holds
+from .solutions import absent, holds
 
-_WAYS = "a clamp holds a membrane at a potential, or an ion in a compartment at a concentration"
+_WAYS = "a clamp names a membrane and its potential, or a compartment, an ion and its concentration"
 
 
 def read_clamp(draft: Draft, path: KeyPath, table: ClampTable) -> None:
@@ -23,8 +23,10 @@ def read_clamp(draft: Draft, path: KeyPath, table: ClampTable) -> None:
     faults, place = draft.faults, (*path, "clamp")
     given = {key for key in ("membrane", "compartment") if getattr(table, key) is not None}
     given |= {key for key in ("membrane", "compartment") if faults.is_faulty(*place, key)}
-    if len(given) != 1:
-        faults.add(place, f"{_WAYS}; this one says {' and '.join(sorted(given)) or 'neither'}", spoils=False)
+    if len(given) == 2:
+        faults.add(place, f"{_WAYS}; this one names both membrane and compartment", spoils=False)
+    elif not given:
+        faults.add(place, f"{_WAYS}; this one names neither membrane nor compartment", spoils=False)
     elif given == {"membrane"}:
         _read_membrane(draft, place, table)
     else:
@@ -42,7 +44,10 @@ def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
     if name is None or faults.is_faulty(*place, "membrane") or faults.is_faulty("membranes", name):
         return
     if name not in every:
-        told = f"no such membrane as {name}{did_you_mean(name, every)}"
+        if name in draft.document.diffusion:
+            told = f"{name} is electrodiffusion within one medium, which a clamp cannot hold"
+        else:
+            told = f"no such membrane as {name}{did_you_mean(name, every)}"
         faults.add((*place, "membrane"), f"{told} (membranes are {listed(every)})")
         return
     sides = (every[name].inside, every[name].outside)
@@ -51,9 +56,7 @@ def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
         return
     for side in sides:
         if not holds(draft, side, ion) and not faults.is_faulty("compartments", side, "concentrations"):
-            held = draft.document.compartments[side].concentrations
-            told = f"{side} gives no concentration of {ion}{did_you_mean(ion, held)}"
-            faults.add((*place, "carried_by"), f"{told} (it holds {listed(held)})")
+            faults.add((*place, "carried_by"), absent(draft, side, ion))
             return
     if ion in draft.species and draft.species[ion].valence == 0:
         faults.add((*place, "carried_by"), f"{ion} has no charge, so it carries no current")
@@ -77,9 +80,7 @@ def _read_ion(draft: Draft, place: KeyPath, table: ClampTable) -> None:
         told = f"{name} is a bath, whose concentrations stay; set them"
         faults.add((*place, "compartment"), f'{told} as set = {{ "compartments.{name}.{ion}" = … }}')
     elif ion is not None and not faults.is_faulty("species", ion) and not holds(draft, name, ion):
-        held = every[name].concentrations
-        told = f"{name} gives no concentration of {ion}{did_you_mean(ion, held)}"
-        faults.add((*place, "ion"), f"{told} (it holds {listed(held)})")
+        faults.add((*place, "ion"), absent(draft, name, ion))
 
 
 def _refuse(draft: Draft, place: KeyPath, table: ClampTable, keys: tuple[str, ...], why: str) -> None:

@@ -166,7 +166,12 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
             _read_channel(draft, name, path, given, names)
             return
         if not _says_its_rate(draft, path, given):
-            draft.faults.add((*path, "law"), _NO_LAW)
+            way = next((law.table for law in TABLES.values() if law.table in (given.model_extra or {})), None)
+            if way is not None:
+                told = f'missing; a pathway with a {way} and no law is a channel of one ion (as ion = "K")'
+                draft.faults.add((*path, "ion"), told)
+            else:
+                draft.faults.add((*path, "law"), _NO_LAW)
             return
     elif given.driven_by is not None:
         draft.faults.add((*path, "driven_by"), "a law says itself what drives it; leave out driven_by or law")
@@ -174,7 +179,9 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
     if law is None:
         tables = next((t for t in TABLES.values() if t.name == given.law), None)
         hint = f"; write it as {tables.table} = {{ … }}" if tables else did_you_mean(given.law, LIBRARY)
-        draft.faults.add((*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)})")
+        draft.faults.add(
+            (*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)}; iontide laws tells of all)"
+        )
         return
     moves = read_moves(draft, path, given, law)
     if moves is not None:

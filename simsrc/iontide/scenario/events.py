@@ -6,17 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
+from ..formula import FormulaError, parse_formula
 from ..model import Event
-from ..units import Dimension
+from ..units import Dimension, UnitError
 from . import kinds
 from .draft import Draft
 from .faults import did_you_mean, listed
+from .kinds import show
 from .lines import KeyPath
 from .names import EVERYWHERE, compartment_names, membrane_names
 from .schema_events import EventTable
-from .targets import parameter_of, read_setting
+from .targets import check_targets, parameter_of, read_setting
 
-_WHEN = re.compile(r"\s*(?P<value>.+?)\s+(?P<direction>rises|falls|passes)\s+through\s+(?P<level>.+?)\s*")
+_VERB = re.compile(r"\s(rises|falls|passes)\s+through\s")
 
 
 def read_events(draft: Draft) -> None:
@@ -40,21 +42,49 @@ def event_name(index: int, table: EventTable) -> str:
     return table.record or f"event_{index + 1}"
 
 
+def _parts(when: str) -> tuple[str, str, str] | None:
+    """What is watched, which way it goes and the level that it goes through; None where the text does not say so."""
+    parts = _VERB.split(" ".join(when.split()))
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 and parts[0] and parts[2] else None
+
+
 def _read_when(draft: Draft, path: KeyPath, table: EventTable) -> None:
     place = (*path, "when")
     names = _names(draft, path, table)
     if names is None or draft.faults.is_faulty(*place):
         return
-    found = _WHEN.fullmatch(table.when)
-    if found is None:
+    parts = _parts(table.when)
+    if parts is None:
         told = 'must say what passes what, as "V rises through 0 mV" (rises, falls, or passes for either)'
-        draft.faults.add(place, f'{told}, got "{table.when}"')
+        draft.faults.add(place, f"{told}, got {show(table.when)}")
         return
-    dimension = draft.quantities.read_dimension((*place, "value"), found["value"], names)
+    value, _, level = parts
+    if not watched_place(draft, table) and (told := _elsewhere(draft, f"{value} - ({level})", names)):
+        draft.faults.add(place, told)
+        return
+    dimension = draft.quantities.read_dimension((*place, "value"), value, names)
     if dimension is None:
         return
-    for key in ("value", "level"):
-        draft.quantities.read((*place, key), found[key], kinds.WATCHED, dimension=dimension, local=names)
+    for key, written in (("value", value), ("level", level)):
+        draft.quantities.read((*place, key), written, kinds.WATCHED, dimension=dimension, local=names)
+
+
+def _elsewhere(draft: Draft, text: str, names: Mapping[str, Dimension]) -> str:
+    """What to say of a formula that names what only a membrane or a compartment knows; else nothing."""
+    try:
+        formula = parse_formula(text)
+    except (FormulaError, UnitError):
+        return ""
+    document = draft.document
+    for name in sorted(formula.names - names.keys() - document.parameters.keys()):
+        for key, every, known in (
+            ("membrane", document.membranes, membrane_names),
+            ("compartment", document.compartments, compartment_names),
+        ):
+            places = [where for where in every if name in known(draft, where)]
+            if places:
+                return f'{name} is of a {key}; say of which, as {key} = "{places[0]}" ({key}s are {listed(every)})'
+    return ""
 
 
 def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimension] | None:
@@ -91,6 +121,7 @@ def _read_action(draft: Draft, path: KeyPath, table: EventTable) -> None:
         faults.add(path, told, spoils=False)
     if table.stop and table.set:
         faults.add((*path, "stop"), "an event that stops the run cannot set anything; leave out stop or set")
+    check_targets(draft, (*path, "set"), table.set)
     for target, raw in table.set.items():
         read_setting(draft, (*path, "set", target), target, raw)
     draft.quantities.read((*path, "for"), table.for_, kinds.DURATION, constant=True)
@@ -102,14 +133,14 @@ def build_event(draft: Draft, index: int, table: EventTable) -> Event:
     """The event that a table without faults describes."""
     path = ("events", index)
     quantities = draft.quantities.quantities
-    found = _WHEN.fullmatch(table.when)
-    assert found is not None
+    parts = _parts(table.when)
+    assert parts is not None
     return Event(
         name=event_name(index, table),
         on=watched_place(draft, table),
         value=quantities[(*path, "when", "value")],
         level=quantities[(*path, "when", "level")],
-        direction=cast(Literal["rises", "falls", "passes"], found["direction"]),
+        direction=cast(Literal["rises", "falls", "passes"], parts[1]),
         action="stop" if table.stop else "set" if table.set else "record",
         settings={parameter_of(target): quantities[(*path, "set", target)] for target in table.set},
         duration=draft.value(*path, "for"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .kinds import CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
+from .kinds import ATP_FREE_ENERGY, CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
 
 #: In the place of a name: every ion that the pathway moves.
 EVERY_ION = "*"
@@ -21,7 +21,7 @@ HALF_SATURATION = CONCENTRATION.positive("a half saturation", "10 mM")
 HALF = Kind("a concentration of half activation", "mol/m^3", "25 mM")
 SLOPE = CONCENTRATION.positive("a slope", "3 mM")
 EXPONENT = Kind("a Hill exponent", "", "2", lowest=0.0, lowest_allowed=False, highest=10.0)
-FREE_ENERGY = Kind("the free energy of ATP hydrolysis", "J/mol", "-57 kJ/mol", highest=0.0)
+FREE_ENERGY = ATP_FREE_ENERGY
 RATE_PER_CONCENTRATION = Kind("a rate per concentration", "m/s", "1e-8 m/s", lowest=0.0)
 RATE_PER_FORCE = Kind("a rate per driving force", "mol^2/J/m^2/s", "1e-12 mol^2/J/m^2/s", lowest=0.0)
 
@@ -122,6 +122,7 @@ class TableLaw:
     name: str
     table: str
     description: str
+    source: str
     kind: Kind
 
 
@@ -139,7 +140,7 @@ _PASSIVE = "; driven by nothing, thermodynamic"
 _NA_K_PUMPS = (
     Law(
         name="na_k_atpase_constant",
-        description=f"Na,K-ATPase at a fixed rate{_NOT_THERMODYNAMIC}",
+        description=f"Na,K-ATPase at a fixed rate: rate{_NOT_THERMODYNAMIC}",
         source="Tosteson & Hoffman 1960, J Gen Physiol 44:169; Kay 2017, doi:10.3389/fcell.2017.00041",
         arguments={"rate": RATE},
         stoichiometries=_NA_K,
@@ -314,8 +315,21 @@ _COUPLED = (
     ),
 )
 
+_CARRIERS = (
+    Law(
+        name="glut",
+        description="glucose carrier, alike from both sides: rate * (glucose.inside / (glucose.inside + h) - "
+        f"glucose.outside / (glucose.outside + h)){_PASSIVE}",
+        source="Carruthers 1990, doi:10.1152/physrev.1990.70.4.1135; "
+        "Gruetter, Ugurbil & Seaquist 1998, doi:10.1046/j.1471-4159.1998.70010397.x",
+        arguments={"rate": RATE, "half_saturation.glucose": HALF_SATURATION},
+        stoichiometries=({"glucose": 1},),
+        is_thermodynamic=True,
+    ),
+)
+
 #: Laws by the name a pathway gives.
-LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED)}
+LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED, *_CARRIERS)}
 
 #: The law of a pathway that names none, but gives its rate.
 FORMULA = Law(
@@ -329,7 +343,20 @@ FORMULA = Law(
 TABLES: Mapping[str, TableLaw] = {
     law.table: law
     for law in (
-        TableLaw("ghk", "permeability", "Goldman-Hodgkin-Katz flux, passive, one ion each", PERMEABILITY),
-        TableLaw("ohmic", "conductance", "conductance * (V - E_ion), passive, one ion each", CONDUCTANCE),
+        TableLaw(
+            "ghk",
+            "permeability",
+            "Goldman-Hodgkin-Katz flux, one ion each: permeability * z phi * (a.inside - a.outside * exp(-z phi)) / "
+            f"(1 - exp(-z phi)), phi = F V / RT, a the activities; Fick's law where z = 0{_PASSIVE}",
+            "Goldman 1943, doi:10.1085/jgp.27.1.37; Hodgkin & Katz 1949, doi:10.1113/jphysiol.1949.sp004310",
+            PERMEABILITY,
+        ),
+        TableLaw(
+            "ohmic",
+            "conductance",
+            f"current of one ion each: conductance * (V - E_ion){_PASSIVE}",
+            "Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764",
+            CONDUCTANCE,
+        ),
     )
 }

@@ -66,6 +66,8 @@ def _may_move(draft: Draft, place: KeyPath) -> bool:
             return bool(draft.document.compartments[str(name)].bath)
         case ("compartments", _, "activity_coefficients", _):
             return True
+        case ("tracers", _, "share", name):
+            return bool(draft.document.compartments[str(name)].bath)
     return False
 
 

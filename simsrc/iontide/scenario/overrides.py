@@ -24,6 +24,7 @@ _NAMED = {
     "reactions": "reaction",
     "exchange": "exchange",
     "sources": "source",
+    "tracers": "tracer",
 }
 _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
 
@@ -110,6 +111,8 @@ def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) ->
         return
     if not path and isinstance(raw.get("parameters"), dict) and key in raw["parameters"]:
         raise LookupError(f"no such key; did you mean parameters.{key}?")
+    if len(path) == 2 and path[0] == "compartments" and key in here.get("concentrations", ()):
+        raise LookupError(f"no such key; did you mean {path[0]}.{path[1]}.concentrations.{key}?")
     if places.at((*path, key)) is None:
         raise LookupError(unknown_key((*path, key)))
     noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None

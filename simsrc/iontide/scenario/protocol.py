@@ -11,9 +11,9 @@ from .lines import KeyPath
 from .potentials import is_ground
 from .recording import check_before_end
 from .schema_protocol import InjectionTable, ProtocolTable
-from .solutions import holds
+from .solutions import absent, holds
 from .tables import read_table
-from .targets import read_setting
+from .targets import check_targets, read_setting
 from .trains import check_number, read_train
 
 
@@ -30,6 +30,7 @@ def read_protocol(draft: Draft) -> None:
         if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
             told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, table, inject or clamp'
             draft.faults.add((*path, "set"), told)
+        check_targets(draft, (*path, "set"), entry.set)
         for target, raw in entry.set.items():
             read_setting(draft, (*path, "set", target), target, raw)
         if entry.ramp:
@@ -46,6 +47,7 @@ def read_protocol(draft: Draft) -> None:
 
 def _read_ramp(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
     place = (*path, "ramp")
+    check_targets(draft, place, [target for target in entry.ramp if target != "over"])
     for target, raw in entry.ramp.items():
         if target != "over":
             read_setting(draft, (*place, target), target, raw)
@@ -131,9 +133,7 @@ def _check_carrier(draft: Draft, place: KeyPath, name: str, ion: str | None) -> 
     faults = draft.faults
     if ion is None or faults.is_faulty(*place) or faults.is_faulty("species", ion):
         return
-    held = draft.document.compartments[name].concentrations
     if not holds(draft, name, ion):
-        told = f"{name} gives no concentration of {ion}{did_you_mean(ion, held)}"
-        faults.add(place, f"{told} (it holds {listed(held)})")
+        faults.add(place, absent(draft, name, ion))
     elif ion in draft.species and draft.species[ion].valence == 0:
         faults.add(place, f"{ion} has no charge, so it carries no current")

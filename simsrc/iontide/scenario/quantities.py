@@ -9,9 +9,9 @@ from typing import Any
 
 from ..formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
 from ..model import Parameter, Quantity, dependency_order
-from ..units import DIMENSIONLESS, NUMBER_PATTERN, Dimension, UnitError, format_quantity, parse_quantity
+from ..units import DIMENSIONLESS, NUMBER_PATTERN, Dimension, UnitError, format_quantity, parse_quantity, parse_unit
 from .faults import Faults, did_you_mean, listed, nearest
-from .kinds import AREA, BALANCED_CONCENTRATION, POTENTIAL, Kind, show
+from .kinds import AREA, BALANCED_CONCENTRATION, POTENTIAL, TEMPERATURE, Kind, show
 from .lines import KeyPath
 
 #: Words that may stand in the place of a quantity, so that no parameter may bear them.
@@ -28,6 +28,9 @@ _TIME = {"t": parse_quantity("1 s")[1]}
 
 #: A number and what must be its unit.
 _PLAIN = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*[^\s()*+,-]+\s*")
+
+#: A temperature in what is meant to be degrees Celsius.
+_CELSIUS = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*C\s*")
 
 _NOT_FINITE = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\b", re.IGNORECASE)
 
@@ -187,6 +190,8 @@ class Quantities:
         if not near:  # a gate of another pathway
             near = next((f"; did you mean {other}?" for other in local if other.endswith(f".{name}")), "")
         every = f"parameters are {listed(self._written)}"
+        if not near and (unit := _unit_meant(name)):
+            return f"no such name as {name}; did you mean the unit {unit}?"
         if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
             return f"no such parameter as {name}{near} ({every})"
         if near:
@@ -203,7 +208,10 @@ class Quantities:
             return f"{kind.noun} needs a unit (as {example}), got {show(raw)}"
         if not isinstance(quantity, Formula):
             return None
-        return fit_message(expected, quantity, lambda name: self._dimension(name, local), kind.noun)
+        message = fit_message(expected, quantity, lambda name: self._dimension(name, local), kind.noun)
+        if message is not None and kind is TEMPERATURE and isinstance(raw, str) and _CELSIUS.fullmatch(raw):
+            return f"{message}; degrees Celsius are degC (C is coulomb)"
+        return message
 
     def _dimension(self, name: str, local: Mapping[str, Dimension]) -> Dimension:
         return self.parameters[name].dimension if name in self.parameters else local[name]
@@ -279,6 +287,18 @@ def _unit_message(raw: str) -> str | None:
     except UnitError as error:
         return str(error)
     return None
+
+
+def _unit_meant(name: str) -> str:
+    """The unit of which a name would be a power if it were written so: ``cm^2`` for ``cm2``; else empty."""
+    found = re.fullmatch(r"([A-Za-z]+)([2-4])", name)
+    if found is None:
+        return ""
+    try:
+        parse_unit(found[1])
+    except UnitError:
+        return ""
+    return f"{found[1]}^{found[2]}"
 
 
 def _settled(quantity: Quantity, value: float) -> Quantity:

@@ -91,7 +91,9 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
         with Path(source).open("rb") as file:
             raw = file.read(MAX_SIZE + 1)
     except FileNotFoundError:
-        raise FileError(f"{source}: there is no such file.") from None
+        meant = f"{source}.toml"
+        hint = f" Did you mean {meant}?" if Path(meant).exists() else ""
+        raise FileError(f"{source}: there is no such file.{hint}") from None
     except IsADirectoryError:
         raise FileError(f"{source} is a directory; name a scenario file in it.") from None
     except PermissionError:

@@ -20,6 +20,8 @@ def read_simulation(draft: Draft) -> None:
     draft.quantities.know_temperature(warmth)
     molar_volume = ("simulation", "water_molar_volume")
     draft.quantities.read(molar_volume, table.water_molar_volume, kinds.WATER_MOLAR_VOLUME)
+    free_energy = ("simulation", "atp_free_energy")
+    draft.quantities.read(free_energy, table.atp_free_energy, kinds.ATP_FREE_ENERGY)
 
 
 def check_before_end(draft: Draft, path: KeyPath, raw: str | None, value: float | None) -> None:

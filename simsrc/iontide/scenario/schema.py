@@ -19,6 +19,7 @@ from .schema_protocol import ProtocolTable, RecordingTable
 from .words import (
     ActivityCoefficient,
     Amount,
+    AtpFreeEnergy,
     BalancedConcentration,
     Capacitance,
     Concentration,
@@ -38,6 +39,7 @@ from .words import (
     RateConstant,
     ReactionConstant,
     Reflection,
+    Share,
     Speed,
     Steady,
     Supply,
@@ -90,6 +92,7 @@ class SimulationTable(Table):
         bool, Field(description="Stop where nothing moves any more, before the duration is over")
     ] = False
     water_molar_volume: WaterMolarVolume | None = None
+    atp_free_energy: AtpFreeEnergy | None = None
     max_steps: Annotated[int | None, Field(ge=1, le=10**15, description="Give up after so many steps")] = None
 
 
@@ -274,6 +277,22 @@ class SourceTable(Table):
     rate: Supply
 
 
+class TracerTable(Table):
+    """A label on part of a species, which goes where that goes and changes nothing."""
+
+    noun: ClassVar[str] = "a tracer"
+
+    of: Annotated[
+        list[str],
+        BeforeValidator(_listed),
+        Field(description="The species that is labelled; a list where reactions hand the label on"),
+    ]
+    share: Annotated[
+        dict[str, Share],
+        Field(description="Share of it that is labelled: in a bath, or at the start; 0 where none is given"),
+    ] = {}
+
+
 class DiffusionTable(Table):
     """Electrodiffusion between two compartments of one medium, by the constant field: P = D / length."""
 
@@ -320,6 +339,9 @@ class Document(Table):
     exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
     sources: Annotated[
         dict[str, SourceTable], Field(description="What is brought into compartments from outside, by name")
+    ] = {}
+    tracers: Annotated[
+        dict[str, TracerTable], Field(description="Labels on part of a species, by name; they change nothing else")
     ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     events: Annotated[list[EventTable], Field(description="What is watched for, and what happens then")] = []

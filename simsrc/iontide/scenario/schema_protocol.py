@@ -17,9 +17,14 @@ Group = Literal[
     "driving_forces",
     "fluxes",
     "unidirectional_fluxes",
+    "ussing_ratios",
     "currents",
     "gates",
     "water_fluxes",
+    "energetics",
+    "zero_current_potentials",
+    "votes",
+    "tracers",
 ]
 
 

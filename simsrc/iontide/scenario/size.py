@@ -17,6 +17,7 @@ CAPS = {
     "reactions": 200,
     "exchange": 200,
     "sources": 200,
+    "tracers": 50,
     "protocol": 1000,
     "events": 100,
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..constants import FARADAY
 from ..ions import find_ion, nearest_ions
 from ..model import Species
 from . import kinds
 from .draft import Draft
+from .faults import did_you_mean, listed
+from .salts import instead_of_salt, ions_of_salt
 from .schema import CompartmentTable
 
 #: Mismatch of the charges that passes for rounding in the published figures, as a fraction of all charge.
@@ -46,6 +50,10 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
     if ion is None and table is None:
         path = ("compartments", compartment, "concentrations", name)
         if not draft.faults.is_faulty(*path):
+            salt = ions_of_salt(name)
+            if salt is not None:
+                _tell_salt(draft, compartment, name, salt)
+                return
             near = nearest_ions(name, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
             other = f"(declare another species with [species.{name}] and its valence)"
@@ -64,6 +72,18 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
         (table.source if table else None) or (ion.source if ion else ""),
         ion.truesdell_jones if ion else None,
     )
+
+
+def _tell_salt(draft: Draft, compartment: str, name: str, salt: Mapping[str, int]) -> None:
+    """Tell what to write in the place of a salt; that its ions are missing is no fault of its own."""
+    path, held = (
+        ("compartments", compartment, "concentrations"),
+        draft.document.compartments[compartment].concentrations,
+    )
+    draft.faults.add((*path, name), instead_of_salt(name, salt, held[name], held))
+    draft.faults.mark(("species", name))
+    for ion in salt.keys() - held.keys():
+        draft.faults.mark((*path, ion))
 
 
 def read_compartments(draft: Draft) -> None:
@@ -139,6 +159,19 @@ def holds(draft: Draft, compartment: str, ion: str) -> bool:
     return ion in draft.document.compartments[compartment].concentrations or draft.faults.is_faulty(
         "compartments", compartment, "concentrations", ion
     )
+
+
+def absent(draft: Draft, compartment: str, ion: str) -> str:
+    """What to say of a species that a compartment gives no concentration of."""
+    table = draft.document.compartments[compartment]
+    if ion in table.impermeants:
+        return f"{ion} is an impermeant of {compartment}, which stays where it is ({_held(table)})"
+    near = did_you_mean(ion, table.concentrations)
+    return f"{compartment} gives no concentration of {ion}{near} ({_held(table)})"
+
+
+def _held(table: CompartmentTable) -> str:
+    return f"it holds {listed(table.concentrations)}"
 
 
 def check_charges(draft: Draft) -> None:

@@ -54,17 +54,24 @@ def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
 
 def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
     items = [(_path(item["loc"]), item) for item in error.errors(include_url=False)]
-    missing = {path for path, item in items if item["type"] == "missing"}
     for path, item in items:
         if item["type"] == "extra_forbidden":
-            # A slip of the pen in a key that is due is one fault, not two.
+            # A slip of the pen in a key is one fault, not two: what it was meant for is not missed.
             meant = nearest(path[-1], _known_keys(path))
-            if meant is not None and (*path[:-1], meant) in missing:
+            if meant is not None and meant not in _table_in(raw, path[:-1]):
                 faults.mark((*path[:-1], meant))
     for path, item in items:
         if not faults.is_faulty(*path):
             faults.add(path, _sentence(item, path))
         _prune(raw, path)
+
+
+def _table_in(raw: dict[str, Any], path: KeyPath) -> Any:
+    """The table of the file that a path leads to."""
+    table: Any = raw
+    for key in path:
+        table = table[key]
+    return table
 
 
 def _path(location: tuple[str | int, ...]) -> KeyPath:
@@ -79,10 +86,7 @@ def _path(location: tuple[str | int, ...]) -> KeyPath:
 
 def _prune(raw: dict[str, Any], path: KeyPath) -> None:
     """Take what stands at the path out of the file, or put a placeholder there where it may not be empty."""
-    parent: Any = raw
-    for key in path[:-1]:
-        parent = parent[key]
-    key = path[-1]
+    parent, key = _table_in(raw, path[:-1]), path[-1]
     table = places.table_at(path[:-1])
     # An element of a list is not removed, for those after it would change their number.
     if isinstance(key, int) or (table is not None and places.is_required(table, key)):
@@ -109,6 +113,10 @@ def _sentence(item: Any, path: KeyPath) -> str:
         return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
     if kind == "dict_type" and path == ("sources",):
         return f"must be tables, as [sources.NAME], got {show(value)}; where a scenario comes from is its source"
+    if kind == "dict_type" and path[-1] == "moves":
+        return f"must be a table of counts (as {{ K = 1, Cl = 1 }}), got {show(value)}"
+    if kind == "string_pattern_mismatch":
+        return f"a name is a letter, then letters, digits or _, got {show(value)}"
     rule = {
         "string_type": "must be text in quotes",
         "string_too_short": "must not be empty",

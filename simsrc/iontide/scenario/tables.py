@@ -13,7 +13,7 @@ from .faults import did_you_mean
 from .lines import KeyPath
 from .recording import DURATION_PATH
 from .schema_protocol import ProtocolTable, ValuesTable
-from .targets import is_sound, parameter_of, read_value, values_in
+from .targets import check_targets, is_sound, parameter_of, read_value, values_in
 from .trains import exactly
 
 
@@ -26,6 +26,7 @@ def read_table(draft: Draft, path: KeyPath, entry: ProtocolTable, table: ValuesT
             faults.add((*path, key), told)
             return
     _read_times(draft, path, table)
+    check_targets(draft, place, values_in(table))
     for target, values in values_in(table).items():
         here = (*place, target)
         if faults.is_faulty(*here) or not _is_target(draft, here, target):

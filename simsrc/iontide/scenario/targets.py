@@ -5,7 +5,7 @@ What is no parameter itself becomes one where a protocol changes it, under the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..units import Dimension
@@ -67,6 +67,15 @@ def changed_places(draft: Draft) -> dict[str, KeyPath]:
     every = [target for entry in draft.document.protocol for _, target in targets_of(entry)]
     every += [target for event in draft.document.events for target in event.set]
     return {parameter_of(target): place for target in every if (place := place_of(target)) is not None}
+
+
+def check_targets(draft: Draft, path: KeyPath, targets: Iterable[str]) -> None:
+    """Tell a target that another of the same table names too, in other words."""
+    first: dict[str, str] = {}
+    for target in targets:
+        other = first.setdefault(parameter_of(target), target)
+        if other != target:
+            draft.faults.add((*path, target), f"{other} is the same, and only one of them can count; leave one out")
 
 
 def read_setting(draft: Draft, path: KeyPath, target: str, raw: str | float) -> None:

@@ -4,8 +4,11 @@ Names: ``V_<membrane>``, ``<compartment>_<solute>``, ``amount_…``, ``activity_
 ``E_<membrane>_<ion>``, ``dE_<membrane>_<ion>`` (its activity correction), ``driving_force_<membrane>_<species>``,
 ``flux_…``, ``efflux_…``, ``influx_…``, ``current_<membrane>`` (all ions), ``current_<membrane>_<ion>``,
 ``current_<membrane>_<pump>_pathway``, ``injection_<name>``, ``clamp_<name>``, ``clamp_<name>_charge``,
-``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``. Where two would be the same, the
-later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
+``area_<membrane>``, ``water_flux_<membrane>``, ``gate_<membrane>_<channel>_<gate>``, ``zero_current_V_<membrane>``,
+``tracer_share_<compartment>_<tracer>``, ``tracer_amount_…``, ``tracer_flux_<membrane>_<tracer>``,
+``slope_conductance_<membrane>``, ``vote_<membrane>_<ion>``, ``ussing_ratio_<membrane>_<species>`` with ``…_expected_…``
+and ``…_quotient_…``; those of the group ``energetics`` are listed in ``energy_columns``. Where two would be the same,
+the later one ends in ``_2``; the attributes of a dataset say what it is without its name. An activity correction stands
 beside the reversal potential of every ion whose activity coefficient may differ from 1 on either side of the membrane
 (``Model.has_activity_correction``): a model whose solutions are ideal has none.
 """
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 from ..mechanisms import UNIDIRECTIONAL
 from ..model import Injection, Model
 from ..trajectory import Trajectory
+from .energy_columns import energy_columns
 
 #: Groups of quantities that are written where the scenario does not choose.
 DEFAULT_GROUPS = (
@@ -33,6 +37,7 @@ DEFAULT_GROUPS = (
     "currents",
     "gates",
     "water_fluxes",
+    "tracers",
 )
 
 
@@ -216,6 +221,44 @@ def _one_way(membrane: str, species: str, side: int, part: Trajectory) -> NDArra
     return part.unidirectional_fluxes(membrane, species)[side]
 
 
+def _ussing_ratios(model: Model) -> Iterator[Column]:
+    named = (
+        ("ussing_ratio", "Ussing ratio, efflux over influx,"),
+        ("ussing_ratio_expected", "Ussing ratio expected, exp(z F (V - E) / (R T)),"),
+        ("ussing_ratio_quotient", "Ussing ratio over the one expected"),
+    )
+    for m, s in _crossing(model):
+        if any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
+            of = {"membrane": m, "species": s}
+            for which, (quantity, told) in enumerate(named):
+                compute = partial(_ussing, m, s, which)
+                yield Column(f"{quantity}_{m}_{s}", quantity, f"{told} of {s} through {m}", "1", 1.0, compute, of)
+
+
+def _ussing(membrane: str, species: str, which: int, part: Trajectory) -> NDArray:
+    measured, expected = part.ussing_ratio(membrane, species)
+    return (measured, expected, measured / expected)[which]
+
+
+def _zero_current_potentials(model: Model) -> Iterator[Column]:
+    for m in model.membranes:
+        name = f"potential at which the net current of {m} would be 0, inside minus outside"
+        compute = methodcaller("zero_current_potential", m)
+        yield Column(f"zero_current_V_{m}", "zero_current_potential", name, "mV", 1e3, compute, {"membrane": m})
+
+
+def _votes(model: Model) -> Iterator[Column]:
+    for m in model.membranes:
+        name = f"slope conductance of {m}, dI/dV at its potential"
+        compute = methodcaller("slope_conductance", m)
+        yield Column(f"slope_conductance_{m}", "slope_conductance", name, "mS/cm^2", 0.1, compute, {"membrane": m})
+    for m, s in _crossing(model):
+        if model.species[s].valence:
+            name = f"share of {s} in the slope conductance of {m}"
+            of = {"membrane": m, "species": s}
+            yield Column(f"vote_{m}_{s}", "vote", name, "1", 1.0, methodcaller("vote", m, s), of)
+
+
 def _currents(model: Model) -> Iterator[Column]:
     def column(name: str, what: str, compute: Callable[[Trajectory], NDArray], of: Mapping[str, str]) -> Column:
         long_name = f"current density of {what}, positive outward"
@@ -256,8 +299,33 @@ def _currents(model: Model) -> Iterator[Column]:
         yield Column(f"clamp_{held.name}", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
 
 
+def _energetics(model: Model) -> Iterator[Column]:
+    return (Column(*fields) for fields in energy_columns(model))
+
+
 def _injected(injection: Injection, part: Trajectory) -> NDArray:
     return np.broadcast_to(part.at.injected_current(injection), (len(part),))
+
+
+def _tracers(model: Model) -> Iterator[Column]:
+    for t in model.tracers:
+        for c, compartment in model.compartments.items():
+            if not compartment.concentrations.keys() & set(t.of):
+                continue
+            of, label = {"compartment": c, "tracer": t.name}, f"{t.name} (on {', '.join(t.of)}) in {c}"
+            compute = methodcaller("tracer_share", c, t.name)
+            told = f"share labelled: {label}"
+            yield Column(f"tracer_share_{c}_{t.name}", "tracer_share", told, "1", 1.0, compute, of)
+            if compartment.is_finite:
+                compute = methodcaller("tracer_amount", c, t.name)
+                told = f"amount of {label}"
+                yield Column(f"tracer_amount_{c}_{t.name}", "tracer_amount", told, "fmol", 1e15, compute, of)
+        for m, membrane in model.membranes.items():
+            if any(name in t.of for p in membrane.pathways for name in p.moves):
+                of = {"membrane": m, "tracer": t.name}
+                compute = methodcaller("tracer_flux", m, t.name)
+                told = f"net flux of {t.name} through {m}, positive outward"
+                yield Column(f"tracer_flux_{m}_{t.name}", "tracer_flux", told, "umol/m^2/s", 1e6, compute, of)
 
 
 #: What each group of the scenario's ``recording.quantities`` stands for; the order is that of the file.
@@ -270,9 +338,14 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "driving_forces": _driving_forces,
     "fluxes": _fluxes,
     "unidirectional_fluxes": _unidirectional_fluxes,
+    "ussing_ratios": _ussing_ratios,
     "currents": _currents,
     "gates": _gates,
     "water_fluxes": _water_fluxes,
+    "energetics": _energetics,
+    "zero_current_potentials": _zero_current_potentials,
+    "votes": _votes,
+    "tracers": _tracers,
 }
 
 

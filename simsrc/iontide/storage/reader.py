@@ -47,6 +47,8 @@ class Overview:
         ΔE by membrane and ion where it is largest in the run, V, with its sign; of the ions whose activity may differ
         from their concentration.
     warnings : tuple of str
+    verdict : str
+        What kind of end the run came to; empty where nothing was recorded.
     provenance : mapping of str to str
         Versions, commit, CPU, times.
     created : str
@@ -66,6 +68,7 @@ class Overview:
     max_mass_drift: float
     activity_corrections: Mapping[tuple[str, str], float]
     warnings: tuple[str, ...]
+    verdict: str
     provenance: Mapping[str, str]
     created: str
     argv: tuple[str, ...]
@@ -129,6 +132,7 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
             max_mass_drift=file.number("diagnostics", "max_mass_drift", float),
             activity_corrections=_read_activity_corrections(file, run.model),
             warnings=tuple(file.texts("diagnostics/warnings")),
+            verdict=file.text("diagnostics/verdict") if file.has("diagnostics/verdict") else "",
             provenance={str(k): str(v) for k, v in header["provenance"].items()},
             created=header["created"],
             argv=tuple(file.texts("provenance/argv")),

@@ -32,6 +32,7 @@ from ..diagnostics import Audit
 from ..layout import Layout
 from ..model import Model
 from ..trajectory import Run, Trajectory
+from ..verdict import verdict_of
 from .columns import columns_of, unique_name
 from .parts import FILTERS, write_array, write_text, write_texts
 from .provenance import Provenance, utc_now
@@ -73,6 +74,10 @@ class Plan:
         return _FIXED_SIZE + self.width * _DATASET_SIZE + 2 * texts
 
 
+#: Samples of a last part that are enough to see an oscillation by.
+ENOUGH_FOR_VERDICT = 1000
+
+
 class Writer:
     """Writes one run to an open, empty HDF5 file: ``add`` its samples in order, then ``finish``."""
 
@@ -94,6 +99,7 @@ class Writer:
         self._states = self._new_states(file.create_group("state")) if layout.size else None
         file.create_group("diagnostics").create_group("balance")
         self._balances: dict[str, h5py.Dataset] = {}
+        self._late: Trajectory | None = None  # the last samples, on which the verdict rests
 
     def _new(self, group: h5py.Group, name: str, dtype: str, **attributes: str) -> h5py.Dataset:
         dataset = group.create_dataset(
@@ -123,6 +129,7 @@ class Writer:
             self._append(self._series[column.name], column.values(part), start)
         if self._states is not None:
             self._append(self._states, part.states, start)
+        self._late = part if self._late is None or len(part) >= ENOUGH_FOR_VERDICT else _joined(self._late, part)
         charge, mass = self._audit.add(part)
         for name, drift in charge.items():
             long_name = f"charge of {name} that is out of balance, relative to all charge in it"
@@ -220,12 +227,26 @@ class Writer:
         write_array(group, "event_times", np.array([c.time for c in run.crossings], dtype=float), units="s")
         write_array(group, "event_numbers", np.array([numbers[c.event] for c in run.crossings], dtype=np.int32))
         write_texts(group, "event_names", list(numbers))
+        if self._late is not None:
+            late = Trajectory(run, self._late.time, self._late.segment, self._late.states)
+            verdict = verdict_of(late)
+            write_text(group, "verdict", verdict.sentence)
+            told = group.create_group("verdict_numbers")
+            told.attrs["kind"] = verdict.kind
+            for name, number in verdict.numbers.items():
+                told.attrs[_plain(name)] = number
         corrections = self._audit.activity_corrections
         if corrections:
             group = group.create_group("activity_correction")
             write_texts(group, "membranes", [membrane for membrane, _ in corrections])
             write_texts(group, "ions", [ion for _, ion in corrections])
             write_array(group, "largest", np.array(list(corrections.values())) * 1e3, units="mV")
+
+
+def _joined(before: Trajectory, after: Trajectory) -> Trajectory:
+    """Two stretches of one run as one."""
+    pairs = ((before.time, after.time), (before.segment, after.segment), (before.states, after.states))
+    return Trajectory(after.run, *(np.concatenate(pair) for pair in pairs))
 
 
 def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:

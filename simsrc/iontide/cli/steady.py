@@ -1,0 +1,95 @@
+"""``iontide steady``: where a scenario ends, told without a result file."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from ..scenario.read import load
+
+if TYPE_CHECKING:
+    from ..steady import SteadyState
+    from ..verdict import Verdict
+
+#: Modes that are told, the slowest ones.
+MOST_MODES = 12
+
+
+def steady(arguments: Namespace) -> int:
+    """Find the steady state of a scenario and tell of it."""
+    scenario = load(arguments.scenario, set=dict(arguments.set))
+    from ..kernel import native
+    from ..steady import steady_state
+    from ..verdict import verdict_of_steady
+
+    native.load()
+    began = time.perf_counter()
+    found = steady_state(scenario.model)
+    seconds = time.perf_counter() - began
+    verdict = verdict_of_steady(found)
+    if arguments.json:
+        print(json.dumps(_as_json(found, verdict, seconds)))
+    else:
+        print("\n".join(_lines(found, verdict, seconds, scenario.model.title or scenario.source)))
+    return 0
+
+
+def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, Any]:
+    end = found.trajectory
+    model = end.model
+    return {
+        "status": found.status,
+        "verdict": verdict.sentence,
+        "kind": verdict.kind,
+        "numbers": dict(verdict.numbers),
+        "stable": found.is_stable,
+        "basin": found.basin,
+        "residual": found.residual,
+        "membrane_potentials_mV": {m: 1e3 * float(end.membrane_potential(m)[0]) for m in model.membranes},
+        "concentrations_mM": {
+            c.name: {s: float(end.concentration(c.name, s)[0]) for s in c.concentrations}
+            for c in model.compartments.values()
+        },
+        "volumes_pL": {c.name: 1e15 * float(end.volume(c.name)[0]) for c in model.compartments.values() if c.is_finite},
+        "kept": [{"what": kept.what, "value": kept.value, "drift": kept.drift} for kept in found.kept],
+        "modes": [
+            {
+                "eigenvalue_per_s": [mode.eigenvalue.real, mode.eigenvalue.imag],
+                "time_constant_s": mode.time_constant,
+                "moves": list(mode.moves),
+            }
+            for mode in found.modes
+        ],
+        "seconds": seconds,
+    }
+
+
+def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
+    from ..report import compartment_lines, state_of
+
+    lines = [title, f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}.", ""]
+    if found.status == "none":
+        return lines[:-1]
+    end = found.trajectory
+    lines += compartment_lines(state_of(end), "at rest, mM")
+    lines.append("")
+    for m, membrane in end.model.membranes.items():
+        lines.append(
+            f"V of {m} = {1e3 * float(end.membrane_potential(m)[0]):.6g} mV ({membrane.inside} against "
+            f"{membrane.outside})"
+        )
+    if found.modes:
+        lines += ["", "stable: every disturbance dies away" if found.is_stable else "UNSTABLE: a disturbance grows"]
+        for mode in found.modes[:MOST_MODES]:
+            turning = (
+                f", turning at {abs(mode.eigenvalue.imag) / 6.283185307179586:.4g} Hz" if mode.eigenvalue.imag else ""
+            )
+            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.moves)}")
+        if len(found.modes) > MOST_MODES:
+            lines.append(f"  and {len(found.modes) - MOST_MODES} faster ones")
+    if found.kept:
+        lines += ["", "kept on the way (found from the equations): " + "; ".join(kept.what for kept in found.kept)]
+    lines.append(f"reached from {found.basin}; residual {found.residual:.1g}; {1e3 * seconds:.0f} ms")
+    return lines
