@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .expression import Expression, is_constant, less, power, where
+from .expression import Expression, bernoulli_curvature, is_constant, less, power, where
 
 
 def _local_derivatives(e: Expression) -> Iterable[Any]:
@@ -32,6 +32,8 @@ def _local_derivatives(e: Expression) -> Iterable[Any]:
         return (e.value * power(args[0], e.value - 1.0),)
     if op == "bernoulli":
         return (e.graph.node("bernoulli_slope", args),)
+    if op == "bernoulli_slope":
+        return (bernoulli_curvature(args[0]),)
     if op == "tanh":
         return (1.0 - e * e,)
     if op == "abs":

@@ -87,7 +87,10 @@ class System:
     @cached_property
     def kept(self) -> NDArray:
         """Combinations w of rows that the equations keep, shape (m, a): ``w M y`` never changes."""
-        return kept_combinations(self.stoichiometry[0], self.currents)
+        layout = self.prepared.layout
+        beside = {i for (c, _), i in layout.amount_index.items() if c in layout.potential_index}
+        rows = [row for row, place in enumerate(self.active) if int(place) in beside]
+        return kept_combinations(self.stoichiometry[0], self.currents, rows)
 
     def moved_by(self, y: NDArray) -> NDArray:
         """Size of each active state: itself, or where it is near nothing a hundredth of its natural size."""
@@ -98,6 +101,11 @@ class System:
         f, slopes = self.rates(y)
         missing = self.kept @ self.active_mass @ (start - y)[self.active]
         return self._solve(slopes, self.moved_by(y), -f, missing)
+
+    def solve(self, y: NDArray, rates: NDArray, missing: NDArray) -> NDArray | None:
+        """Solve ``Q J x = Q rates, N M x = missing`` at a state; columns are solved together; None where not unique."""
+        _, slopes = self.rates(y)
+        return self._solve(slopes, self.moved_by(y), rates, missing)
 
     def relaxation(self, y: NDArray) -> tuple[NDArray, NDArray] | None:
         """``K = −J⁻¹ M`` on the states that can be reached while all that is kept stays, and a basis of these.
@@ -115,40 +123,33 @@ class System:
         held = self.kept @ self.active_mass * size
         reachable = np.eye(len(size))
         if len(held):
-            reachable = np.linalg.qr((held / np.abs(held).max(axis=1, keepdims=True)).T, mode="complete")[0][
-                :, len(held) :
-            ]
+            reachable = _complement(held)
         upper = -(self.active_mass * size) @ reachable
         moved = self._solve(slopes, size, upper, np.zeros((len(held), reachable.shape[1])))
         return None if moved is None else (reachable.T @ (moved / size[:, np.newaxis]), reachable)
 
     def _solve(self, slopes: NDArray, size: NDArray, rates: NDArray, missing: NDArray) -> NDArray | None:
-        """Solve ``Q J x = Q rates, N M x = missing``; None where that cannot be done.
+        """Solve ``Q J x = Q rates, N M x = missing``; None where that cannot be done."""
+        if not (np.isfinite(slopes).all() and np.isfinite(rates).all() and np.isfinite(missing).all()):
+            return None
+        left, matrix = self.bordered(slopes, size)
+        found = solve_rows(matrix, np.concatenate([left @ rates, missing]))
+        return None if found is None else (found.T * size).T
+
+    def bordered(self, slopes: NDArray, size: NDArray) -> tuple[NDArray, NDArray]:
+        """Q, shape (a − m, a), and the square matrix of ``Q J x, N M x`` for x in units of ``size``.
 
         Q is an orthonormal basis of what the kept combinations leave of the rows, these being scaled to like size.
         """
-        if not (np.isfinite(slopes).all() and np.isfinite(rates).all() and np.isfinite(missing).all()):
-            return None
         weighted = slopes * size
         largest = np.abs(weighted).max(axis=1, initial=0.0)
         by_row = 1.0 / np.where(largest > 0.0, largest, 1.0)
         left = np.eye(len(size))
         if len(self.kept):
             kept = self.kept / by_row
-            left = np.linalg.qr((kept / np.abs(kept).max(axis=1, keepdims=True)).T, mode="complete")[0][
-                :, len(self.kept) :
-            ].T
-        held = self.kept @ self.active_mass * size
-        matrix = np.concatenate([left @ (weighted.T * by_row).T, held])
-        right = np.concatenate([left @ (rates.T * by_row).T, missing])
-        largest = np.abs(matrix).max(axis=1, initial=0.0)
-        if (largest == 0.0).any():
-            return None
-        try:
-            found = np.linalg.solve(matrix / largest[:, np.newaxis], (right.T / largest).T)
-        except np.linalg.LinAlgError:
-            return None
-        return (found.T * size).T if np.isfinite(found).all() else None
+            left = _complement(kept).T
+        left = left * by_row
+        return left, np.concatenate([left @ weighted, self.kept @ self.active_mass * size])
 
     def volumes(self, y: NDArray) -> dict[str, float]:
         """Volume of each finite compartment that takes up water, m³."""
@@ -165,6 +166,18 @@ def _complement(rows: NDArray) -> NDArray:
     """An orthonormal basis, one vector a column, of all that is orthogonal to independent rows."""
     scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
     return np.asarray(np.linalg.qr(scaled.T, mode="complete")[0][:, len(rows) :])
+
+
+def solve_rows(matrix: NDArray, right: NDArray) -> NDArray | None:
+    """Solve with every row scaled to like size; columns on the right are solved together; None where singular."""
+    largest = np.abs(matrix).max(axis=1, initial=0.0)
+    if not np.isfinite(largest).all() or (largest == 0.0).any():
+        return None
+    try:
+        found = np.linalg.solve(matrix / largest[:, np.newaxis], (right.T / largest).T)
+    except np.linalg.LinAlgError:
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def system_of(model: Model, prepared: Preparation) -> System | None:

@@ -337,6 +337,25 @@ def bernoulli_slope_value(x: Any) -> Any:
     return np.where(near, series, np.where(safe > 0, right, -1.0 - right))[()]
 
 
+def bernoulli_curvature(x: Any) -> Any:
+    """d²B/dx², an even function: −(B + x B' + 2 B B') / x (from x B' = B (1 − x − B)), near 0 its power series."""
+    size = absolute(x)
+    value, slope = bernoulli(size), _function("bernoulli_slope", size, bernoulli_slope_value)
+    far = -(value + size * slope + 2.0 * (value * slope)) / size
+    s = x * x
+    # Twice differentiated, from the Bernoulli numbers: 1/6 − x²/60 + x⁴/1008 − x⁶/21600 + x⁸/532224 − …
+    series = 1 / 6 + s * (
+        -1 / 60 + s * (1 / 1008 + s * (-1 / 21600 + s * (1 / 532224 + s * (-691 / 9906624000 + s / 410572800))))
+    )
+    return where(less(s, 0.1), series, far)
+
+
+def bernoulli_curvature_value(x: float) -> float:
+    """d²B/dx² of a number."""
+    with np.errstate(all="ignore"):
+        return float(bernoulli_curvature(float(x)))
+
+
 #: The functions of the formula language, over any kind of number.
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "exp": exp,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
         for m in model.membranes.values()
         if (value := _membrane_potential(model, layout, m, known)) is not None
     }
-    potentials = _compartment_potentials(model, layout, membrane_potentials)
+    potentials = compartment_potentials(model, layout, membrane_potentials)
     potentials = _settled_floats(model, layout, known, potentials)
     residual: dict[str, float] = {}
     # A volume in osmotic equilibrium depends on the balancing impermeant, which depends (a little) on the area.
@@ -235,7 +236,7 @@ def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known:
     return found
 
 
-def _compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, float]) -> dict[str, float]:
+def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, float]) -> dict[str, float]:
     """Potential of each compartment against its ground, from the potentials of the membranes between.
 
     What floats is put at 0, to be settled when the rest is known.
@@ -290,16 +291,8 @@ def _settled_floats(
         return {c: v + offset.get(layout.floating_part.get(c, ""), 0.0) for c, v in potentials.items()}
 
     def currents(offsets: NDArray) -> NDArray:
-        at = _at_start(model, layout, known, placed(offsets))
-        total = dict.fromkeys(roots, 0.0)
-        flows = [(m.inside, m.outside, at.area(m) * at.current_density(m)) for m in model.membranes.values()]
-        flows += [(i.out_of or "", i.compartment, at.injected_current(i)) for i in model.injections]
-        flows += [(e.inside, e.outside, at.exchange_current(e)) for e in model.exchanges]
-        for source, target, current in flows:
-            for c, sign in ((source, -1.0), (target, 1.0)):
-                if c in layout.floating_part:
-                    total[layout.floating_part[c]] += sign * float(current)
-        return np.array(list(total.values()))
+        totals = currents_into_parts(_at_start(model, layout, known, placed(offsets)))
+        return np.array([float(totals[root]) for root in roots])
 
     offsets = np.zeros(len(roots))
     for _ in range(FLOAT_STEPS if roots else 0):
@@ -322,3 +315,17 @@ def _settled_floats(
         )
         raise ScenarioError("<model>", [Fault(0, f"compartments.{roots[0]}", message)])
     return dict(potentials)
+
+
+def currents_into_parts(at: Evaluation) -> dict[str, Any]:
+    """Net current into each floating part, A, by the compartment that stands for it."""
+    total: dict[str, Any] = dict.fromkeys(at.layout.floats, 0.0)
+    flows = [(m.inside, m.outside, at.area(m) * at.current_density(m)) for m in at.model.membranes.values()]
+    flows += [(i.out_of or "", i.compartment, at.injected_current(i)) for i in at.model.injections]
+    flows += [(e.inside, e.outside, at.exchange_current(e)) for e in at.model.exchanges]
+    for source, target, current in flows:
+        for c, sign in ((source, -1.0), (target, 1.0)):
+            if c in at.layout.floating_part:
+                part = at.layout.floating_part[c]
+                total[part] = total[part] + sign * current
+    return total

@@ -8,6 +8,8 @@ to the rows is S. Nothing is declared: closed totals, sums that reactions keep, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,10 +60,14 @@ def stoichiometry_of(tape: Tape, constants: NDArray, rows: int) -> tuple[NDArray
         elif op == "mul" and (a in numbers or b in numbers):
             number, other = (numbers[a], b) if a in numbers else (numbers[b], a)
             forms[i] = _sum([(number, form(other))])
+        elif op == "div" and numbers.get(a) == 0.0:
+            forms[i] = {}
         elif op == "div" and b in numbers:
             forms[i] = _sum([(1.0 / numbers[b] if numbers[b] else np.nan, form(a))])
         else:
             forms[i] = {i: 1.0}
+        if forms.get(i) == {}:  # what a rate constant of 0 multiplies is the number 0, and so is its product with more
+            numbers[i] = 0.0
     outputs = {o.slot: form(o.register) for o in tape.outputs if o.array == "f"}
     fluxes = sorted({flux for own in outputs.values() for flux in own})
     place = {flux: k for k, flux in enumerate(fluxes)}
@@ -86,7 +92,7 @@ def _sum(terms: list[tuple[float, dict[int, float]]]) -> dict[int, float]:
     return {flux: coefficient for flux, coefficient in total.items() if coefficient}
 
 
-def kept_combinations(matrix: NDArray, currents: list[int]) -> NDArray:
+def kept_combinations(matrix: NDArray, currents: list[int], beside: Collection[int] = ()) -> NDArray:
     """All independent w with w S = 0, one a row, each with as few entries as elimination gives.
 
     Parameters
@@ -95,6 +101,9 @@ def kept_combinations(matrix: NDArray, currents: list[int]) -> NDArray:
         S.
     currents : list of int
         Rows that are currents (A) and not amounts per time (mol s⁻¹); each is to stand in one combination, if it can.
+    beside : collection of int
+        Rows that belong with the currents: amounts in compartments that have one. A combination with a current, a
+        charge, is told in these as far as it can, and not as all the rest of the model against them.
 
     Returns
     -------
@@ -110,7 +119,7 @@ def kept_combinations(matrix: NDArray, currents: list[int]) -> NDArray:
     scaled = scaled[:, largest > 0.0] / largest[largest > 0.0]
     left, sizes, _ = np.linalg.svd(scaled, full_matrices=True)
     rank = int((sizes > RANK_TOLERANCE * sizes.max(initial=0.0)).sum())
-    order = [*currents, *(i for i in range(rows) if i not in currents)]
+    order = sorted(range(rows), key=lambda i: (i not in currents, i in beside, i))
     return _reduced(left[:, rank:].T.copy(), order) * weights
 
 

@@ -249,6 +249,16 @@ def assemble(
     )
 
 
+def tape_of(functions: Sequence[Expression]) -> tuple[Tape, tuple[str, ...]]:
+    """Functions of inputs alone as a tape → ``f`` (its ``state`` loads are the inputs), and the paths of these."""
+    if not functions:
+        return Tape((), ()), ()
+    nodes = functions[0].graph.nodes
+    paths = tuple(e.value for e in reachable(functions) if e.op == "input")
+    outputs = [Output("f", i, e.index) for i, e in enumerate(functions)]
+    return _tape(nodes, outputs, {}, {path: i for i, path in enumerate(paths)}), paths
+
+
 def _tape(
     nodes: Sequence[Expression],
     outputs: Sequence[Output],
