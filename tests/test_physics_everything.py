@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import iontide
-from iontide import equations
+from iontide import equations, storage
 from iontide.clamping import Rows
 from iontide.constants import GAS_CONSTANT as R
 from iontide.equations import build_program
@@ -31,6 +31,7 @@ from iontide.layout import ABSOLUTE_FRACTION
 from iontide.model import Model
 from iontide.model_json import canonical_json, model_from_json, model_to_json
 from iontide.prepare import prepare
+from iontide.simulate import Integration
 from iontide.trajectory import Trajectory
 from models import closed_pair, series, single_ion, with_recording, with_simulation
 from plain_audit import charge_excess, free_energy, held, mass_excess, rates
@@ -397,12 +398,15 @@ def test_a_model_and_its_results_are_kept_to_the_bit(tmp_path_factory, model):
     trajectory, other = ended(model), ended(again)
     assert trajectory.status == other.status
     np.testing.assert_array_equal(trajectory.states, other.states)
-    path = trajectory.save(tmp_path_factory.mktemp("results") / "x.h5")
-    opened = iontide.open(path)
-    assert opened.model == model
-    assert opened.run.crossings == trajectory.run.crossings
-    for name in ("time", "segment", "states"):
-        np.testing.assert_array_equal(getattr(opened, name), getattr(trajectory, name))
+    folder = tmp_path_factory.mktemp("results")
+    storage.stream(Integration(model), folder / "streamed.h5")
+    for path in (trajectory.save(folder / "saved.h5"), folder / "streamed.h5"):
+        opened = iontide.open(path)
+        assert opened.model == model
+        assert (opened.status, opened.run.message) == (trajectory.status, trajectory.run.message)
+        assert opened.run.crossings == trajectory.run.crossings
+        for name in ("time", "segment", "states"):
+            np.testing.assert_array_equal(getattr(opened, name), getattr(trajectory, name))
 
 
 @given(models(without={"event"}, features=5, always={"no capacitance"}))
