@@ -36,7 +36,7 @@ TIERS = [
     {"simulate", "diagnostics", "energy", "electrode", "modes"},
     {"steady"},
     {"verdict", "sensitivity"},
-    {"family", "basins"},
+    {"family", "basin_scan"},
     {"arclength"},
     {"branching"},
     {"continuation"},
@@ -48,7 +48,7 @@ TIERS = [
 RANK = {name: rank for rank, tier in enumerate(TIERS) for name in tier}
 
 #: Upward, within a function that is called to go there: (from, to).
-DOORS = {("trajectory", "storage")}
+DOORS = {("trajectory", "storage"), ("continuation", "storage")}
 
 #: Third-party packages that have one home (or two).
 HOMES = {
