@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import brentq
 
 import iontide
-from iontide.basins import basin_lines, basins
+from iontide.basin_scan import basin_lines, basins
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.continuation import continue_steady_state
 from iontide.errors import SolverError, UsageError

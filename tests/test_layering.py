@@ -37,7 +37,7 @@ TIERS = [
     {"simulate", "diagnostics", "energy", "electrode", "modes"},
     {"steady"},
     {"verdict", "sensitivity"},
-    {"family", "basins"},
+    {"family", "basin_scan"},
     {"arclength"},
     {"branching"},
     {"continuation"},
@@ -49,7 +49,7 @@ TIERS = [
 RANK = {name: rank for rank, tier in enumerate(TIERS) for name in tier}
 
 #: Upward, within a function that is called to go there: (from, to).
-DOORS = {("trajectory", "storage")}
+DOORS = {("trajectory", "storage"), ("continuation", "storage")}
 
 #: Third-party packages that have one home (or two).
 HOMES = {

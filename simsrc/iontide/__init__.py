@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .basin_scan import Basins, basins
+    from .continuation import Branch, continue_steady_state
     from .energy import Energetics, energetics
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .ions import find_ion, ion_library
@@ -43,14 +45,23 @@ if TYPE_CHECKING:
     from .plots import plot
     from .potentials import ghk_potential, nernst_potential
     from .scenario.read import Scenario, load, loads
+    from .sensitivity import Sensitivities, steady_sensitivities
     from .simulate import run
     from .steady import SteadyState, steady_state
+    from .storage import open_branch
     from .storage import open_trajectory as open
     from .trajectory import Trajectory
     from .verdict import Verdict, verdict_of
 
 # Where each public name lives; imported when first asked for, so that `iontide --help` waits for nothing.
 _HOME = {
+    "Basins": "basin_scan",
+    "basins": "basin_scan",
+    "Branch": "continuation",
+    "continue_steady_state": "continuation",
+    "Sensitivities": "sensitivity",
+    "steady_sensitivities": "sensitivity",
+    "open_branch": "storage",
     "Energetics": "energy",
     "energetics": "energy",
     "FileError": "errors",
@@ -96,6 +107,8 @@ _HOME = {
 }
 
 __all__ = [
+    "Basins",
+    "Branch",
     "Clamp",
     "Compartment",
     "Energetics",
@@ -117,6 +130,7 @@ __all__ = [
     "Recording",
     "Scenario",
     "ScenarioError",
+    "Sensitivities",
     "Simulation",
     "SolverError",
     "Source",
@@ -126,6 +140,8 @@ __all__ = [
     "Trajectory",
     "UsageError",
     "Verdict",
+    "basins",
+    "continue_steady_state",
     "energetics",
     "find_ion",
     "ghk_potential",
@@ -134,8 +150,10 @@ __all__ = [
     "loads",
     "nernst_potential",
     "open",
+    "open_branch",
     "plot",
     "run",
+    "steady_sensitivities",
     "steady_state",
     "verdict_of",
 ]

@@ -8,8 +8,10 @@ axis a *Hopf* point, and where a real one crosses without a fold a *branch* poin
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -22,7 +24,7 @@ from .family import Family
 from .model import Model
 from .simulate import Integration
 from .steady import RUN_AWAY, SteadyState, steady_state
-from .trajectory import Trajectory
+from .trajectory import Origin, Trajectory
 
 #: Most points in one direction.
 MOST_POINTS = 5000
@@ -96,6 +98,17 @@ class Branch:
         """One point as a trajectory of one sample."""
         place = range(len(self))[place]
         return self.trajectory.part(slice(place, place + 1))
+
+    def with_origin(self, origin: Origin) -> Branch:
+        """The same with the scenario file behind it, to be kept with the results."""
+        run = replace(self.trajectory.run, origin=origin)
+        return replace(self, trajectory=replace(self.trajectory, run=run))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the branch to an HDF5 file, whole or not at all; returns the path."""
+        from .storage import save_branch
+
+        return save_branch(self, path)
 
     def crossings(self, value: float) -> list[int]:
         """Points before each passage of the parameter through a value: one for every steady state there."""
@@ -313,17 +326,22 @@ def _oriented(points: list[Point]) -> list[Point]:
 
 
 def _as_trajectory(family: Family, points: list[Point]) -> Trajectory:
-    """The points as samples, each in a stretch of its own with the values that hold there."""
-    prepared = family.base.prepared
-    last = prepared.segments[-1]
-    model = family.model
+    """The points as samples, each with the values that hold there."""
+    base = trajectory_along(family.model, np.array([p.y for p in points]))
+    values = tuple(p.member.system.prepared.values[-1] for p in points)
+    return replace(base, run=replace(base.run, values=values, status="steady"))
+
+
+def trajectory_along(model: Model, states: NDArray) -> Trajectory:
+    """Steady states as samples of one trajectory, each in a stretch of its own, so that values may differ."""
+    run = Integration(model).outcome()
+    last, many = run.segments[-1], len(states)
     run = replace(
-        Integration(model).outcome(),
-        segments=(last,) * len(points),
-        values=tuple(p.member.system.prepared.values[-1] for p in points),
+        run,
+        segments=(last,) * many,
+        values=(run.values[-1],) * many,
         status="steady",
         end_time=last.end,
-        end_state=points[-1].y.copy(),
+        end_state=states[-1].copy() if many else run.end_state,
     )
-    states = np.array([p.y for p in points])
-    return Trajectory(run, np.full(len(points), last.end), np.arange(len(points)), states)
+    return Trajectory(run, np.full(many, last.end), np.arange(many), states)

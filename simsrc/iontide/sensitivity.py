@@ -81,6 +81,16 @@ class Sensitivities:
         """∂ output / ∂ parameter, SI."""
         return float(self.absolute[_place(self.outputs, output), _place(self.parameters, parameter)])
 
+    def unit_of(self, output: str) -> tuple[str, float]:
+        """The unit that people read an output in, and how many of it make one of SI."""
+        _place(self.outputs, output)
+        model = self.steady.trajectory.model
+        if output.startswith("V_") and output.removeprefix("V_") in model.membranes:
+            return "mV", 1e3
+        if output.startswith("volume_") and output.removeprefix("volume_") in model.compartments:
+            return "pL", 1e15
+        return "mM", 1.0
+
     def ranked(self, output: str) -> list[str]:
         """Parameters by how much a change by one part in a hundred of each moves an output, the strongest first."""
         size = np.abs(self.scaled[_place(self.outputs, output)])
@@ -270,7 +280,7 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
     lines = ["what +1 % of each parameter changes, what is kept being that of the start; in brackets ∂ ln / ∂ ln"]
     width = max((len(name) for name in result.parameters), default=0)
     for k, output in enumerate(result.outputs):
-        unit, scale = _unit_of(output, result)
+        unit, scale = result.unit_of(output)
         lines += ["", f"{output} = {result.output_values[k] * scale:.6g} {unit}"]
         moving = [name for name in result.ranked(output) if result.scaled[k, result.parameters.index(name)] != 0.0]
         for name in moving[:most]:
@@ -283,15 +293,6 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
         if len(moving) > most:
             lines.append(f"  and {len(moving) - most} that move it less")
     return lines
-
-
-def _unit_of(output: str, result: Sensitivities) -> tuple[str, float]:
-    model = result.steady.trajectory.model
-    if output.startswith("V_") and output[2:] in model.membranes:
-        return "mV", 1e3
-    if output.startswith("volume_") and output[7:] in model.compartments:
-        return "pL", 1e15
-    return "mM", 1.0
 
 
 def _told_value(model: Model, name: str, value: float) -> str:

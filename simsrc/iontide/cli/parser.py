@@ -50,6 +50,23 @@ def build_parser() -> argparse.ArgumentParser:
     steady.add_argument("--json", action="store_true", help="print it as JSON")
     steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
 
+    follow = commands.add_parser("continue", help="follow a steady state along a parameter, past folds")
+    follow.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    follow.add_argument(
+        "--along",
+        metavar="NAME",
+        required=True,
+        help="a parameter, as parameters.pump_rate; or a total that is kept, as total:K",
+    )
+    follow.add_argument("--from", dest="low", metavar="VALUE", required=True, help="with its unit, as '0 mol/m^2/s'")
+    follow.add_argument("--to", dest="high", metavar="VALUE", required=True, help="with its unit")
+    follow.add_argument("-o", "--output", metavar="FILE", help="file (default: outputs/NAME.along_PARAMETER.h5)")
+    follow.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    follow.add_argument("--plot", action="store_true", help="draw the branch beside the file (PDF and PNG)")
+    follow.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    _add_volume(follow)
+    follow.set_defaults(command=lambda arguments: import_module(f"{__package__}.following").follow(arguments))
+
     plot = commands.add_parser("plot", help="draw figures of a result file")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
     plot.add_argument(

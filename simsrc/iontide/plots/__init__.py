@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .branch import branch_figure
     from .budget import budget_figure
     from .figures import (
         concentration_figure,
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     )
     from .files import plot, write_figure
     from .power import power_figure
+    from .ranking import sensitivity_figure
 
 __all__ = [
+    "branch_figure",
     "budget_figure",
     "concentration_figure",
     "current_figure",
@@ -30,14 +33,17 @@ __all__ = [
     "plot",
     "potential_figure",
     "power_figure",
+    "sensitivity_figure",
     "volume_figure",
     "write_figure",
 ]
 
 _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
+    "branch_figure": "branch",
     "budget_figure": "budget",
     "plot": "files",
     "power_figure": "power",
+    "sensitivity_figure": "ranking",
     "write_figure": "files",
 }
 

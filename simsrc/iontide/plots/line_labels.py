@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 from numpy.typing import NDArray
 
-from .style import INCH, SMALL_SIZE, PaperFigure
+from .style import INCH, SMALL_SIZE, TITLE_SIZE, PaperFigure
 
 #: Distance from one label to the next, from the axes to the labels, and how far labels may go beyond the axes, mm.
 PITCH, GAP, OVERHANG = 2.75, 2.6, 1.5
@@ -144,3 +144,13 @@ def text_width(figure: PaperFigure, text: str, size: float, math: bool = True) -
     box = probe.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
     probe.remove()
     return float(box.width) / figure.dpi * INCH
+
+
+def shortened(figure: PaperFigure, title: str, width: float) -> str:
+    """A title, in the bold type of titles, without its last words if it is wider than this, mm."""
+    words = title.split()
+    for count in range(len(words), 0, -1):
+        text = " ".join(words[:count]) + (" …" if count < len(words) else "")
+        if 1.12 * text_width(figure, text, TITLE_SIZE, math=False) <= width:  # bold type is an eighth wider
+            return text
+    return ""

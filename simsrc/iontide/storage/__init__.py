@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from ..continuation import Branch
     from ..simulate import Integration, ProgressCallback
     from ..trajectory import Run, Trajectory
     from .reader import Overview
@@ -74,3 +75,17 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
     from . import reader
 
     return reader.open_overview(path)
+
+
+def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
+    """Write a branch of steady states to an HDF5 file, whole or not at all; see ``branches.save_branch``."""
+    from . import branches
+
+    return branches.save_branch(branch, path)
+
+
+def open_branch(path: str | os.PathLike[str]) -> Branch:
+    """Read a branch of steady states back, bit for bit; see ``branches.open_branch``."""
+    from . import branches
+
+    return branches.open_branch(path)

@@ -88,7 +88,7 @@ def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     FileError
         Where the file is not there, not a result of this format, damaged, or not to be trusted.
     """
-    with _checked(path) as file:
+    with checked_file(path) as file:
         run = _read_run(file, _read_header(file))
         samples = file.length("timeseries/time")
         time = file.array("timeseries/time", "<f8", (samples,))
@@ -110,7 +110,7 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
     FileError
         As for ``open_trajectory``.
     """
-    with _checked(path) as file:
+    with checked_file(path) as file:
         header = _read_header(file)
         run = _read_run(file, header)
         samples = file.length("timeseries/time")
@@ -141,7 +141,8 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
 
 
 @contextlib.contextmanager
-def _checked(path: str | os.PathLike[str]) -> Iterator[Checked]:
+def checked_file(path: str | os.PathLike[str]) -> Iterator[Checked]:
+    """Open a file that is not trusted; whatever goes wrong with it is a ``FileError``."""
     name = os.fspath(path)
     try:
         found = os.stat(path)
@@ -170,25 +171,40 @@ def _checked(path: str | os.PathLike[str]) -> Iterator[Checked]:
 
 
 def _read_header(file: Checked) -> dict[str, Any]:
-    if not file.has("provenance") or not file.has("provenance/header"):
-        raise file.fault("this HDF5 file is no result of iontide")
-    header = _json(file, "header")
-    if header.get("format") != FORMAT:
-        raise file.fault("this HDF5 file is no result of iontide")
-    version = header.get("format_version")
-    if version != FORMAT_VERSION:
-        raise file.fault(f"the file is of format version {version}, this iontide reads version {FORMAT_VERSION}")
-    for name in ("run_id", "status", "created"):
-        if not isinstance(header.get(name), str):
-            raise file.fault(f"the header in the file lacks {name}")
+    header = read_header(file, FORMAT, FORMAT_VERSION)
+    if not isinstance(header.get("status"), str):
+        raise file.fault("the header in the file lacks status")
     if header["status"] not in _STATES:
         raise file.fault(f"the status {header['status'][:40]!r} is none of {', '.join(_STATES)}")
+    return header
+
+
+def read_header(file: Checked, kind: str, due: int) -> dict[str, Any]:
+    """The texts that a file opens with, of the format and version that are due."""
+    if not file.has("provenance") or not file.has("provenance/header"):
+        raise file.fault("this HDF5 file is no result of iontide")
+    header = read_table(file, "header")
+    if header.get("format") != kind:
+        raise file.fault(_other_format(header.get("format"), kind))
+    version = header.get("format_version")
+    if version != due:
+        raise file.fault(f"the file is of format version {version}, this iontide reads version {due}")
+    for name in ("run_id", "created"):
+        if not isinstance(header.get(name), str):
+            raise file.fault(f"the header in the file lacks {name}")
     if not isinstance(header.get("provenance"), dict):
         raise file.fault("the header in the file lacks provenance")
     return header
 
 
-def _json(file: Checked, name: str) -> dict[str, Any]:
+def _other_format(found: Any, due: str) -> str:
+    words = {"iontide-trajectory": "a run", "iontide-branch": "a branch of steady states"}
+    if found in words:
+        return f"the file holds {words[found]}, not {words[due]}"
+    return "this HDF5 file is no result of iontide"
+
+
+def read_table(file: Checked, name: str) -> dict[str, Any]:
     """A table that stands in the file as JSON."""
     try:
         found = json.loads(file.text(f"provenance/{name}"))
@@ -199,14 +215,19 @@ def _json(file: Checked, name: str) -> dict[str, Any]:
     return found
 
 
-def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
+def read_model(file: Checked, header: Mapping[str, Any]) -> Model:
+    """The resolved model, which must be the one that the file's run_id names."""
     text = file.text("provenance/model")
     if not text.isascii() or run_id_of_text(text) != header["run_id"]:
         raise file.fault("the model in the file is not the one that its run_id names")
     try:
-        model = model_from_json(json.loads(text))
+        return model_from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise file.fault(f"the model in the file cannot be read: {error}") from error
+
+
+def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
+    model = read_model(file, header)
     layout = lay_out(model)
     if tuple(file.texts("state/names")) != layout.names:
         raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
@@ -228,7 +249,7 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
         end_state=file.array("checkpoint/state", "<f8", (n,)),
         statistics=Statistics(**{f.name: file.number("diagnostics", f.name, int) for f in fields(Statistics)}),
         origin=Origin(
-            file.text("provenance/scenario_name"), file.text("provenance/scenario"), _json(file, "overrides")
+            file.text("provenance/scenario_name"), file.text("provenance/scenario"), read_table(file, "overrides")
         ),
         crossings=crossings,
     )

@@ -172,14 +172,14 @@ class Writer:
         root.attrs["NX_class"] = "NXroot"
         root.attrs["default"] = "timeseries"
         root.attrs.update(header)
-        root.attrs["title"] = _plain(run.model.title)
-        root.attrs["description"] = _plain(run.model.description)
+        root.attrs["title"] = plain(run.model.title)
+        root.attrs["description"] = plain(run.model.description)
         self._finish_plot(run)
         self._finish_state(run)
         self._finish_diagnostics(run)
         group = root.create_group("provenance")
         write_text(group, "header", json.dumps(header | {"provenance": dict(provenance.attributes)}))
-        _write_provenance(group, provenance)
+        write_provenance(group, provenance)
 
     def _finish_plot(self, run: Run) -> None:
         entry = self._file["timeseries"]
@@ -189,7 +189,7 @@ class Writer:
         signals = [c.name for c in self._plan.columns if c.quantity == "membrane_potential"]
         signals = signals or [c.name for c in self._plan.columns[:1]]
         plot.attrs["NX_class"] = "NXdata"
-        plot.attrs["title"] = _plain(run.model.title)
+        plot.attrs["title"] = plain(run.model.title)
         plot["time"] = self._time
         for name in signals:
             plot[name] = entry[name]
@@ -234,7 +234,7 @@ class Writer:
             told = group.create_group("verdict_numbers")
             told.attrs["kind"] = verdict.kind
             for name, number in verdict.numbers.items():
-                told.attrs[_plain(name)] = number
+                told.attrs[plain(name)] = number
         corrections = self._audit.activity_corrections
         if corrections:
             group = group.create_group("activity_correction")
@@ -249,14 +249,15 @@ def _joined(before: Trajectory, after: Trajectory) -> Trajectory:
     return Trajectory(after.run, *(np.concatenate(pair) for pair in pairs))
 
 
-def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:
+def write_provenance(group: h5py.Group, provenance: Provenance) -> None:
+    """Versions and times as attributes, texts and the command line as datasets."""
     for name, text in provenance.attributes.items():
-        group.attrs[name] = _plain(text)
+        group.attrs[name] = plain(text)
     for name, text in provenance.texts.items():
         write_text(group, name, text)
     write_texts(group, "argv", provenance.argv)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text that any reader of attributes can show: no NUL, no halves of characters."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
