@@ -288,7 +288,7 @@ def test_the_electrode_moves_potassium_and_makes_none() -> None:
 
 def test_an_electrode_that_takes_nothing_from_outside_would_be_seen() -> None:
     model = iontide.load(FILE).model
-    alone = replace(model, injections=model.injections[:1], recording=Recording("linear", 31))
+    alone = replace(model, injections=(replace(model.injections[0], out_of=None),), recording=Recording("linear", 31))
     q = charges(iontide.run(alone))
     total = sum(q.values())
     # Ten seconds of 27 pA, all of it against the last compartment, which is the ground.

@@ -234,11 +234,11 @@ class Integration:
             yield from drive(progress)
             if self.status != status.CROSSED or self._stopping_event is not None:
                 return
-            if not every_step:  # of the state before it: the state after it opens the next segment
-                yield np.array([self.time]), np.array([self._segment], dtype=np.int32), self.state[np.newaxis].copy()
             if self.time >= self.segments[-1].end:
                 self.status = status.DONE
                 return
+            if not every_step:  # of the state before it: the state after it opens the next segment
+                yield np.array([self.time]), np.array([self._segment], dtype=np.int32), self.state[np.newaxis].copy()
             self._go_on_after_event()
             if self.status < 0:
                 return
@@ -355,6 +355,11 @@ class Integration:
         """Why the run ended before its time: what, where, when, and what to try."""
         worst = self.layout.names[int(self._progress.counters[WORST])]
         at = f"at t = {self.time:.9g} s"
+        if self.status == status.NEGATIVE_AMOUNT and self.layout.supplies and not self._progress.real[T]:
+            return (
+                f"the run stopped {at}: a clamp would have to take more of the {worst} than there is to reach its "
+                "potential at once. Give it another ion to carry its current, or a series_resistance"
+            )
         if self.status == status.NEGATIVE_AMOUNT:
             return (
                 f"the run stopped {at}: the {worst} is used up and would become negative. "

@@ -58,7 +58,11 @@ def _held(model: Model, name: str, number: int) -> str:
         return ""
     at = _constant(model, clamp.holds[number - 1].value)
     what, where, dimension = _clamped(clamp)
-    return f"{what} clamped{where}" if at is None else f"{what} held at {quantity_text(at, dimension)}{where}"
+    return (
+        f"{what} clamped{where}"
+        if at is None
+        else f"{what} held at {quantity_text(at, dimension, bare_zero=False)}{where}"
+    )
 
 
 def _clamped(clamp: Clamp | IonClamp) -> tuple[str, str, Dimension]:
@@ -102,9 +106,9 @@ def _told(model: Model, name: str, value: float | None) -> str | None:
     return quantity_text(value, model.parameters[name].dimension if name in model.parameters else DIMENSIONLESS)
 
 
-def quantity_text(value: float, dimension: Dimension) -> str:
-    """A value to three digits in its lab unit; 0 needs none."""
-    if value == 0 or dimension.is_dimensionless:
+def quantity_text(value: float, dimension: Dimension, bare_zero: bool = True) -> str:
+    """A value to three digits in its lab unit, which 0 does not need."""
+    if (value == 0 and bare_zero) or dimension.is_dimensionless:
         return number_text(value)
     unit = lab_unit(dimension)
     return f"{number_text(value / parse_unit(unit)[0])} {unit_label(unit)}"
