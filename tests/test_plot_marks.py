@@ -60,7 +60,7 @@ HELD = 'from = "10 ms"\nto = "20 ms"\n'
     [
         ('clamp = { membrane = "plasma", potential = "-80 mV" }', "plasma held at −80 mV"),
         ('clamp = { membrane = "plasma", potential = "command + 5 mV" }', "plasma held at −75 mV"),
-        ('clamp = { membrane = "plasma", potential = "0 mV" }', "plasma held at 0"),
+        ('clamp = { membrane = "plasma", potential = "0 mV" }', "plasma held at 0 mV"),
         ('clamp = { membrane = "plasma", potential = "command + 1 mV * t / 1 ms" }', "plasma clamped"),
         ('clamp = { compartment = "soma", ion = "Na", concentration = "15 mM" }', "Na held at 15 mM in soma"),
         (
