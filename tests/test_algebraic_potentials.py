@@ -34,6 +34,7 @@ from iontide.model import (
     Recording,
     Simulation,
 )
+from iontide.scenario.read import loads
 from iontide.trajectory import Trajectory
 from models import AREA, CAPACITANCE, CL, NA, P_K, TEMPERATURE, VOLUME, K, by_name, ghk, na_k_pump, p1, pump_leak
 from test_kernel_method import order_against_fine_steps
@@ -605,3 +606,32 @@ def test_a_file_says_the_same() -> None:
     mouth = trajectory.membrane_potential("mouth")
     assert mouth[at + 1] == pytest.approx(mouth[at], rel=1e-6)
     assert summary(trajectory).max_charge_drift < 1e-14
+
+
+def test_several_zero_current_potentials_are_not_chosen_among() -> None:
+    """An inward rectifier beside a leak: an N-shaped current, at rest at two potentials."""
+    text = """
+title = "two rests"
+[simulation]
+duration = "1 s"
+temperature = "37 degC"
+[compartments.cell]
+volume = "1 pL"
+concentrations = { K = "140 mM", Na = "10 mM" }
+impermeants = { A = { concentration = "balance", valence = -1 } }
+[compartments.bath]
+bath = true
+concentrations = { K = "4 mM", Na = "146 mM" }
+impermeants = { A = { concentration = "150 mM", valence = -1 } }
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "1000 um^2"
+capacitance = "1 uF/cm^2"
+potential = "ghk"
+conductance = { K = "1 mS/cm^2 / (1 + exp((V + 70 mV) / 5 mV))", Na = "0.02 mS/cm^2" }
+"""
+    with pytest.raises(ScenarioError, match="several potentials at which the net current of this membrane is 0: -9"):
+        run(loads(text).model)
+    model = loads(text.replace('"ghk"', '"-80 mV"')).model
+    assert run(model).status == "done"

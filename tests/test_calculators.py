@@ -25,6 +25,12 @@ WRITTEN = ("-p", "K=1, Na=0.04", "-p", "Cl=0.45")
 BODY = 310.15
 
 
+@pytest.fixture(autouse=True)
+def deaf(monkeypatch):
+    """A command listens for signals until the program ends, which here it does not."""
+    monkeypatch.setattr("iontide.cli.signals.listen", lambda: None)
+
+
 @pytest.fixture
 def answer(capsys):
     """What a command prints as JSON; nothing goes elsewhere."""

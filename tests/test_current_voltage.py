@@ -247,6 +247,17 @@ def test_columns_and_report(tmp_path):
     assert "no net current at" in info_text(path)
 
 
+@pytest.mark.parametrize(("start", "end"), [(-0.09, -0.07), (-0.05, -0.07), (-0.03, 0.02), (0.05, 0.02)])
+def test_of_several_the_one_that_the_current_leads_to(start, end):
+    """A law with two stable potentials, -70 and 20 mV, and an unstable one at -40 mV between them."""
+    law = parse_formula("1e-6 mol/m^2/s * (V + 70 mV) * (V + 40 mV) * (V - 20 mV) / 1000 mV / 10 mV / 10 mV")
+    model = single_ion(1)
+    pathway = Pathway("pathways.own", "formula", {"X": 1}, {"rate": law}, driven_by="light")
+    plasma = replace(model.membranes["plasma"], pathways=(pathway,), potential=start)
+    trajectory = simulate(with_simulation(replace(model, membranes={"plasma": plasma}), duration=1e-6))
+    assert trajectory.zero_current_potential("plasma")[0] == pytest.approx(end, abs=1e-15)
+
+
 def test_a_recording_in_blocks_is_the_same(pumping):
     rows = slice(100, 117)
     np.testing.assert_array_equal(

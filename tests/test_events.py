@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from iontide import run, schedule
 from iontide.diagnostics import summary
 from iontide.formula import parse_formula
 from iontide.model import Event, Model, Parameter, ParameterStep, Recording, Simulation
-from models import P_K, pump_leak, single_ion, with_recording
+from models import P_K, pump_leak, single_ion, two_cells, with_recording
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
 
 def watching(*events: Event, **changes: Any) -> Model:
@@ -269,3 +272,18 @@ def test_the_protocol_takes_over_from_what_an_event_set_for_good():
     assert set(trajectory.parameter("pump_rate")[late]) == {2e-5}
     between = (trajectory.time > trajectory.event_times("on")[0]) & (trajectory.time < 1000.0)
     assert set(trajectory.parameter("pump_rate")[between]) == {1e-6}
+
+
+def test_a_compartment_is_told_from_the_membrane_of_its_name(tmp_path):
+    # Each cell of the pair has a membrane of the same name.
+    model = two_cells()
+    event = Event("fallen", "compartments.left", parse_formula("K"), 139.9, "falls")
+    (time,) = run(replace(model, events=(event,))).event_times("fallen")
+    watched = replace(event, on="left", value=parse_formula("K.inside"))
+    assert run(replace(model, events=(watched,))).event_times("fallen") == [time]
+
+    text = (SCENARIOS / "nernst_potassium.toml").read_text().replace("membranes.plasma", "membranes.cell")
+    text += '\n[[events]]\ncompartment = "cell"\nwhen = "K falls through 139.999 mM"\nrecord = "fallen"\n'
+    (tmp_path / "x.toml").write_text(text)
+    assert iontide.load(tmp_path / "x.toml").model.events[0].on == "compartments.cell"
+    assert len(run(tmp_path / "x.toml").event_times("fallen")) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from iontide import run
 from iontide.constants import FARADAY
-from iontide.diagnostics import charge_balance, summary
+from iontide.diagnostics import charge_balance, summary, warnings
 from iontide.formula import parse_formula
 from iontide.model import (
     Compartment,
@@ -261,3 +261,19 @@ def test_an_injected_salt_moves_charge_and_matter_in_a_cell_whose_area_moves_too
     trajectory = run(model)
     assert trajectory.run.layout.charges is (water == "osmotic")
     assert np.max(np.abs(charge_balance(trajectory)["cell"])) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "unchecked"),
+    [("b", "a", set()), ("a", "b", set()), ("b", "beyond", {"b"}), ("a", "beyond", {"b"})],
+)
+def test_a_rinse_leaves_unchecked_what_the_ground_makes_up_for_and_says_so(inside, outside, unchecked):
+    # Within one part of a model its charge is known everywhere; from another part it comes by the ground, b.
+    model = replace(rinsed(0.1), exchanges=(Exchange("rinse", inside, outside, 1e-3),))
+    trajectory = run(model)
+    balance = charge_balance(trajectory)
+    assert set(balance) == {"a", "b"} - unchecked
+    assert all(np.abs(drift).max() < 1e-12 for drift in balance.values())
+    told = [w for w in warnings(trajectory) if "charge of" in w and "fixed charge" not in w]
+    reason = "it is the ground of a part of the model that is rinsed by another part"
+    assert told == [f"the charge of {name} is not checked: {reason}" for name in unchecked]

@@ -22,6 +22,7 @@ TIERS = [
     {"formula", "activity", "potentials"},
     {"parts"},
     {"parts_in_time", "tracers"},
+    {"model_faults"},
     {"model"},
     {"circuit"},
     {"model_json", "scenario", "layout", "conservation", "schedule", "mechanisms", "tape"},

@@ -422,3 +422,10 @@ def test_fixed_charge_in_an_infinite_bath(row):
         for x, v in ((cation, z), ("Cl", -1))
     ]
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-6)
+
+
+def test_a_reversal_potential_of_next_to_nothing_is_a_number():
+    """Also where the ratio of the concentrations is none."""
+    trajectory = iontide.run(single_ion(1, inside=1e-308, outside=1000.0))
+    found = trajectory.reversal_potential("plasma", "X")[0]
+    assert found == pytest.approx(R * TEMPERATURE / F * (np.log(1000.0) + 308 * np.log(10.0)), rel=1e-3)

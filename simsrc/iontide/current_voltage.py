@@ -227,7 +227,8 @@ class MembraneReadings:
         """Ratio of the one-way fluxes, efflux / influx, and what Ussing's theorem expects, exp(z F (V − E) / (R T)), –.
 
         Of the electrodiffusive pathways together, the only ones whose law knows one-way fluxes (an ohmic law gives the
-        net flux alone). At equilibrium both are 1. NaN where a flux or a concentration is 0.
+        net flux alone). At equilibrium both are 1. Ions that move in file through a pore, with a power of this ratio
+        (Hodgkin & Keynes 1955, J Physiol 128:61), have no law here. NaN where a flux or a concentration is 0.
 
         Source: Ussing 1949, doi:10.1111/j.1748-1716.1949.tb00633.x.
 

@@ -83,7 +83,7 @@ def charge_balance(trajectory: Trajectory) -> dict[str, NDArray]:
 
     The excess is ``Σ z n + Σ z_X X + residual − Σ ± C A V / F`` (mol of charges), over all charge that is there:
     the same sum with every term taken positive. A current that is injected without an ion to carry it is counted in;
-    where it varies within a segment its integral is not known, and the compartment is left out.
+    the compartments of ``unaccounted_charge`` are left out.
 
     Parameters
     ----------
@@ -157,18 +157,21 @@ def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
     ]
 
 
-def unaccounted_charge(model: Model) -> set[str]:
-    """Finite compartments whose charge cannot be balanced.
-
-    A current varies that no ion carries; or the compartment is a ground and is rinsed, so that the ground makes up
-    for the charge that the rinse takes.
-    """
-    rinsed = {e.inside for e in model.exchanges} & grounds(model)
-    return rinsed | {
-        c.name
-        for c in model.compartments.values()
-        if c.is_finite and not all(model.is_settled(i.current) for i, _ in _uncarried(model, c.name))
-    }
+def unaccounted_charge(model: Model) -> dict[str, str]:
+    """Finite compartments whose charge cannot be balanced, each with the reason."""
+    part_of = {name: number for number, part in enumerate(connected_parts(model)) for name in part}
+    found = {}
+    for c in model.compartments.values():
+        if not c.is_finite:
+            continue
+        # What a rinse brings across parts of the model that nothing joins otherwise, the ground of each makes up for.
+        across = (e for e in model.exchanges if part_of[e.inside] != part_of[e.outside])
+        rinsed = any(part_of[c.name] in (part_of[e.inside], part_of[e.outside]) for e in across)
+        if not all(model.is_settled(i.current) for i, _ in _uncarried(model, c.name)):
+            found[c.name] = "a current that no ion carries, and that varies, flows into it"
+        elif rinsed and c.name in grounds(model):
+            found[c.name] = "it is the ground of a part of the model that is rinsed by another part"
+    return found
 
 
 def _integral(trajectory: Trajectory, path: str) -> NDArray:
@@ -328,8 +331,8 @@ class Audit:
         ]
         found += self.dissipation.warnings(run)
         found += [
-            f"the charge of {name} is not checked: a current that no ion carries, and that varies, flows into it"
-            for name in sorted(unaccounted_charge(run.model))
+            f"the charge of {name} is not checked: {reason}"
+            for name, reason in sorted(unaccounted_charge(run.model).items())
         ]
         tolerance = run.model.simulation.relative_tolerance
         if tolerance > LOOSE_TOLERANCE:

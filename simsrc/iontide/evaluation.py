@@ -291,7 +291,7 @@ class Evaluation(Solutions):
         if event.on in self.model.membranes:
             names = self.membrane_names(self.model.membranes[event.on])
         elif event.on:
-            names = self.compartment_names(event.on)
+            names = self.compartment_names(event.place)
         path = f"events.{event.name}"
         return self.quantity(f"{path}.value", event.value, names) - self.quantity(f"{path}.level", event.level, names)
 

@@ -28,6 +28,9 @@ from .tracing import given_share
 #: Potentials between which a zero-current potential is looked for, V.
 SEARCH_LIMIT = 2.0
 
+#: The middle of that range, V, in which they are looked for one by one, and at how many places.
+SCAN_LIMIT, SCAN_POINTS = 0.2, 801
+
 #: Most Newton steps, the difference (V) that gives a slope, and a step (V) so small that a floating part is settled.
 FLOAT_STEPS, FLOAT_PROBE, FLOAT_SETTLED = 100, 1e-6, 1e-10
 
@@ -132,7 +135,7 @@ def _starting_values(model: Model, values: Mapping[str, float]) -> dict[str, flo
     return start
 
 
-def _at_start(model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, float]) -> Evaluation:
+def _at_start(model: Model, layout: Layout, known: Mapping[str, float], potentials: Mapping[str, Any]) -> Evaluation:
     """The model at t = 0, with gates at their steady values and amounts as given."""
 
     def state(i: int) -> float:
@@ -196,29 +199,35 @@ def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> 
     return float(at.gate(membrane, pathway, gate))
 
 
-def zero_current_potential(current: Callable[[float], float]) -> float | None:
-    """Root of a current that grows with the potential, V; None where there is none within ± 2 V.
+def zero_current_potentials(current: Callable[[NDArray], NDArray]) -> list[float]:
+    """Every potential within ± 2 V at which a current grows through 0, V: where it falls through 0 none can stay.
 
-    Bisection: it needs no derivative and cannot leave the bracket, and sixty halvings of 4 V reach rounding.
+    A scan in steps of half a millivolt, then bisection: it needs no derivative and cannot leave its bracket.
     """
-    low, high = -SEARCH_LIMIT, SEARCH_LIMIT
-    if not current(low) <= 0.0 <= current(high):
-        return None
-    for _ in range(64):
-        middle = 0.5 * (low + high)
-        if current(middle) > 0.0:
-            high = middle
-        else:
-            low = middle
-    return 0.5 * (low + high)
+    grid = np.concatenate([[-SEARCH_LIMIT], np.linspace(-SCAN_LIMIT, SCAN_LIMIT, SCAN_POINTS), [SEARCH_LIMIT]])
+    values = current(grid)
+    found = []
+    for k in np.flatnonzero((values[:-1] <= 0.0) & (values[1:] > 0.0)):
+        low, high = float(grid[k]), float(grid[k + 1])
+        for _ in range(64):
+            middle = 0.5 * (low + high)
+            if current(np.array([middle]))[0] > 0.0:
+                high = middle
+            else:
+                low = middle
+        found.append(0.5 * (low + high))
+    return found
 
 
-def membrane_current(
-    model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float], potential: float
-) -> float:
+def _membrane_current(
+    model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float], potential: NDArray
+) -> NDArray:
     """Net outward current density at the start if the membrane potential were the given one, A m⁻²."""
-    potentials = dict.fromkeys(model.compartments, 0.0) | {membrane.inside: potential}
-    return float(_at_start(model, layout, known, potentials).current_density(membrane))
+    potentials: dict[str, Any] = dict.fromkeys(model.compartments, 0.0)
+    potentials[membrane.inside] = potential
+    with np.errstate(all="ignore"):
+        found = _at_start(model, layout, known, potentials).current_density(membrane)
+    return np.broadcast_to(np.asarray(found, dtype=float), potential.shape)
 
 
 def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]) -> float | None:
@@ -226,14 +235,21 @@ def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known:
         return None
     if membrane.potential != "ghk":
         return known[f"membranes.{membrane.name}.potential"]
-    found = zero_current_potential(lambda v: membrane_current(model, layout, membrane, known, v))
-    if found is None:
+    found = zero_current_potentials(lambda v: _membrane_current(model, layout, membrane, known, v))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        told = ", ".join(f"{1e3 * v:.4g} mV" for v in found)
+        message = (
+            f'"ghk" finds several potentials at which the net current of this membrane is 0: {told}; '
+            f'say which is meant, as potential = "{1e3 * found[0]:.4g} mV"'
+        )
+    else:
         message = (
             f'"ghk" finds no potential between -{SEARCH_LIMIT:g} V and {SEARCH_LIMIT:g} V at which the net current '
             'of this membrane is 0; give a value, as potential = "-70 mV"'
         )
-        raise ScenarioError("<model>", [Fault(0, f"membranes.{membrane.name}.potential", message)])
-    return found
+    raise ScenarioError("<model>", [Fault(0, f"membranes.{membrane.name}.potential", message)])
 
 
 def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, float]) -> dict[str, float]:

@@ -111,7 +111,8 @@ class Event:
     ----------
     name : str
     on : str
-        Membrane or compartment whose names ``value`` and ``level`` may use besides the parameters; empty for none.
+        Membrane or compartment whose names ``value`` and ``level`` may use besides the parameters; empty for none. A
+        compartment that bears the name of a membrane is ``compartments.NAME``.
     value, level : Quantity
     direction : {"rises", "falls", "passes"}
         Whether it counts upward alone, downward alone, or either way.
@@ -134,6 +135,11 @@ class Event:
     settings: Mapping[str, Quantity] = field(default_factory=dict)
     duration: float | None = None
     once: bool = False
+
+    @property
+    def place(self) -> str:
+        """``on`` as the name of a compartment."""
+        return self.on.removeprefix("compartments.")
 
     @property
     def interrupts(self) -> bool:

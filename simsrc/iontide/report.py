@@ -236,7 +236,7 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     # Of the whole run; where it is 0 throughout, nobody misses it.
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
-    rows = [[*heads, "flux out, umol/m^2/s", "current out, uA/cm^2", "vote, %"]]
+    rows = [[*heads, "flux out, umol/m^2/s", "vote, %", "current out, uA/cm^2"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
@@ -244,10 +244,10 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
         share = membrane["votes"].get(species)
         vote = _cell(None if share is None else 100.0 * share, 4) if charged else ""
-        rows.append([species, e, *more, _cell(flux, 5), current, vote])
-    blank = [""] * len(heads)
-    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5), ""])
-    rows += [[f"of it {name}", *blank, _cell(i, 5), ""] for name, i in membrane["pump_current_uA_per_cm2"].items()]
+        rows.append([species, e, *more, _cell(flux, 5), vote, current])
+    blank = [""] * (len(heads) + 1)
+    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
+    rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]
     return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 #: Most steps; a bracket of doubles is halved to nothing in fewer than this.
 MOST_STEPS = 200
 
+#: Steps, over the argument, that are rounding where they no longer shrink.
+STALLED = 1e-12
+
 
 def rising_roots(
     function: Callable[[NDArray], tuple[NDArray, NDArray]], low: NDArray, high: NDArray, scale: float
@@ -50,11 +53,14 @@ def rising_roots(
             newton = -value / slope
             fits = (root + newton > low) & (root + newton < high) & (np.abs(newton) <= 0.5 * np.abs(before))
             tiny = np.abs(newton) <= 2.0 * np.spacing(np.maximum(np.abs(root), scale))  # may lie on the bracket
+            # Steps that no longer shrink where they are small already: what is left is rounding of the function.
+            stalled = ~fits & (np.abs(newton) <= STALLED * np.maximum(np.abs(root), scale))
             move = np.where(fits | tiny, newton, 0.5 * (low + high) - root)
+            move = np.where(stalled & ~tiny, np.clip(root + newton, low, high) - root, move)
             move = np.where(value == 0.0, 0.0, move)
             before, step = step, move
             moved = root + move
-            settled = (value == 0.0) | tiny | (moved == root) | np.isnan(value)
+            settled = (value == 0.0) | tiny | stalled | (moved == root) | np.isnan(value)
             root = np.where(open_, np.where(np.isnan(value), np.nan, moved), root)
             open_ = open_ & ~settled
     return root

@@ -140,8 +140,7 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
-        numbers, place = self._segments
-        return np.array([self.run.values[number][path] for number in numbers], dtype=float)[place]
+        return _over_time(self.run, self._segments, path)
 
     @cached_property
     def _segments(self) -> tuple[NDArray, NDArray]:
@@ -151,15 +150,17 @@ class Trajectory(MembraneReadings, TracerReadings):
     @cached_property
     def at(self) -> Evaluation:
         """The model at every sample: what all the methods below are computed by."""
+        # What it keeps of this trajectory must not lead back to it: a part of a long run is to go when it is done with.
+        run, segments, states = self.run, self._segments, self.states
         settled: dict[str, Any] = {}
 
         def given(path: str) -> Any:
             if path not in settled:
-                settled[path] = self.value(path)
+                settled[path] = _over_time(run, segments, path)
             return settled[path]
 
-        within = self.time - np.array([s.start for s in self.run.segments])[self.segment]
-        return Evaluation(self.model, self.run.layout, given, lambda i: self.states[:, i], within)
+        within = self.time - np.array([s.start for s in run.segments])[self.segment]
+        return Evaluation(self.model, run.layout, given, lambda i: states[:, i], within)
 
     def event_times(self, event: str) -> NDArray:
         """When an event came about, s, shape (times,)."""
@@ -267,7 +268,12 @@ class Trajectory(MembraneReadings, TracerReadings):
         m = self._membrane(membrane)
         inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
         defined = (inside > 0) & (outside > 0)
-        return np.where(defined, np.log(np.where(defined, outside, 1.0) / np.where(defined, inside, 1.0)), np.nan)
+        inside, outside = np.where(defined, inside, 1.0), np.where(defined, outside, 1.0)
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            ratio = outside / inside
+            # The logarithm of the ratio is the more exact one, while there is a ratio.
+            found = np.where(np.isfinite(ratio) & (ratio > 1e-300), np.log(ratio), np.log(outside) - np.log(inside))
+        return np.where(defined, found, np.nan)
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
         """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.moves``."""
@@ -381,3 +387,9 @@ class Trajectory(MembraneReadings, TracerReadings):
         from .storage import save
 
         return save(self, path)
+
+
+def _over_time(run: Run, segments: tuple[NDArray, NDArray], path: str) -> NDArray:
+    """A settled quantity at samples, SI; ``segments`` as of ``Trajectory._segments``."""
+    numbers, place = segments
+    return np.array([run.values[number][path] for number in numbers], dtype=float)[place]

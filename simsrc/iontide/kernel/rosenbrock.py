@@ -128,14 +128,18 @@ def stays_put(problem, mass, scratch, y, t):
 
 @njit(error_model="numpy")
 def make_consistent(problem, progress, scratch, k, mass, length):
-    """Bring the algebraic states to where their equations hold, by Newton steps; returns whether that succeeds.
+    """Bring the algebraic states to where their equations hold, by Newton steps; returns DONE or why not.
 
     Each is a linearised step of no duration, ``(M/(h γ) − J) δ = f`` with h → 0, so that M δ = 0: what M y holds
-    (charge, the ions that carry it) stays, and a potential that jumps takes along what its jump moves.
+    (charge, the ions that carry it) stays, and a potential that jumps takes along what its jump moves. Where there is
+    no such state, or an amount would be negative in it, y stays what it was.
     """
     y, absolute, relative = progress.y, problem.absolute, problem.options[0]
-    linear, clock, lu, move = scratch.linear, scratch.clock, scratch.lu, scratch.first
+    linear, clock, lu, move, before = scratch.linear, scratch.clock, scratch.lu, scratch.first, scratch.second
     n = y.shape[0]
+    status = NO_CONSISTENT_STATE
+    for i in range(n):
+        before[i] = y[i]
     for _ in range(MOST_ITERATIONS):
         clock[0] = 0.0
         call(problem.code[1], (clock, y, k, scratch.work, linear))
@@ -147,12 +151,20 @@ def make_consistent(problem, progress, scratch, k, mass, length):
         size = weighted_norm(move, y, absolute, relative)
         progress.counters[JACOBIANS] += 1
         if not np.isfinite(size):
-            return False
+            break
         for i in range(n):
             y[i] += move[i]
         if size < CONSISTENT:
-            return True
-    return False
+            status = DONE
+            break
+    for i in range(problem.counts[0]):
+        if status == DONE and y[i] < 0.0:
+            progress.counters[WORST] = i
+            status = NEGATIVE_AMOUNT
+    if status != DONE:
+        for i in range(n):
+            y[i] = before[i]
+    return status
 
 
 @njit(error_model="numpy")
@@ -175,12 +187,9 @@ def integrate(problem, progress, samples, scratch, budget):
         t, h = real[T], real[NEXT_STEP]
 
         if count[PHASE] == START and problem.counts[3] > 0:
-            if not make_consistent(problem, progress, scratch, k, mass, length):
-                return NO_CONSISTENT_STATE
-            for i in range(nonnegative):
-                if y[i] < 0.0:
-                    count[WORST] = i
-                    return NEGATIVE_AMOUNT
+            found = make_consistent(problem, progress, scratch, k, mass, length)
+            if found != DONE:
+                return found
 
         if count[PHASE] == START and watched > 0 and count[CAUSE] == 0:
             if samples.crossed_at.shape[0] - count[CROSSING] < 2 * watched:

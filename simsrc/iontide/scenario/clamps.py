@@ -12,6 +12,7 @@ from .faults import did_you_mean, listed
 from .lines import KeyPath
 from .names import EVERYWHERE
 from .potentials import Tied
+from .references import names_compartment
 from .schema_protocol import ClampTable
 from .solutions import absent, holds
 
@@ -71,12 +72,9 @@ def _read_ion(draft: Draft, place: KeyPath, table: ClampTable) -> None:
             faults.add((*place, key), f"missing; an ion clamp needs {kind}")
     draft.quantities.read((*place, "concentration"), table.concentration, kinds.CONCENTRATION, local=EVERYWHERE)
     name, ion = table.compartment, table.ion
-    if name is None or faults.is_faulty(*place, "compartment") or faults.is_faulty("compartments", name):
+    if name is None or not names_compartment(draft, (*place, "compartment"), name):
         return
-    if name not in every:
-        told = f"no such compartment as {name}{did_you_mean(name, every)}"
-        faults.add((*place, "compartment"), f"{told} (compartments are {listed(every)})")
-    elif every[name].bath:
+    if every[name].bath:
         told = f"{name} is a bath, whose concentrations stay; set them"
         faults.add((*place, "compartment"), f'{told} as set = {{ "compartments.{name}.{ion}" = … }}')
     elif ion is not None and not faults.is_faulty("species", ion) and not holds(draft, name, ion):

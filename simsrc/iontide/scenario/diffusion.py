@@ -12,7 +12,7 @@ from . import kinds
 from .draft import Draft
 from .faults import did_you_mean, listed
 from .lines import KeyPath
-from .reactions import written
+from .references import names_pair
 from .schema import DiffusionTable
 from .solutions import holds
 
@@ -33,17 +33,8 @@ def _read(draft: Draft, path: KeyPath, table: DiffusionTable) -> None:
     quantities.read((*path, "tortuosity"), table.tortuosity, kinds.TORTUOSITY)
     for ion, raw in table.diffusion_coefficients.items():
         quantities.read((*path, "diffusion_coefficients", ion), raw, kinds.DIFFUSION_COEFFICIENT)
-    place, every = (*path, "between"), draft.document.compartments
-    if faults.is_faulty_within(*place):
-        return
-    if len(table.between) != 2 or table.between[0] == table.between[1]:
-        faults.add(place, f'must name two compartments, as ["soma", "dendrite"], got {written(table.between)}')
-        return
-    for index, compartment in enumerate(table.between):
-        if compartment not in every and not faults.is_faulty("compartments", compartment):
-            told = f"no such compartment as {compartment}{did_you_mean(compartment, every)}"
-            faults.add((*place, index), f"{told} (compartments are {listed(every)})")
-    if faults.is_faulty_within(*place) or not all(c in draft.compartments() for c in table.between):
+    place = (*path, "between")
+    if not names_pair(draft, place, table.between, '["soma", "dendrite"]'):
         return
     a, b = table.between
     if draft.kind_of(a) == draft.kind_of(b) == "bath":

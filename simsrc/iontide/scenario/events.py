@@ -103,11 +103,13 @@ def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimen
     where = watched_place(draft, table)
     if where in draft.document.membranes:
         return membrane_names(draft, where)
-    return compartment_names(draft, where) if where else EVERYWHERE
+    return compartment_names(draft, where.removeprefix("compartments.")) if where else EVERYWHERE
 
 
 def watched_place(draft: Draft, table: EventTable) -> str:
-    """The membrane or compartment that an event watches: the one membrane there is where it names none."""
+    """The membrane or compartment that an event watches (see ``Event.on``); the only membrane where it names none."""
+    if table.compartment in draft.document.membranes:
+        return f"compartments.{table.compartment}"
     named = table.membrane or table.compartment
     if named is None and len(draft.document.membranes) == 1:
         return next(iter(draft.document.membranes))

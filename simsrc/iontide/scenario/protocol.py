@@ -5,11 +5,11 @@ from __future__ import annotations
 from . import kinds
 from .clamps import check_clamps, read_clamp
 from .draft import Draft
-from .faults import did_you_mean, listed
 from .kinds import show
 from .lines import KeyPath
 from .potentials import is_ground
 from .recording import check_before_end
+from .references import names_compartment
 from .schema_protocol import InjectionTable, ProtocolTable
 from .solutions import absent, holds
 from .tables import read_table
@@ -100,17 +100,12 @@ def read_injection(draft: Draft, path: KeyPath, table: InjectionTable) -> None:
 
 def _is_end(draft: Draft, place: KeyPath, name: str) -> bool:
     """Whether a current can begin or end in a compartment."""
-    every, faults = draft.document.compartments, draft.faults
-    if faults.is_faulty(*place) or faults.is_faulty("compartments", name):
-        return False
-    if name not in every:
-        told = f"no such compartment as {name}{did_you_mean(name, every)}"
-        faults.add(place, f"{told} (compartments are {listed(every)})")
+    if not names_compartment(draft, place, name):
         return False
     joined = {side for m in draft.membranes().values() for side in (m.inside, m.outside)}
     joined |= {side for pair in draft.couplings() for side in pair}
     if _membranes_known(draft) and name not in joined:
-        faults.add(place, f"{name} has no membrane that a current could charge")
+        draft.faults.add(place, f"{name} has no membrane that a current could charge")
         return False
     return True
 

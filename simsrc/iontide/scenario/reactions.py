@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from . import kinds
 from .draft import Draft
-from .faults import did_you_mean, listed
+from .faults import did_you_mean
 from .kinds import Kind, show
 from .lines import KeyPath
 from .names import EVERYWHERE, compartment_names
+from .references import names_compartment, names_pair
 from .schema import ExchangeTable, ReactionTable
 from .solutions import holds
 from .stoichiometry import signed
@@ -51,11 +52,8 @@ def _read_reaction(draft: Draft, path: KeyPath, table: ReactionTable) -> None:
     faults, every = draft.faults, draft.document.compartments
     place = (*path, "in")
     where: str | None = None
-    if faults.is_faulty(*place) or faults.is_faulty("compartments", table.in_):
+    if not names_compartment(draft, place, table.in_):
         pass
-    elif table.in_ not in every:
-        told = f"no such compartment as {table.in_}{did_you_mean(table.in_, every)}"
-        faults.add(place, f"{told} (compartments are {listed(every)})")
     elif every[table.in_].bath:
         faults.add(place, f"{table.in_} is a bath, which keeps its composition; a reaction there changes nothing")
     else:
@@ -123,16 +121,7 @@ def read_exchange(draft: Draft) -> None:
 def _read_exchange(draft: Draft, path: KeyPath, table: ExchangeTable) -> None:
     draft.quantities.read((*path, "rate"), table.rate, kinds.RATE_CONSTANT, local=EVERYWHERE)
     faults, every, place = draft.faults, draft.document.compartments, (*path, "between")
-    if faults.is_faulty_within(*place):
-        return
-    if len(table.between) != 2 or table.between[0] == table.between[1]:
-        faults.add(place, f'must name two compartments, as ["ecs", "bath"], got {written(table.between)}')
-        return
-    for index, compartment in enumerate(table.between):
-        if compartment not in every and not faults.is_faulty("compartments", compartment):
-            told = f"no such compartment as {compartment}{did_you_mean(compartment, every)}"
-            faults.add((*place, index), f"{told} (compartments are {listed(every)})")
-    if faults.is_faulty_within(*place) or not all(c in draft.compartments() for c in table.between):
+    if not names_pair(draft, place, table.between, '["ecs", "bath"]'):
         return
     a, b = table.between
     if all(every[c].bath for c in table.between):
@@ -141,11 +130,6 @@ def _read_exchange(draft: Draft, path: KeyPath, table: ExchangeTable) -> None:
     known = not any(faults.is_faulty_within("compartments", c, "concentrations") for c in table.between)
     if known and not every[a].concentrations.keys() & every[b].concentrations.keys():
         faults.add(place, f"{a} and {b} have no species in common that could be exchanged")
-
-
-def written(names: list[str]) -> str:
-    """As the file would write a list of names."""
-    return "[" + ", ".join(show(name) for name in names[:6]) + ("" if len(names) <= 6 else ", …") + "]"
 
 
 def rinsed(draft: Draft, table: ExchangeTable) -> tuple[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from . import kinds
 from .draft import Draft
-from .faults import did_you_mean, listed
+from .faults import did_you_mean
 from .lines import KeyPath
 from .names import compartment_names
+from .references import names_compartment
 from .schema import SourceTable
 from .solutions import holds
 from .stoichiometry import signed
@@ -22,11 +23,7 @@ def read_sources(draft: Draft) -> None:
 def _read_source(draft: Draft, path: KeyPath, table: SourceTable) -> None:
     faults, every = draft.faults, draft.document.compartments
     place = (*path, "into")
-    if faults.is_faulty(*place) or faults.is_faulty("compartments", table.into):
-        return
-    if table.into not in every:
-        told = f"no such compartment as {table.into}{did_you_mean(table.into, every)}"
-        faults.add(place, f"{told} (compartments are {listed(every)})")
+    if not names_compartment(draft, place, table.into):
         return
     if every[table.into].bath:
         faults.add(place, f"{table.into} is a bath, which keeps its composition; what is brought there changes nothing")
