@@ -14,6 +14,7 @@ import iontide
 from iontide.basin_scan import basin_lines, basins
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.continuation import continue_steady_state
+from iontide.equilibration import system_of
 from iontide.errors import SolverError, UsageError
 from iontide.formula import parse_formula
 from iontide.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Simulation
@@ -179,6 +180,18 @@ def test_rest_saddle_and_depolarised_state_along_the_potassium_content():
         assert sorted(p.kind for p in branch.special) == ["fold"] * 2 + ["hopf"] * 4
     one, two = (np.array([p.value for p in branch.special]) for branch in branches)
     assert one == pytest.approx(two, rel=1e-6)
+
+
+def test_what_is_kept_of_a_reaction_that_stands_still():
+    """A rate constant of 0 makes of B and KB two totals; a charge is told in the amounts beside its potential."""
+    rest = steady_state(huebel())
+    assert {"B in space", "KB in space", "K in cell and space", "charge of cell"} <= {own.what for own in rest.kept}
+    system = system_of(huebel(), prepare(huebel()))
+    names = [system.prepared.layout.names[i] for i in system.active]
+    charge = next(row for row in system.kept if row[names.index("potential of cell")])
+    assert {name for name, w in zip(names, charge, strict=True) if w and "space" in name} == set()
+    with_buffer = iontide.load(SCENARIOS / "published" / "huebel_dahlem_2014.toml").model
+    assert "KB in space" not in {own.what for own in steady_state(with_buffer).kept}
 
 
 def test_a_real_start_lies_in_the_range_or_is_led_there():

@@ -36,7 +36,7 @@ TIERS = [
     {"dissipation", "equilibration", "dependence"},
     {"simulate", "diagnostics", "energy", "electrode", "modes"},
     {"steady"},
-    {"verdict", "sensitivity"},
+    {"verdict", "sensitivity", "forward"},
     {"family", "basin_scan"},
     {"arclength"},
     {"branching"},

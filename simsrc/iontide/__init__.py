@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .continuation import Branch, continue_steady_state
     from .energy import Energetics, energetics
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
+    from .forward import TrajectorySensitivities, trajectory_sensitivities
     from .ions import find_ion, ion_library
     from .model import (
         Clamp,
@@ -69,6 +70,8 @@ _HOME = {
     "ScenarioError": "errors",
     "SolverError": "errors",
     "UsageError": "errors",
+    "TrajectorySensitivities": "forward",
+    "trajectory_sensitivities": "forward",
     "find_ion": "ions",
     "ion_library": "ions",
     "Compartment": "model",
@@ -138,6 +141,7 @@ __all__ = [
     "SteadyState",
     "Tracer",
     "Trajectory",
+    "TrajectorySensitivities",
     "UsageError",
     "Verdict",
     "basins",
@@ -155,6 +159,7 @@ __all__ = [
     "run",
     "steady_sensitivities",
     "steady_state",
+    "trajectory_sensitivities",
     "verdict_of",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .expression import Expression, bernoulli_curvature, is_constant, less, power, where
@@ -66,21 +66,51 @@ def jacobian(functions: Sequence[Expression], variables: int) -> dict[tuple[int,
             if e.op in ("state", "time"):
                 slope[e.index] = e.graph.constant(1.0)
                 continue
-            total = zero = e.graph.constant(0.0)
-            if e.op in ("less", "less_equal", "equal"):  # steps: flat wherever they have a slope
-                continue
-            if e.op == "where":  # chosen, not multiplied by 0: what is not chosen may be infinite
-                condition, a, b = e.args
-                slope[e.index] = where(condition, slope.get(a.index, zero), slope.get(b.index, zero))
-                continue
-            for argument, partial in zip(e.args, _local_derivatives(e), strict=True):
-                if argument.index in slope:
-                    total = total + slope[argument.index] * partial
-            slope[e.index] = total
+            found = _by_chain_rule(e, slope)
+            if found is not None:
+                slope[e.index] = found
         for row, f in enumerate(functions):
             if f.index in slope and not is_constant(slope[f.index], 0.0):
                 result[row, column] = slope[f.index]
     return result
+
+
+def directional(functions: Sequence[Expression], along: Mapping[int, Expression]) -> list[Expression]:
+    """Exact derivatives of functions when numbers that they are made of move together.
+
+    Parameters
+    ----------
+    functions : sequence of Expression
+    along : mapping of int to Expression
+        How each number (a state, an input; by the index of its node) moves; those left out stay.
+
+    Returns
+    -------
+    list of Expression
+    """
+    slope = dict(along)
+    for e in reachable(functions):
+        if e.index not in slope:
+            found = _by_chain_rule(e, slope)
+            if found is not None:
+                slope[e.index] = found
+    return [slope[f.index] if f.index in slope else f.graph.constant(0.0) for f in functions]
+
+
+def _by_chain_rule(e: Expression, slope: Mapping[int, Expression]) -> Expression | None:
+    """Derivative of a node from those of its arguments; None where it is 0 whatever they are."""
+    if e.op in ("less", "less_equal", "equal"):  # steps: flat wherever they have a slope
+        return None
+    if not any(a.index in slope for a in e.args):
+        return None
+    total = zero = e.graph.constant(0.0)
+    if e.op == "where":  # chosen, not multiplied by 0: what is not chosen may be infinite
+        condition, a, b = e.args
+        return where(condition, slope.get(a.index, zero), slope.get(b.index, zero))
+    for argument, partial in zip(e.args, _local_derivatives(e), strict=True):
+        if argument.index in slope:
+            total = total + slope[argument.index] * partial
+    return total
 
 
 def reachable(roots: Iterable[Expression]) -> list[Expression]:

@@ -17,7 +17,7 @@ from typing import Any
 from .clamping import Rows, add_clamps
 from .constants import FARADAY
 from .evaluation import Evaluation
-from .expression import Graph
+from .expression import Expression, Graph
 from .formula import Formula
 from .layout import Layout, lay_out
 from .model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction, Source
@@ -45,6 +45,14 @@ def build_program(model: Model) -> tuple[Layout, Program | None]:
             _programs.pop(next(iter(_programs)))
         program = _programs[key] = assemble(equations.rates, equations.mass, equations.watched)
     return layout, program
+
+
+def draw_equations(
+    model: Model, layout: Layout
+) -> tuple[list[Expression], dict[tuple[int, int], Expression], list[Expression]]:
+    """Right-hand sides f, entries of M and what events watch, as expressions over one graph of their own."""
+    equations = _Equations(model, layout)
+    return equations.rates, equations.mass, equations.watched
 
 
 def structure_of(model: Model) -> tuple:
