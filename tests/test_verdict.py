@@ -151,6 +151,11 @@ def test_the_command_tells_where_it_ends(capsys):
     assert content["stable"] is True
     assert content["kept"][0]["what"] == "charge of cell"
     assert content["membrane_potentials_mV"]["plasma"] > -75.9
+    assert main(["steady", scenario, "--sensitivities"]) == 0
+    assert "what +1 % of each parameter changes" in capsys.readouterr().out
+    assert main(["steady", scenario, "--sensitivities", "--json"]) == 0
+    slopes = json.loads(capsys.readouterr().out)["sensitivities"]["V_plasma"]
+    assert slopes["pump_rate"] == pytest.approx(-slopes["P_K"], rel=0.5)
     assert main(["steady", str(SCENARIOS / "published/kay_2017.toml")]) == 0
     assert "No steady state: the volume of cell diverges" in capsys.readouterr().out
 

@@ -202,21 +202,26 @@ def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> 
 def zero_current_potentials(current: Callable[[NDArray], NDArray]) -> list[float]:
     """Every potential within ± 2 V at which a current grows through 0, V: where it falls through 0 none can stay.
 
-    A scan in steps of half a millivolt, then bisection: it needs no derivative and cannot leave its bracket.
+    A scan in steps of half a millivolt, then of what lies between two of them, down to rounding: it needs no
+    derivative, cannot leave its bracket, and each scan is one evaluation over an array.
     """
     grid = np.concatenate([[-SEARCH_LIMIT], np.linspace(-SCAN_LIMIT, SCAN_LIMIT, SCAN_POINTS), [SEARCH_LIMIT]])
-    values = current(grid)
     found = []
-    for k in np.flatnonzero((values[:-1] <= 0.0) & (values[1:] > 0.0)):
-        low, high = float(grid[k]), float(grid[k + 1])
-        for _ in range(64):
-            middle = 0.5 * (low + high)
-            if current(np.array([middle]))[0] > 0.0:
-                high = middle
-            else:
-                low = middle
+    for low, high in _brackets(current, grid):
+        while np.nextafter(low, high) < high and high - low > 1e-18:
+            finer = np.linspace(low, high, SCAN_POINTS)
+            bracket = next(iter(_brackets(current, finer)), None)
+            if bracket is None or bracket == (low, high):
+                break
+            low, high = bracket
         found.append(0.5 * (low + high))
     return found
+
+
+def _brackets(current: Callable[[NDArray], NDArray], grid: NDArray) -> list[tuple[float, float]]:
+    """Neighbouring points of a grid between which a current grows through 0."""
+    values = current(grid)
+    return [(float(grid[k]), float(grid[k + 1])) for k in np.flatnonzero((values[:-1] <= 0.0) & (values[1:] > 0.0))]
 
 
 def _membrane_current(

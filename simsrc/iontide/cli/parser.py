@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
     steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
+    steady.add_argument("--sensitivities", action="store_true", help="rank the parameters by what they do to it")
     steady.add_argument("--json", action="store_true", help="print it as JSON")
     steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
 

@@ -29,10 +29,18 @@ def steady(arguments: Namespace) -> int:
     found = steady_state(scenario.model)
     seconds = time.perf_counter() - began
     verdict = verdict_of_steady(found)
-    if arguments.json:
-        print(json.dumps(_as_json(found, verdict, seconds)))
-    else:
-        print("\n".join(_lines(found, verdict, seconds, scenario.model.title or scenario.source)))
+    content = _as_json(found, verdict, seconds)
+    lines = _lines(found, verdict, seconds, scenario.model.title or scenario.source)
+    if arguments.sensitivities and found.status == "steady":
+        from ..sensitivity import sensitivity_lines, steady_sensitivities
+
+        answer = steady_sensitivities(scenario.model, steady=found)
+        lines += ["", *sensitivity_lines(answer)]
+        content["sensitivities"] = {
+            output: {p: None if math.isnan(x) else float(x) for p, x in zip(answer.parameters, row, strict=True)}
+            for output, row in zip(answer.outputs, answer.relative, strict=True)
+        }
+    print(json.dumps(content) if arguments.json else "\n".join(lines))
     return 0
 
 
