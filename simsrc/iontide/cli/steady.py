@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
