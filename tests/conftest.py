@@ -4,7 +4,10 @@ The compiled integrator's disk cache is keyed by its own sources, so that the de
 """
 
 import os
+import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # A failing example is not made smaller unless asked for: that can take minutes a test.
@@ -12,3 +15,13 @@ QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=QUICK)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=300, print_blob=True, phases=tuple(Phase))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(autouse=True)
+def own_signal_handlers() -> Iterator[None]:
+    """A command that a test calls in this process listens for signals; the next test must not."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in former.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
