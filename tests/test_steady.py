@@ -244,3 +244,36 @@ def test_donnan_potentials_are_those_of_the_tables(celsius, fixed, valence, salt
         for x, z in ((cation, cation_valence), ("Cl", -1))
     ]
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-12)
+
+
+def test_the_neuron_without_its_pump_swells_to_its_donnan_end():
+    """Row D20 of the reference: Düsterwald's neuron, pump rate 0, held by the impermeants outside."""
+    path = SCENARIOS / "published/duesterwald_2018.toml"
+    pumped, still = (steady_state(load(path, set=own).model) for own in ({}, {"parameters.pump_rate": "0 mol/m^2/s"}))
+    end = still.trajectory
+    expected = {"Na": 142.8090, "K": 3.4471, "Cl": 120.8257}
+    for ion, value in expected.items():
+        assert float(end.concentration("cell", ion)[0]) == pytest.approx(value, abs=2e-3)
+    assert 1e3 * float(end.membrane_potential("plasma")[0]) == pytest.approx(0.4069, abs=1e-3)
+    assert float(end.volume("cell")[0] / pumped.trajectory.volume("cell")[0]) == pytest.approx(5.1795, abs=1e-3)
+
+
+def test_a_cell_that_impermeants_outside_hold_swells_to_where_they_say():
+    """Row D18 of the reference: a neuron without pump in a bath with an uncharged impermeant; 2 pL at the start."""
+    inside = {"Na": 40.0, "K": 118.0068, "Cl": 10.0}
+    cell = Compartment("cell", "finite", 2e-15, inside, (Impermeant("A", -1.0, amount=296.01358e-15),), water="osmotic")
+    outside = (Impermeant("X", 0.0, concentration=20.0068),)
+    bath = Compartment("bath", "bath", None, {"Na": 152.0, "K": 3.0, "Cl": 135.0}, outside)
+    ways = (ghk("Na", 1e-8), ghk("K", 1e-7), ghk("Cl", 1e-7))
+    plasma = Membrane("plasma", "cell", "bath", 1e-9, 0.0, None, ways, water_permeability=2e-5)
+    model = Model(
+        species=by_name([Species("Na", 1), Species("K", 1), Species("Cl", -1)]),
+        compartments=by_name([cell, bath]),
+        membranes=by_name([plasma]),
+        simulation=Simulation(1e4),
+        temperature=310.0,
+    )
+    end = steady_state(model).trajectory
+    assert 1e15 * float(end.volume("cell")[0]) == pytest.approx(14.7960, abs=5e-4)
+    for ion, value in {"Na": 152.0033, "K": 3.0001, "Cl": 134.9970}.items():
+        assert float(end.concentration("cell", ion)[0]) == pytest.approx(value, abs=2e-4)
