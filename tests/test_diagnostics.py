@@ -262,12 +262,20 @@ def test_nothing_to_warn_of_in_a_balanced_run(pair):
     assert warnings(pair) == []
 
 
-def test_residual_charge_is_told_in_micromolar():
+def test_only_concentrations_that_do_not_balance_are_told_of():
     model = p1()
     plasma = replace(model.membranes["plasma"], potential=-0.07)
-    trajectory = simulate(with_simulation(replace(model, membranes={"plasma": plasma}), duration=1.0))
+    model = with_simulation(replace(model, membranes={"plasma": plasma}), duration=1.0)
+    trajectory = simulate(model)
+    stored = 0.01 * trajectory.area("plasma")[0] * -0.07 / FARADAY
+    assert trajectory.run.initial.residual_charge["cell"] == pytest.approx(stored, rel=1e-6)
+    assert warnings(trajectory) == []  # the charge of a membrane is no slip
+    cell = model.compartments["cell"]
+    name, held = next(iter(cell.concentrations.items()))
+    cell = replace(cell, concentrations={**cell.concentrations, name: held + 0.01})
+    trajectory = simulate(replace(model, compartments={**model.compartments, "cell": cell}))
     (told,) = warnings(trajectory)
-    expected = 0.01 * trajectory.area("plasma")[0] * -0.07 / FARADAY / trajectory.volume("cell")[0] * 1e3
+    expected = stored / trajectory.volume("cell")[0] * 1e3 - 10.0 * model.species[name].valence
     assert told.startswith(f"a fixed charge of {expected:+.3g} uM (")
     assert "was added to cell" in told
 

@@ -27,8 +27,8 @@ DRIFT_LIMIT = 1e-10
 #: Relative tolerance above which a person is told that the run is a rough one.
 LOOSE_TOLERANCE = 1e-4
 
-#: Fixed charge added at the start, relative to all charge of the compartment, below which it is rounding.
-RESIDUAL_ROUNDING = 1e-12
+#: Charge of the concentrations as given, relative to all charge of the compartment, below which it is rounding.
+RESIDUAL_ROUNDING = 1e-6
 
 
 #: A millionth of one particle, mol (and far less than a water molecule's room, m³): there is nothing.
@@ -354,19 +354,19 @@ def _worse(worst: float, drift: NDArray) -> float:
 
 
 def _residual_charges(run: Run) -> list[str]:
+    """Compartments whose concentrations as given do not balance; what the membranes hold is no one's slip."""
     found = []
     for name, residual in run.initial.residual_charge.items():
         compartment = run.model.compartments[name]
-        present = sum(
-            abs(run.model.species[s].valence) * _initial_amount(run, name, s) for s in compartment.concentrations
-        ) + sum(abs(i.valence) * run.initial.impermeant_amounts[name, i.name] for i in compartment.impermeants)
-        if abs(residual) <= RESIDUAL_ROUNDING * present:
+        charges = [run.model.species[s].valence * _initial_amount(run, name, s) for s in compartment.concentrations]
+        charges += [i.valence * run.initial.impermeant_amounts[name, i.name] for i in compartment.impermeants]
+        present = sum(map(abs, charges))
+        if min(abs(residual), abs(sum(charges))) <= RESIDUAL_ROUNDING * present:
             continue
         micromolar = residual / run.values[0][f"compartments.{name}.initial_volume"] * 1e3
-        share = f" ({abs(residual) / present:.2g} of all charge in it)" if present else ""
         found.append(
-            f"a fixed charge of {micromolar:+.3g} uM{share} was added to {name} to make its charge exact at the start: "
-            "what its membranes hold at their potential, or the rounding of the concentrations"
+            f"a fixed charge of {micromolar:+.3g} uM ({abs(residual) / present:.2g} of all charge in it) was added to "
+            f"{name} to make its charge exact at the start: its concentrations do not balance to the last digit"
         )
     return found
 

@@ -46,6 +46,8 @@ OF_TEMPERATURE = frozenset({"q10", "arrhenius"})
 class FormulaError(IontideError, ValueError):
     """A formula that cannot be read or has no finite value; the message quotes the place, in one sentence."""
 
+    exit_code = 3
+
 
 Place: TypeAlias = tuple[int, int]
 

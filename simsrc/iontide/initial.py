@@ -20,9 +20,10 @@ from .circuit import grounds, membranes_of
 from .constants import FARADAY
 from .errors import Fault, ScenarioError
 from .evaluation import Evaluation
-from .layout import Layout
+from .formula import FormulaError
+from .layout import Layout, lay_out
 from .model import Compartment, Impermeant, Membrane, Model
-from .schedule import Segment
+from .schedule import Segment, segments_of, values_of
 from .tracing import given_share
 
 #: Potentials between which a zero-current potential is looked for, V.
@@ -97,6 +98,17 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     start = np.array(y, dtype=float)
     start.setflags(write=False)  # shared by all runs of the model
     return InitialState(start, amounts, residual)
+
+
+def check_start(model: Model) -> None:
+    """Look whether a model has an initial state, without making it ready to run.
+
+    Raises
+    ------
+    ScenarioError, FormulaError
+        It has none.
+    """
+    initial_state(model, lay_out(model), values_of(model, segments_of(model)[:1])[0])
 
 
 def complete_values(
@@ -192,11 +204,17 @@ def _stored_charge(at: Evaluation, compartment: str) -> float:
 
 
 def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> float:
-    """Where a gate starts."""
+    """Where a gate starts. A potential at which its formulas mean nothing is a fault like any other."""
     membrane = at.model.membranes[key[0]]
     pathway = next(p for p in membrane.pathways if p.name == key[1])
     gate = next(g for g in pathway.gates if g.name == key[2])
-    return float(at.gate(membrane, pathway, gate))
+    try:
+        return float(at.gate(membrane, pathway, gate))
+    except FormulaError as error:
+        volt = float(at.membrane_potential(membrane))
+        path = f"membranes.{membrane.name}.{pathway.name}"
+        message = f"the gate {gate.name} has no value at the initial potential of {volt:g} V: {error}"
+        raise ScenarioError("<model>", [Fault(0, path, message)]) from None
 
 
 def zero_current_potentials(current: Callable[[NDArray], NDArray]) -> list[float]:

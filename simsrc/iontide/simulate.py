@@ -136,7 +136,8 @@ def run(
         scenario = load(scenario, set=set)
     elif set:
         raise UsageError("set= changes a scenario file; give it to iontide.load")
-    return simulate(scenario.model, progress, origin_of(scenario))
+    with scenario.locating():
+        return simulate(scenario.model, progress, origin_of(scenario))
 
 
 def origin_of(scenario: Scenario) -> Origin:

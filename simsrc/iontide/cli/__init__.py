@@ -21,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     signals.listen()
     try:
         code: int = arguments.command(arguments)
+        signals.check()
         sys.stdout.flush()
         return code
     except IontideError as error:

@@ -42,7 +42,8 @@ def run(arguments: Namespace) -> int:
     if native.must_compile() and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
     began, started = time.perf_counter(), datetime.now(UTC)
-    integration = Integration(scenario.model, origin_of(scenario))
+    with scenario.locating():
+        integration = Integration(scenario.model, origin_of(scenario))
     numbers = _sample_count(scenario) * max(1, integration.layout.size)
     samples: Trajectory | None = None
     with ProgressDisplay(Path(scenario.source).stem, arguments.quiet) as display:
@@ -208,6 +209,7 @@ def info(arguments: Namespace) -> int:
 def validate(arguments: Namespace) -> int:
     """``iontide validate``: every file is looked at, whatever is wrong with the others."""
     from ..plausibility import slips_of
+    from ..initial import check_start
     from ..scenario.read import load
 
     worst = 0
@@ -217,6 +219,9 @@ def validate(arguments: Namespace) -> int:
         slips: list[str] = []
         try:
             scenario = load(source, set=dict(arguments.set))
+            slips = slips_of(scenario.model)
+            with scenario.locating():
+                check_start(scenario.model)
         except ScenarioError as error:
             worst = max(worst, error.exit_code)
             faults = [asdict(fault) for fault in error.faults]
@@ -227,9 +232,8 @@ def validate(arguments: Namespace) -> int:
             print(error, file=sys.stderr)
         else:
             print(f"{source}: no faults", file=sys.stderr)
-            slips = slips_of(scenario.model)
-            for sentence in slips:
-                print(f"{source}: warning: {sentence}", file=sys.stderr)
+        for sentence in slips:
+            print(f"{source}: warning: {sentence}", file=sys.stderr)
         report.append({"scenario": source, "valid": not faults, "faults": faults, "warnings": slips})
     if arguments.json:
         print(json.dumps(report))

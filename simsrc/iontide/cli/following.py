@@ -35,7 +35,8 @@ def follow(arguments: Namespace) -> int:
     check_target(output)
     native.load()
     began = time.perf_counter()
-    branch = continue_steady_state(scenario.model, along, min(low, high), max(low, high))
+    with scenario.locating():
+        branch = continue_steady_state(scenario.model, along, min(low, high), max(low, high))
     branch = branch.with_origin(origin_of(scenario))
     seconds = time.perf_counter() - began
     written = [save_branch(branch, output)]

@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SolverError
 from ..scenario.read import load
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def steady(arguments: Namespace) -> int:
 
     native.load()
     began = time.perf_counter()
-    found = steady_state(scenario.model)
+    with scenario.locating():
+        found = steady_state(scenario.model)
     seconds = time.perf_counter() - began
     verdict = verdict_of_steady(found)
     content = _as_json(found, verdict, seconds)
@@ -42,7 +44,7 @@ def steady(arguments: Namespace) -> int:
             for output, row in zip(answer.outputs, answer.relative, strict=True)
         }
     print(json.dumps(content) if arguments.json else "\n".join(lines))
-    return 0
+    return 0 if found.status == "steady" else SolverError.exit_code
 
 
 def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, Any]:

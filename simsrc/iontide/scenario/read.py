@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class Scenario:
         The file with its overrides, units still as written.
     model : Model
         What it means, in SI.
+    faults : Faults
+        Knows the lines of the file; empty.
     """
 
     source: str
@@ -66,6 +69,19 @@ class Scenario:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     document: Document = field(kw_only=True)
     model: Model = field(kw_only=True)
+    faults: Faults = field(kw_only=True, repr=False, compare=False)
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Tell what is found wrong with the model within the block as a fault of this file, with its line."""
+        try:
+            yield
+        except ScenarioError as error:
+            if error.source == self.source:
+                raise
+            for fault in error.faults:
+                self.faults.add(tuple(fault.path.split(".")), fault.message)
+            raise ScenarioError(self.source, self.faults.found) from None
 
 
 def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> Scenario:
@@ -139,7 +155,7 @@ def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = Non
     draft = check(document, faults, declared_dimensions(written) if set else None)
     if faults.found:
         raise ScenarioError(source, faults.found)
-    return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft))
+    return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft), faults=faults)
 
 
 def _whole(source: str, message: str, line: int = 0) -> ScenarioError:

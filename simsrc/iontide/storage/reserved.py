@@ -136,7 +136,7 @@ def uninterrupted() -> Iterator[None]:
         return
     pending: list[tuple[int, FrameType | None]] = []
     former = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         handler = signal.getsignal(number)
         if callable(handler):
             former[number] = handler
