@@ -19,6 +19,7 @@ from iontide.errors import SolverError, UsageError
 from iontide.formula import parse_formula
 from iontide.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Simulation
 from iontide.prepare import prepare
+from iontide.scenario.read import load, loads
 from iontide.steady import steady_state
 from models import TEMPERATURE, K, by_name
 
@@ -70,7 +71,57 @@ def test_folds_of_a_bistable_membrane():
     assert (branch.stable == (np.abs(v) > 1.0))[clear].all()
     assert len(branch.crossings(0.1)) == 3
     assert branch.values[[0, -1]].tolist() == [-2.0, 2.0]
-    assert [end.split(",")[0] for end in branch.ends] == ["the end of the range"] * 2
+    assert list(branch.ends) == ["the end of the range"] * 2
+
+
+KIR = """
+title = "A cell with an inward rectifier"
+[parameters]
+K_bath = "20 mM"
+[simulation]
+duration = "10 s"
+temperature = "37 degC"
+[compartments.cell]
+bath = "floating"
+concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
+impermeants = { A = { concentration = "balance", valence = -1 } }
+[compartments.bath]
+bath = true
+concentrations = { K = "K_bath", Na = "150 mM - K_bath", Cl = "150 mM" }
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "1000 um^2"
+capacitance = "1 uF/cm^2"
+potential = "-48 mV"
+conductance = { Na = "0.02 mS/cm^2" }
+[membranes.plasma.pathways.Kir]
+ion = "K"
+conductance = "0.5 mS/cm^2 * sqrt(K.outside / 4 mM) / (1 + exp((V - E.K - 5 mV) / 6 mV))"
+[membranes.plasma.pathways.leak]
+ion = "K"
+conductance = "0.01 mS/cm^2"
+"""
+
+
+def test_a_fold_is_found_from_wherever_the_range_begins():
+    """Over two decades as over one: steps as long as the curve allows, not stalled by an old slope."""
+    found = []
+    for low in (0.5, 5.0):
+        branch = continue_steady_state(loads(KIR).model, "K_bath", low, 60.0)
+        assert len(branch.values) < 600
+        (fold,) = [point for point in branch.special if point.kind == "fold"]
+        found.append(fold.value)
+    assert found[0] == pytest.approx(found[1], rel=1e-8)
+    assert found[0] == pytest.approx(10.722542, abs=1e-6)
+
+
+def test_a_branch_ends_where_no_membrane_bears_the_potential():
+    model = load(SCENARIOS / "published/huebel_dahlem_2014.toml").model
+    branch = continue_steady_state(model, "total:K", 60e-15, 330e-15)
+    told = [end for end in branch.ends if "more than a membrane bears" in end]
+    assert len(told) == 1
+    assert np.abs(branch.trajectory.membrane_potential("plasma")).max() < 1.5
 
 
 @pytest.mark.parametrize(("a", "b", "epsilon"), [(0.7, 0.8, 0.08), (0.7, 0.8, 0.5), (0.2, 0.5, 0.02)])

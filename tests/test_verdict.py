@@ -13,10 +13,11 @@ import iontide
 from iontide.cli import main
 from iontide.constants import FARADAY
 from iontide.formula import parse_formula
-from iontide.model import Clamp, Hold, Injection, Parameter
+from iontide.model import Clamp, Event, Hold, Injection, Parameter, ParameterStep, Species
 from iontide.report import info
+from iontide.scenario.read import load
 from iontide.simulate import simulate
-from iontide.steady import steady_state
+from iontide.steady import steady_after, steady_state
 from iontide.verdict import verdict_of, verdict_of_steady
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 
@@ -50,6 +51,73 @@ def test_the_power_of_a_pump_is_what_the_leaks_dissipate():
     end = steady_state(pump_leak()).trajectory
     work = 3.0 * end.driving_force("plasma", "Na")[0] - 2.0 * end.driving_force("plasma", "K")[0]
     assert power == pytest.approx(-work * end.pathway_cycles("plasma", "pump")[0] * end.area("plasma")[0], rel=1e-12)
+
+
+def test_what_an_event_sets_for_good_counts_at_the_end_of_a_run():
+    event = Event("change", "", parse_formula("t"), 30_000.0, "rises", "set", {"pump_rate": 0.7e-6})
+    model = with_simulation(replace(pump_leak(), events=(event,)), duration=1e6)
+    run = simulate(model)
+    assert len(run.run.crossings) == 1
+    found = verdict_of(run)
+    assert found.kind == "fed", found.sentence
+    assert found.sentence == verdict_of_steady(steady_after(run)).sentence
+    assert "what the event change sets for good is not looked at" in steady_state(model).basin
+
+
+def test_a_run_that_an_event_stops_is_judged_by_what_held_then():
+    model = pump_leak()
+    later = ParameterStep(5e5, None, {"pump_rate": 0.0})
+    stop = Event("enough", "", parse_formula("t"), 4e5, "rises", "stop")
+    run = simulate(with_simulation(replace(model, protocol=(later,), events=(stop,)), duration=1e6))
+    assert run.run.status == "stopped"
+    found = verdict_of(run)
+    assert found.kind == "fed", found.sentence
+    # Left to itself it would have gone on to the end of the protocol, where there is no pump.
+    assert verdict_of_steady(steady_state(run.model)).kind != "fed"
+
+
+def test_a_shape_in_time_that_has_settled_has_an_end():
+    model = replace(pump_leak(), protocol=())
+    rate = replace(model.parameters["pump_rate"], value=parse_formula("1.4e-6 mol/m^2/s * (1 + 0.1 * tanh(t / 1 h))"))
+    shaped = with_simulation(replace(model, parameters={**model.parameters, "pump_rate": rate}), duration=1e6)
+    raised = replace(model.parameters["pump_rate"], value=1.1 * 1.4e-6)
+    there = steady_state(replace(model, parameters={**model.parameters, "pump_rate": raised}))
+    found = steady_state(shaped)
+    assert found.status == "steady", found.message
+    np.testing.assert_allclose(found.trajectory.states, there.trajectory.states, rtol=1e-8)
+    # A wave does not settle, whatever its phase at the end.
+    wave = replace(rate, value=parse_formula("1.4e-6 mol/m^2/s * (1 + 0.1 * tanh(1e-3 * abs(t / 1e6 s - 1)))"))
+    waving = with_simulation(replace(model, parameters={**model.parameters, "pump_rate": wave}), duration=1e6)
+    assert "follow the time" in steady_state(waving).message
+
+
+def test_donnan_is_told_membrane_by_membrane():
+    """One ion through each of two membranes is two Nernst potentials, whatever else is in the cell."""
+    found = verdict_of_steady(steady_state(load(SCENARIOS / "two_membranes_in_series.toml").model))
+    assert found.kind == "nernst"
+    # Charge that cannot pass need not be called an impermeant.
+    fixed = Species("X", -1)
+    model = p1()
+    cell = model.compartments["cell"]
+    (impermeant,) = cell.impermeants
+    amount = impermeant.concentration or impermeant.amount / cell.volume
+    cell = replace(cell, impermeants=(), concentrations={**cell.concentrations, "X": amount})
+    model = replace(
+        model,
+        species={**model.species, "X": fixed},
+        compartments={**model.compartments, "cell": cell},
+    )
+    assert verdict_of_steady(steady_state(model)).kind == "donnan"
+
+
+def test_few_samples_do_not_make_a_period():
+    """Seen three times in two periods, a wave looks like a slow one."""
+    longer = {"simulation.duration": "0.601 s", "protocol.0.to": "0.6009 s"}
+    model = load(SCENARIOS / "hodgkin_huxley.toml", set=longer).model
+    fine = verdict_of(simulate(with_recording(model, points=6001)))
+    assert fine.numbers["period_s"] < 0.03, fine.sentence
+    coarse = verdict_of(simulate(with_recording(model, points=61)))
+    assert "period_s" not in coarse.numbers
 
 
 def test_a_clamp_feeds_what_it_holds():

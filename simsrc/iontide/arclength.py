@@ -87,9 +87,8 @@ class Curve:
     def point(self, value: float, y: NDArray) -> Point | None:
         """The point of the curve at a value of p, near a state; its tangent leads upward."""
         scale = self.scale(value)
-        probe = PROBE * scale * (-1.0 if value + PROBE * scale > self.high else 1.0)
-        member, other = self.family.at(value), self.family.at(value + probe)
-        slope = _difference(member, other, y)
+        member = self.family.at(value)
+        slope = self._slope(member, y)
         row = np.zeros(len(member.system.active) + 1)
         row[-1] = 1.0
         return self._correct(member, y, slope, row, scale, (y, value, 0.0))[0]
@@ -166,6 +165,7 @@ class Curve:
         self, member: Member, y: NDArray, slope: NDArray, row: NDArray, scale: float, size: NDArray
     ) -> Point | None:
         """The point with its own tangent, in the direction of the row that led there, in scales of its own."""
+        slope = self._slope(member, y)
         matrix, right = self._equations(member, y, slope, row, scale, size)
         if matrix is None:
             return None
@@ -177,6 +177,12 @@ class Curve:
         own = self.scale(member.value)
         tangent = np.append(along[:-1] * size / member.system.moved_by(y), along[-1] * scale / own)
         return Point(member, y, tangent / np.linalg.norm(tangent), own, slope)
+
+    def _slope(self, member: Member, y: NDArray) -> NDArray:
+        """Slope of rates and totals with p, at one state: a tangent is only as good as this."""
+        probe = PROBE * self.scale(member.value)
+        other = self.family.at(member.value + (-probe if member.value + probe > self.high else probe))
+        return _difference(member, other, y)
 
 
 def _difference(member: Member, other: Member, y: NDArray) -> NDArray:

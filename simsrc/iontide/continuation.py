@@ -22,6 +22,7 @@ from .branching import events_between, unstable_modes
 from .errors import IontideError, SolverError, UsageError
 from .family import Family
 from .model import Model
+from .plausibility import HIGHEST_POTENTIAL
 from .simulate import Integration
 from .steady import RUN_AWAY, SteadyState, steady_state
 from .trajectory import Origin, Trajectory
@@ -180,7 +181,7 @@ def _set_out(
             point = _point_within(curve, steady)
             if point is not None:
                 return family, curve, point
-            reason = f"the steady state at {family.value:g} does not lead into the range"
+            reason = f"the steady state at {family.value:g} (SI) does not lead into the range"
     raise SolverError(f"there is no steady state to set out from: {reason}")
 
 
@@ -207,12 +208,14 @@ def _followed(curve: Curve, first: Point, closing: bool = False) -> tuple[list[P
     here, length = first, FIRST_STEP
     if closing:
         return points, _CLOSED
-    names = curve.family.base.prepared.layout.names
+    layout = curve.family.base.prepared.layout
+    names = layout.names
+    potentials = {c: i for c, i in layout.potential_index.items() if not layout.holds_charge(c)}
     volumes = curve.family.base.volumes(first.y)
     while len(points) < MOST_POINTS:
         edge = curve.high if here.tangent[-1] > 0.0 else curve.low
         if here.value == edge and (here is first or _leaves(curve, here)):
-            return points, f"the end of the range, {edge:g}"
+            return points, "the end of the range"
         found, corrections = curve.step(here, length)
         if found is None or _angle(here, found) > SHARP:
             if length > LEAST_STEP:
@@ -225,15 +228,18 @@ def _followed(curve: Curve, first: Point, closing: bool = False) -> tuple[list[P
             last = _at_edge(curve, here, found, edge)
             if last is not None:
                 points.append(last)
-                return points, f"the end of the range, {edge:g}"
+                return points, "the end of the range"
             if length > LEAST_STEP:
                 length = max(0.5 * length, LEAST_STEP)
                 continue
-            return points, f"the end of the range, {edge:g}"
+            return points, "the end of the range"
         points.append(found)
         swollen = [c for c, v in curve.family.base.volumes(found.y).items() if v > RUN_AWAY * volumes[c]]
         if swollen:
             return points, f"the volume of {swollen[0]} grows without bound"
+        charged = [c for c, i in potentials.items() if abs(found.y[i]) > HIGHEST_POTENTIAL]
+        if charged:
+            return points, f"the potential of {charged[0]} passes {HIGHEST_POTENTIAL:g} V, more than a membrane bears"
         if len(points) > 10 and _is_at(first, here, found):
             return points, _CLOSED
         if corrections <= 4 and _angle(here, found) < FLAT:

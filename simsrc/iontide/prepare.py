@@ -91,6 +91,15 @@ class Preparation:
             return iter(self.samples)
         return scheduled_samples(model.recording, list(self.segments), BLOCK, self.first)
 
+    def at_end_of(self, segments: Sequence[Segment], values: Sequence[Mapping[str, float]]) -> Preparation:
+        """The same model with the last of these segments for its last: what holds when a run has come that far."""
+        assert self.problem is not None
+        assert self.program is not None
+        constants, mass = self.program.prepare_all(values[-1:])
+        lengths = np.array([segments[-1].end - segments[-1].start])
+        problem = self.problem._replace(constants=constants, mass=mass, lengths=lengths)
+        return replace(self, segments=tuple(segments), values=tuple(values), problem=problem, table=None, samples=None)
+
     def after(self, model: Model, crossings: Sequence[Crossing], number: int, over: Collection[str]) -> Preparation:
         """What the rest of a run starts from when events have changed its protocol.
 

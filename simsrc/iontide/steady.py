@@ -6,18 +6,20 @@ times as long as the one before, brings it near enough that the root is the one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import ChainMap
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .equilibration import System, system_of
+from .formula import Formula
 from .kernel import status as kernel_status
 from .kernel.integrator import Integrator, table_of
 from .kernel.problem import SAMPLE, Samples
 from .model import Model
 from .modes import Mode, modes_of
-from .prepare import prepare
+from .prepare import Preparation, prepare
 from .simulate import Integration
 from .trajectory import Run, Trajectory
 
@@ -111,7 +113,25 @@ def steady_state(model: Model, start: NDArray | None = None) -> SteadyState:
     SteadyState
     """
     run, y, origin = _at_last_segment(model) if start is None else (_run_of(model), np.array(start), "the given state")
-    prepared = prepare(model)
+    return _steady(run, prepare(model), y, origin)
+
+
+def steady_after(end: Trajectory) -> SteadyState:
+    """The steady state that a run goes to from its last sample, under what holds there.
+
+    That need not be what holds at the end of the protocol: events change it, or stop the run before.
+    """
+    run, last = end.run, int(end.segment[-1])
+    prepared = prepare(run.model)
+    if prepared.problem is not None:
+        past = (*run.segments[:last], replace(run.segments[last], end=float(end.time[-1])))
+        run = replace(run, segments=past, values=run.values[: last + 1])
+        prepared = prepared.at_end_of(run.segments, run.values)
+    return _steady(run, prepared, np.array(end.states[-1]), "the end of the run")
+
+
+def _steady(run: Run, prepared: Preparation, y: NDArray, origin: str) -> SteadyState:
+    model = run.model
     system = system_of(model, prepared)
     if system is None:
         return _outcome(run, None, y, y, "", "the model has no state that could move")
@@ -132,8 +152,14 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     """The state in which the last stretch of the protocol begins."""
     integration = Integration(model)
     prepared = integration.prepared
+    lasting = [event.name for event in model.events if event.settings and event.duration is None]
+    beside = f" (what the event {' or '.join(lasting)} sets for good is not looked at)" if lasting else ""
+    if prepared.problem is not None and _reads_time(model):
+        integrator = Integrator(table_of(prepared.problem), prepared.initial.y)
+        _drive(integrator)
+        return integration.outcome(), integrator.progress.y.copy(), f"the end of the protocol{beside}"
     if prepared.problem is None or len(prepared.segments) == 1:
-        return integration.outcome(), np.array(prepared.initial.y), "the initial state"
+        return integration.outcome(), np.array(prepared.initial.y), f"the initial state{beside}"
     lengths = prepared.problem.lengths[:-1]
     problem = prepared.problem._replace(
         lengths=lengths, mass=prepared.problem.mass[:-1].copy(), constants=prepared.problem.constants[:-1].copy()
@@ -141,8 +167,13 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     integrator = Integrator(table_of(problem), prepared.initial.y)
     _drive(integrator)
     began = prepared.segments[-1].start
-    origin = f"the state at the last step of the protocol, t = {began:g} s"
+    origin = f"the state at the last step of the protocol, t = {began:g} s{beside}"
     return integration.outcome(), integrator.progress.y.copy(), origin
+
+
+def _reads_time(model: Model) -> bool:
+    """Whether a formula is made of the time itself."""
+    return any(isinstance(q, Formula) and "t" in q.names for _, q in model.quantities())
 
 
 def _drive(integrator: Integrator) -> int:
@@ -233,12 +264,23 @@ def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, i
     alone = problem._replace(
         lengths=np.array([duration]),
         mass=problem.mass[-1:].copy(),
-        constants=problem.constants[-1:].copy(),
+        constants=_constants_at_the_end(system),
         options=options,
     )
     integrator = Integrator(table_of(alone), y)
     ended = _drive(integrator)
     return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
+
+
+def _constants_at_the_end(system: System) -> NDArray:
+    """Of the last segment, such that what is made of the time begins at its end."""
+    prepared = system.prepared
+    assert prepared.program is not None
+    assert prepared.problem is not None
+    if not _reads_time(system.model):
+        return prepared.problem.constants[-1:].copy()
+    values = prepared.values[-1]
+    return prepared.program.prepare_all([ChainMap({"segment.start": prepared.segments[-1].end}, dict(values))])[0]
 
 
 def distance(system: System, y: NDArray, start: NDArray) -> float:

@@ -20,7 +20,7 @@ from .constants import GAS_CONSTANT
 from .energy import energetics
 from .equilibration import System, system_of
 from .prepare import prepare
-from .steady import SteadyState, steady_state
+from .steady import SteadyState, steady_after
 from .trajectory import Trajectory
 
 Kind = Literal["nernst", "donnan", "fed", "unsettled", "none"]
@@ -44,6 +44,9 @@ NO_POTENTIAL, MOST_POTENTIALS = 1e-6, 3
 
 #: Intervals between crossings may differ by this much, relative, in an oscillation.
 REGULAR = 0.2
+
+#: Samples within a period, at least, of an oscillation that is told.
+LEAST_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,7 @@ def verdict_of(trajectory: Trajectory) -> Verdict:
     system = system_of(run.model, prepared)
     if system is None:
         return verdict_of_state(end, run.model.simulation.relative_tolerance)
-    # What holds at the end of the run, which need not be what would hold at the end of the protocol.
-    found = steady_state(run.model, start=end.states[0])
+    found = steady_after(end)
     if found.status == "none":
         return Verdict("none", f"no steady state: {found.message}")
     away = np.abs(found.trajectory.states[0] - end.states[0])[system.active] / system.moved_by(end.states[0])
@@ -107,7 +109,7 @@ def verdict_of_state(end: Trajectory, tolerance: float) -> Verdict:
         potentials = {m: float(end.membrane_potential(m)[0]) for m in end.model.membranes}
         charged = [f"{1e3 * v:.4g} mV across {m}" for m, v in potentials.items() if abs(v) > NO_POTENTIAL]
         told = ", ".join(charged[:MOST_POTENTIALS]) + (", …" if len(charged) > MOST_POTENTIALS else "")
-        name = "Donnan" if _has_fixed_charge(end) and charged and len(_passing_ions(end)) > 1 else "Nernst"
+        name = "Donnan" if charged and _is_donnan(end) else "Nernst"
         sentence = f"{name} equilibrium: no force on anything that can pass" + (f", with {told}" if told else "")
         return Verdict("donnan" if name == "Donnan" else "nernst", sentence, numbers)
     named = sorted((f for f in fed.items() if abs(f[1]) > WORTH_NAMING * dissipated), key=lambda f: -abs(f[1]))
@@ -151,20 +153,26 @@ def _powers(end: Trajectory) -> tuple[float, dict[str, float]]:
     return dissipated, {label: power for label, power in fed.items() if abs(power) > least}
 
 
-def _passing_ions(end: Trajectory) -> set[str]:
-    """Ions that some passive pathway lets through."""
-    moved = {s for m in end.model.membranes.values() for p in m.pathways if not p.driven_by for s in p.moves}
-    return {s for s in moved if end.model.species[s].valence}
+def _is_donnan(end: Trajectory) -> bool:
+    """Whether some membrane lets several ions pass, and charge is on one of its sides that cannot."""
+    model = end.model
+    for m in model.membranes.values():
+        moved = {s for p in m.pathways if not p.driven_by for s in p.moves if model.species[s].valence}
+        if len(moved) > 1 and any(_fixed_charge(end, c, moved) for c in (m.inside, m.outside)):
+            return True
+    return False
 
 
-def _has_fixed_charge(end: Trajectory) -> bool:
+def _fixed_charge(end: Trajectory, compartment: str, moved: set[str]) -> bool:
+    """Whether a finite compartment holds charge that does not pass: impermeants, or ions that no pathway takes."""
+    c = end.model.compartments[compartment]
+    if not c.is_finite:
+        return False
     amounts = end.run.initial.impermeant_amounts
-    return any(
-        x.valence * amounts[c.name, x.name] != 0.0
-        for c in end.model.compartments.values()
-        if c.is_finite
-        for x in c.impermeants
-    )
+    if any(x.valence * amounts[c.name, x.name] != 0.0 for x in c.impermeants):
+        return True
+    kept = [s for s in c.concentrations if s not in moved and end.model.species[s].valence]
+    return any(float(end.concentration(compartment, s)[0]) > 0.0 for s in kept)
 
 
 def _unsettled(found: SteadyState, system: System, away: NDArray, y: NDArray) -> Verdict:
@@ -196,7 +204,8 @@ def _period(trajectory: Trajectory) -> float | None:
             continue
         up = np.flatnonzero((v[:-1] < middle) & (v[1:] >= middle))
         between = np.diff(part.time[up])
-        if len(between) >= 3 and between.std() < REGULAR * between.mean():
+        # Fewer samples in a period could be those of a faster wave.
+        if len(between) >= 3 and np.diff(up).min() >= LEAST_SAMPLES and between.std() < REGULAR * between.mean():
             since = part.time[-1] - part.time[up[-1]]
             if since < 2.0 * between.mean():
                 return float(between.mean())

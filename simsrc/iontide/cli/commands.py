@@ -208,8 +208,8 @@ def info(arguments: Namespace) -> int:
 
 def validate(arguments: Namespace) -> int:
     """``iontide validate``: every file is looked at, whatever is wrong with the others."""
-    from ..plausibility import slips_of
     from ..initial import check_start
+    from ..plausibility import slips_of
     from ..scenario.read import load
 
     worst = 0

@@ -11,7 +11,6 @@ import signal
 import sys
 from types import FrameType
 
-
 #: Seconds after which a signal that was lost is raised again.
 MOMENT = 1e-3
 
