@@ -5,7 +5,6 @@ The compiled integrator's disk cache is keyed by its own sources, so that the de
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -17,11 +16,13 @@ settings.register_profile("ci", settings.get_profile("dev"), max_examples=300, p
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
+#: Before anything of ours has listened.
+_HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+
+
 @pytest.fixture(autouse=True)
-def own_signal_handlers() -> Iterator[None]:
-    """A command that a test calls in this process listens for signals; the next test must not."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in former.items():
+def own_signal_handlers() -> None:
+    """A command that a test or a fixture called in this process listens for signals; the next test must not."""
+    for number, handler in _HANDLERS.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)

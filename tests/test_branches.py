@@ -119,6 +119,23 @@ def test_command(tmp_path, capsys):
     }
 
 
+def test_what_continue_wrote_is_told_and_drawn_again(tmp_path, capsys):
+    output = tmp_path / "branch.h5"
+    options = ["--from", "1e-5 mol/m^2/s", "--to", "1e-4 mol/m^2/s", "-o", str(output)]
+    assert main(["continue", str(M1), "--along", "parameters.pump_rate", *options]) == 0
+    written = capsys.readouterr().err.splitlines()
+    assert main(["info", str(output)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == written[0].rpartition(" (")[0]
+    assert told[1:] == written[1:]
+    assert main(["info", str(output), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ends"] == ["the end of the range"] * 2
+    assert main(["plot", str(output)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(output.with_suffix(s)) for s in (".pdf", ".csv")]
+    assert main(["plot", str(output), "--kind", "power"]) == 2
+    assert "which has one figure" in capsys.readouterr().err
+
+
 def test_command_as_json(tmp_path, capsys):
     options = ["--from", "1e-5 mol/m^2/s", "--to", "1e-3 mol/m^2/s", "-o", str(tmp_path / "b.h5"), "--json"]
     assert main(["continue", str(M1), "--along", "parameters.pump_rate", *options]) == 0

@@ -378,3 +378,23 @@ def test_it_costs_little():
     start = perf_counter()
     Dissipation().add(long)
     assert perf_counter() - start < 3 * 1.0
+
+
+# -- pumps ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pump_that_does_more_work_than_atp_pays_for_is_told_of():
+    """3 Na out and 2 K in at 5 kJ/mol of ATP: the gradients and V ask for more, whatever the law says."""
+    pump = by_formula("1e-6 umol/m^2/s", {"Na": 3, "K": -2}, "pathways.pump", driven_by="ATP")
+    assert warnings(simulate(held(pump))) == []
+    poor = simulate(replace(held(pump), atp_free_energy=-5e3))
+    (sentence,) = [s for s in warnings(poor) if "ATP" in s]
+    v = poor.membrane_potential("plasma")
+    work = -(RT * (3 * log(20 / 146) - 2 * log(100 / 4)) + F * v)
+    assert sentence.startswith("pump of plasma does more work than ATP pays for from t = 0 s")
+    assert f"at worst, at t = {poor.time[np.argmax(work)]:g} s, {(work.max() - 5e3) * 1e-3:.3g} kJ/mol more" in sentence
+
+
+def test_a_pump_that_turns_backward_still_pays():
+    pump = by_formula("-2 umol/m^2/s", {"Na": 3, "K": -2}, "pathways.pump", driven_by="ATP")
+    assert [s for s in warnings(simulate(replace(held(pump), atp_free_energy=-1e3))) if "ATP" in s] == []

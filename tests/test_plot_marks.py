@@ -268,3 +268,23 @@ def test_twenty_layers_fit_a_page_and_the_rest_is_named() -> None:
     assert figure.get_size_inches()[1] * 25.4 < 260
     assert "Shown: 2 of 40 membranes (plasma_1, plasma_2)." in words(figure)
     assert "Shown: 2 of 21 compartments (cell, layer_1)." in words(figure)
+
+
+def test_what_a_later_step_takes_over_ends_there():
+    """A table by straight lines is one step after the other, and a ramp is told until the next one begins."""
+    values = '"compartments.bath.K" = ["3 mM", "9 mM", "3 mM"]'
+    table = f'at = "10 ms"\ntable = {{ times = ["0 ms", "20 ms", "50 ms"], {values} }}\n'
+    ramps = [
+        f'at = "{at} ms"\nramp = {{ "simulation.temperature" = "{t} degC", over = "5 ms" }}\n'
+        for at, t in ((70, 25), (90, 37))
+    ]
+    pulse = 'from = "75 ms"\nto = "80 ms"\nset = { "simulation.temperature" = "30 degC" }\n'
+    model = loads(SOMA + "".join(f"[[protocol]]\n{entry}" for entry in (table, *ramps, pulse))).model
+    marks = {mark.text: (mark.start, mark.end) for mark in protocol_marks(model, 0.1)}
+    assert marks == {
+        "K in bath to 9 mM in 20 ms": (0.01, 0.03),
+        "K in bath to 3 mM in 30 ms": (0.03, 0.1),
+        "T to 25 °C in 5 ms": (0.07, 0.09),
+        "T to 37 °C in 5 ms": (0.09, 0.1),
+        "T = 30 °C": (0.075, 0.08),
+    }

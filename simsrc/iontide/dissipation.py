@@ -1,9 +1,10 @@
-"""Passive pathways that run uphill: each must dissipate wherever it runs, and what does not is told of.
+"""Pathways that gain energy from nothing: each must dissipate wherever it runs, and what does not is told of.
 
 A pathway that nothing drives (``Pathway.driven_by`` is empty) lives on its gradients alone, so the rate of its cycles
 times their driving force, ``J Σ nu Δmu~`` (W m⁻²), is never negative. All such pathways are looked at: formulas, whose
-law may be anything, and the laws of the library, which dissipate unless a number of theirs is negative. Plain NumPy
-from the laws and the samples, nothing of the tape. Reactions are left out: mass action dissipates by its form.
+law may be anything, and the laws of the library, which dissipate unless a number of theirs is negative. Of a pump that
+ATP pays for, ``−ΔG`` is added for each cycle: its law may not know where it must stall. Plain NumPy from the laws and
+the samples, nothing of the tape. Reactions are left out: mass action dissipates by its form.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import GAS_CONSTANT
+from .mechanisms.atp_cycles import REVERSIBLE
 from .model import Membrane, Pathway
 from .trajectory import Run, Trajectory
 
@@ -106,7 +108,7 @@ class Uphill:
 
 @dataclass
 class Dissipation:
-    """Every passive pathway of a run, by (membrane, pathway), as far as samples were added."""
+    """Every passive pathway and pump of a run, by (membrane, pathway), as far as samples were added."""
 
     pathways: dict[tuple[str, str], Uphill] = field(default_factory=dict)
 
@@ -117,7 +119,7 @@ class Dissipation:
         for membrane in part.model.membranes.values():
             forces: dict[str, NDArray] = {}
             for pathway in membrane.pathways:
-                if pathway.driven_by or not pathway.moves:
+                if not pathway.moves or (pathway.driven_by and not _is_paid_by_atp(pathway)):
                     continue
                 force = np.zeros(len(part))
                 for name, count in pathway.moves.items():
@@ -125,11 +127,14 @@ class Dissipation:
                         forces[name] = part.driving_force(membrane.name, name)
                     force += count * forces[name]
                 rate = part.pathway_cycles(membrane.name, pathway.name)
+                if pathway.driven_by:  # whichever way it turns, it costs one ATP
+                    paid = -part.at.quantity("simulation.atp_free_energy", part.model.atp_free_energy)
+                    rate, force = np.abs(rate), paid + np.sign(rate) * force
                 known = self.pathways.setdefault((membrane.name, pathway.name), Uphill())
                 known.add(part.time, rate, force, thermal, tolerance)
 
     def warnings(self, run: Run) -> Iterator[str]:
-        """A sentence for each passive pathway that ran uphill."""
+        """A sentence for each passive pathway that ran uphill, and each pump that did more than it was paid for."""
         tolerance = run.model.simulation.relative_tolerance
         for membrane in run.model.membranes.values():
             for pathway in membrane.pathways:
@@ -137,6 +142,11 @@ class Dissipation:
                 # The largest power may have come later, and what was found be nothing beside it.
                 if known is not None and known.worst is not None and known.worst.gain > tolerance * known.scale:
                     yield _sentence(membrane, pathway, known, known.worst)
+
+
+def _is_paid_by_atp(pathway: Pathway) -> bool:
+    """Whether one ATP pays for a cycle by a law that does not know how much that is."""
+    return pathway.driven_by == "ATP" and pathway.law not in REVERSIBLE
 
 
 def _sentence(membrane: Membrane, pathway: Pathway, known: Uphill, worst: Worst) -> str:
@@ -150,6 +160,12 @@ def _sentence(membrane: Membrane, pathway: Pathway, known: Uphill, worst: Worst)
         f"of {abs(worst.force) * 1e-3:.3g} kJ/mol, a gain of {worst.gain * 1e3:.3g} mW/m^2"
     )
     name = pathway.name.removeprefix("pathways.")
+    if pathway.driven_by:
+        return (
+            f"{name} of {membrane.name} does more work than ATP pays for {when}: "
+            f"at worst, at t = {worst.time:g} s, {abs(worst.force) * 1e-3:.3g} kJ/mol more; "
+            "its law must slow down before it stalls, as na_k_atpase_reversible does, or ATP be worth more"
+        )
     return (
         f"the pathway {name} of {membrane.name} is passive but runs uphill {when}: "
         f"at worst, at t = {worst.time:g} s, {amount}; {_advice(pathway, worst)}"

@@ -182,7 +182,14 @@ def plot(arguments: Namespace) -> int:
 
     if arguments.output and len(arguments.file) > 1:
         raise UsageError("-o names one figure, but there are several result files; leave it out, or plot one by one")
+    from ..storage import is_branch
+
     for file in arguments.file:
+        if is_branch(file):
+            from .following import draw_branch
+
+            print(*draw_branch(file, arguments), sep="\n")
+            continue
         paths = draw(
             file,
             arguments.output,
@@ -198,6 +205,12 @@ def plot(arguments: Namespace) -> int:
 
 def info(arguments: Namespace) -> int:
     """``iontide info``."""
+    from ..storage import is_branch
+
+    if is_branch(arguments.file):
+        from .following import tell_branch
+
+        return tell_branch(arguments)
     from ..report import info as read_info
     from ..report import info_text
 

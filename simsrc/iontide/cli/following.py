@@ -56,6 +56,32 @@ def follow(arguments: Namespace) -> int:
     return 0
 
 
+def tell_branch(arguments: Namespace) -> int:
+    """``iontide info`` of the file of a branch."""
+    from ..storage import open_branch
+
+    branch = open_branch(arguments.file)
+    if arguments.json:
+        print(json.dumps(_as_json(branch, [Path(arguments.file)], None)))
+        return 0
+    dimension = _dimension(branch.trajectory.model, branch.parameter.removeprefix("parameters."))
+    print("\n".join(_lines(branch, dimension, None)))
+    return 0
+
+
+def draw_branch(file: str, arguments: Namespace) -> list[Path]:
+    """``iontide plot`` of the file of a branch, which has one figure."""
+    if arguments.kind != "overview" or arguments.membrane:
+        raise UsageError(
+            f"{file} holds a branch of steady states, which has one figure: leave --kind and --membrane out"
+        )
+    from ..plots import branch_figure, write_figure
+    from ..storage import open_branch
+
+    figure = branch_figure(open_branch(file))
+    return write_figure(figure, arguments.output or Path(file).with_suffix(".pdf"), figure.data)
+
+
 def _default(source: str, along: str) -> Path:
     word = "_".join("".join(c if c.isalnum() or c in "_-." else " " for c in along).split())
     return Path("outputs") / f"{Path(source).stem}.along_{word}.h5"
@@ -83,7 +109,7 @@ def _value(text: str, dimension: Dimension, along: str) -> float:
     return value
 
 
-def _as_json(branch: Branch, written: list[Path], seconds: float) -> dict[str, Any]:
+def _as_json(branch: Branch, written: list[Path], seconds: float | None) -> dict[str, Any]:
     trajectory = branch.trajectory
     return {
         "files": [str(path) for path in written],
@@ -105,10 +131,11 @@ def _as_json(branch: Branch, written: list[Path], seconds: float) -> dict[str, A
     }
 
 
-def _lines(branch: Branch, dimension: Dimension, seconds: float) -> list[str]:
+def _lines(branch: Branch, dimension: Dimension, seconds: float | None) -> list[str]:
     trajectory = branch.trajectory
     told = f"{len(branch)} steady states along {branch.parameter}, {int(branch.stable.sum())} of them stable"
-    lines = [f"{trajectory.model.title}: {told} ({seconds:.1f} s)"]
+    took = "" if seconds is None else f" ({seconds:.1f} s)"
+    lines = [f"{trajectory.model.title}: {told}{took}"]
     for end, place in zip(branch.ends, (0, -1), strict=True):
         lines.append(f"  one end at {_told(branch.values[place], dimension)}, {_potentials(branch, place)}: {end}")
     for point in branch.special:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import FARADAY
-from ..mechanisms.atp_cycles import free_energy_of_atp
+from ..mechanisms.atp_cycles import REVERSIBLE, free_energy_of_atp
 from ..model import Clamp, Membrane, Pathway, Reaction
 from ..trajectory import Trajectory
 from .potentials import Potentials, change_of, one_way_rates
@@ -24,9 +24,6 @@ Kind = Literal[
     "pathway", "pump", "water", "reaction", "exchange", "resistance",
     "injection", "clamp", "source", "bath", "area", "protocol",
 ]  # fmt: skip
-
-#: Laws that turn back where their gradients are worth more than ATP, and then make it.
-REVERSIBLE = ("na_k_atpase_reversible", "atpase_reversible")
 
 
 @dataclass(frozen=True)

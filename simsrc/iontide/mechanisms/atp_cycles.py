@@ -25,6 +25,9 @@ from ..constants import GAS_CONSTANT
 from ..expression import exp, log
 from .sides import Sides
 
+#: The laws of this module: they turn back where their gradients are worth more than ATP, and then make it.
+REVERSIBLE = ("na_k_atpase_reversible", "atpase_reversible")
+
 #: Concentration to which standard free energies refer, mol m⁻³ (1 M).
 STANDARD_CONCENTRATION = 1000.0
 

@@ -16,7 +16,7 @@ from .style import FAINT, SHADE, SMALL_SIZE, TEXT_GREY
 from .time_axis import TimeAxis
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..model import Model, ParameterStep
     from ..schedule import Crossing
 
 #: Rows of labels above a panel, and the height of one, mm.
@@ -57,13 +57,26 @@ class Placed:
 def protocol_marks(model: Model, end: float, crossings: Iterable[Crossing] = ()) -> list[Mark]:
     """The protocol steps, and those that events made, that fall within a run that ended at ``end`` (s)."""
     marks = []
-    for step in (*model.protocol, *triggered_steps(model, crossings)):
-        stop = end if step.end is None else min(step.end, end)
+    steps = [*model.protocol, *triggered_steps(model, crossings)]
+    for step, stop in zip(steps, _stops(steps, end), strict=True):
         if step.start < end and stop > max(step.start, 0.0):
             text = step_text(model, step)
             if text:
                 marks.append(Mark(max(step.start, 0.0), stop, text))
     return marks
+
+
+def _stops(steps: list[ParameterStep], end: float) -> list[float]:
+    """When each step is over, s: at its end, or where a later one that stays takes over all that it sets."""
+    stops = [end if step.end is None else min(step.end, end) for step in steps]
+    taken: dict[frozenset[str], float] = {}  # by what is set: when the next one that stays begins
+    for place in range(len(steps) - 1, -1, -1):
+        step, names = steps[place], frozenset(steps[place].settings)
+        if names in taken and taken[names] >= step.start:
+            stops[place] = min(stops[place], taken[names])
+        if step.end is None:
+            taken[names] = step.start
+    return stops
 
 
 def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:

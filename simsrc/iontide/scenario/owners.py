@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..formula import Formula
 from ..units import format_quantity
 from .clamps import clamp_name
 from .draft import Draft
@@ -36,7 +37,25 @@ def check_owners(draft: Draft) -> None:
         claims.setdefault(target, []).append(claim)
     for target, own in claims.items():
         if len({claim.entry for claim in own}) > 1:
-            _check(draft, target, sorted(own, key=lambda c: (c.start, -c.end, c.entry)))
+            _check(draft, target, _in_order(own))
+        for name in _made_of(draft, target) & claims.keys():
+            _check_below(draft, target, name, _in_order([*own, *claims[name]]), set(own))
+
+
+def _in_order(claims: list[Claim]) -> list[Claim]:
+    return sorted(claims, key=lambda c: (c.start, -c.end, c.entry))
+
+
+def _made_of(draft: Draft, target: str) -> set[str]:
+    """Parameters that the file makes a value of which is no parameter itself."""
+    quantity = draft.quantities.quantities.get(tuple(target.split(".")))
+    found: set[str] = set()
+    coming = set(quantity.names) if isinstance(quantity, Formula) else set()
+    while coming:
+        found |= coming
+        made = (draft.quantities.parameters[name].value for name in coming if name in draft.quantities.parameters)
+        coming = set().union(*(q.names for q in made if isinstance(q, Formula))) - found
+    return found
 
 
 def _claims(draft: Draft) -> Iterator[tuple[str, Claim]]:
@@ -86,7 +105,13 @@ def _check(draft: Draft, target: str, claims: list[Claim]) -> None:
             if other.entry == claim.entry or pair in told:
                 continue
             told.add(pair)
-            if other.entry > claim.entry and claim.end <= other.end:
+            if (other.start, other.end) == (claim.start, claim.end) and other.path[2] == claim.path[2]:
+                message = (
+                    f"protocol.{other.entry} says what {target} is {_span(other)} as well: "
+                    "two at once; leave one of them out"
+                )
+                draft.faults.add(claim.path, message)
+            elif other.entry > claim.entry and claim.end <= other.end:
                 message = (
                     f"never counts: protocol.{other.entry}, which stands after it, says what {target} is "
                     f"{_span(other)}; put this entry after that one"
@@ -96,6 +121,27 @@ def _check(draft: Draft, target: str, claims: list[Claim]) -> None:
                 message = (
                     f"protocol.{other.entry} says what {target} is {_span(other)}, this entry {_span(claim)}: "
                     "two at once; let one end where the other begins, or hold within it"
+                )
+                draft.faults.add(claim.path, message)
+        holding.append(claim)
+
+
+def _check_below(draft: Draft, target: str, name: str, claims: list[Claim], direct: set[Claim]) -> None:
+    """Of a value and a parameter that it is made of: two whiles must not overlap in part."""
+    told: set[tuple[int, int]] = set()
+    holding: list[Claim] = []
+    for claim in claims:
+        holding = [other for other in holding if other.end > claim.start]
+        for other in holding:
+            pair = (other.entry, claim.entry)
+            if (other in direct) == (claim in direct) or pair in told:
+                continue
+            if other.start < claim.start and other.end < claim.end < float("inf"):
+                told.add(pair)
+                one, two = (target, name) if other in direct else (name, target)
+                message = (
+                    f"protocol.{other.entry} says what {one} is {_span(other)}, this entry says what {two} is "
+                    f"{_span(claim)}, and {target} is made of {name}: two at once; let one end where the other begins"
                 )
                 draft.faults.add(claim.path, message)
         holding.append(claim)

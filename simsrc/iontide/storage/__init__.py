@@ -84,6 +84,13 @@ def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
     return branches.save_branch(branch, path)
 
 
+def is_branch(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds a branch of steady states; see ``branches.is_branch``."""
+    from . import branches
+
+    return branches.is_branch(path)
+
+
 def open_branch(path: str | os.PathLike[str]) -> Branch:
     """Read a branch of steady states back, bit for bit; see ``branches.open_branch``."""
     from . import branches

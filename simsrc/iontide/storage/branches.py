@@ -138,6 +138,15 @@ def _varying(branch: Branch) -> tuple[list[str], NDArray]:
     return paths, np.array([[own[path] for path in paths] for own in values], dtype=float).reshape(len(values), -1)
 
 
+def is_branch(path: str | os.PathLike[str]) -> bool:
+    """Whether a file says that it holds a branch; false where it cannot be read, which opening it will tell."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except (OSError, ValueError, TypeError, RuntimeError):
+        return False
+
+
 def open_branch(path: str | os.PathLike[str]) -> Branch:
     """Read a branch back, bit for bit.
 
