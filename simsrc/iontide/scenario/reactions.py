@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from . import kinds
 from .draft import Draft
+from .elements import elements_left_over
 from .faults import did_you_mean
 from .kinds import Kind, show
 from .lines import KeyPath
@@ -99,6 +100,14 @@ def _check_equation(draft: Draft, place: KeyPath, where: str | None, sides: tupl
             faults.add(
                 place, f"the charges do not balance: {signed(left)} on the left against {signed(right)} on the right"
             )
+            return
+    if every.keys().isdisjoint(draft.document.species):  # a name that the file defines may mean anything
+        over = elements_left_over(*sides)
+        if over:
+            told = ", ".join(
+                f"{abs(n)} {symbol} too {'many' if n < 0 else 'few'}" for symbol, n in sorted(over.items())
+            )
+            faults.add(place, f"no element becomes another: {told} on the right")
 
 
 def constant_of_order(order: int) -> Kind:
