@@ -139,10 +139,17 @@ def test_an_injected_current_feeds_too():
     assert end.flux("plasma", "K")[0] * end.area("plasma")[0] == pytest.approx(1e-12 / FARADAY, rel=1e-9)
 
 
+def test_what_runs_down_is_named_and_not_the_gate_that_follows():
+    """An axon without a pump is at rest for hours, until its gradients are gone."""
+    found = verdict_of(simulate(load(SCENARIOS / "hodgkin_huxley.toml").model))
+    assert found.kind == "unsettled"
+    assert "the amount of Na in cell has" in found.sentence
+
+
 def test_a_run_that_is_too_short_is_not_there_yet():
     found = verdict_of(simulate(with_simulation(p1(), duration=500.0)))
     assert found.kind == "unsettled"
-    assert "to go, and the slowest time constant is 911 s" in found.sentence
+    assert "to go, and the slowest time constant is 15.2 min" in found.sentence
     assert found.numbers["slowest_time_constant_s"] == pytest.approx(911.0, rel=1e-2)
 
 

@@ -388,7 +388,8 @@ class Integration:
             what = f"of {floating} at which no net current flows into it" if floating else "that the clamp can hold"
             return (
                 f"the run stopped {at}: there is no potential {what}. Without a capacitance the potential follows the "
-                "currents at once: look for what lets none of them pass"
+                "currents at once: look for what lets none of them pass, and for a formula that is 0/0 at that very "
+                "potential (write x / (1 - exp(-x)) as linexp(x))"
             )
         return (
             f"the run stopped {at}: the step became too small to go on; the {worst} changes fastest. "

@@ -37,6 +37,9 @@ WORTH_NAMING = 1e-3
 #: The share of all dissipation below which what is fed in is rounding; and a power (W) that is nothing: one kT an hour.
 ROUNDING, THERMAL = 1e-9, 1e-24
 
+#: How far an amount must have to go, relative to itself, to be what a potential or a gate waits for.
+FAR = 1e-3
+
 BATHS = "the baths, which differ"
 
 #: Potentials below this, V, are none; so many are told.
@@ -177,14 +180,20 @@ def _fixed_charge(end: Trajectory, compartment: str, moved: set[str]) -> bool:
 
 def _unsettled(found: SteadyState, system: System, away: NDArray, y: NDArray) -> Verdict:
     """How far the state has to go that has furthest to go, in its own measure, and how long that takes."""
-    place = int(system.active[int(np.argmax(away))])
-    name, gap = system.prepared.layout.names[place], float(found.trajectory.states[0][place] - y[place])
+    names = [system.prepared.layout.names[i] for i in system.active]
+    # Potentials and gates follow what is where: where that still moves, it is the reason.
+    content = np.array([name.startswith(("amount", "volume")) for name in names])
+    leading = np.where(content, away, 0.0)
+    row = int(np.argmax(leading if leading.max() > FAR else away))
+    place = int(system.active[row])
+    name, gap = names[row], float(found.trajectory.states[0][place] - y[place])
     if name.startswith("potential"):
         told = f"{1e3 * gap:+.3g} mV"
     elif name.startswith("gate"):
         told = f"{gap:+.3g}"
     else:
-        told = f"{100.0 * gap / abs(y[place]):+.3g} %" if y[place] else "all the way"
+        percent = 100.0 * gap / abs(y[place]) if y[place] else float("inf")
+        told = f"{percent:+.3g} %" if abs(percent) < 100.0 else f"{percent:+.0f} %" if y[place] else "all the way"
     slowest = max((mode.time_constant for mode in found.modes), default=float("nan"))
     numbers = {"furthest": float(away.max()), "slowest_time_constant_s": slowest}
     sentence = f"not yet steady: the {name} has {told} to go, and the slowest time constant is {_time(slowest)}"
@@ -223,5 +232,7 @@ def _time(second: float) -> str:
     for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
         if abs(second) >= size:
             short = f"{second / size:.3g} {unit}"
-            return short if second < 3600.0 else f"{second / 3600.0:.3g} h"
+            if second >= 3600.0:
+                return f"{second / 3600.0:.3g} h"
+            return short if second < 300.0 else f"{second / 60.0:.3g} min"
     return f"{second:.3g} s"
