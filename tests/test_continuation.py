@@ -17,10 +17,12 @@ from iontide.continuation import continue_steady_state
 from iontide.equilibration import system_of
 from iontide.errors import SolverError, UsageError
 from iontide.formula import parse_formula
-from iontide.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Simulation
+from iontide.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Recording, Simulation
 from iontide.prepare import prepare
 from iontide.scenario.read import load, loads
+from iontide.simulate import simulate
 from iontide.steady import steady_state
+from iontide.verdict import verdict_of
 from models import TEMPERATURE, K, by_name
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -102,6 +104,21 @@ conductance = "0.5 mS/cm^2 * sqrt(K.outside / 4 mM) / (1 + exp((V - E.K - 5 mV) 
 ion = "K"
 conductance = "0.01 mS/cm^2"
 """
+
+
+def test_an_oscillation_is_told_with_its_period():
+    """Between its Hopf points the model goes round: the period is that of its run, sampled finely."""
+    model = fitzhugh_nagumo(0.7, 0.8, 0.08)
+    model = replace(model, parameters=by_name([Parameter("I", 0.5)]))
+    model = replace(
+        model, simulation=replace(model.simulation, duration=1.0), recording=Recording("linear", points=8001)
+    )
+    period = verdict_of(simulate(model)).numbers["period_s"]
+    assert 0.02 < period < 0.06
+    found = steady_state(model)
+    assert found.status == "none"
+    assert found.message.startswith("it oscillates")
+    assert found.message.endswith(f", with a period of {1e3 * period:.3g} ms")
 
 
 def test_a_fold_is_found_from_wherever_the_range_begins():

@@ -189,8 +189,15 @@ def test_what_holds_at_the_end_decides():
     assert found.kind == "donnan"
 
 
-def test_a_failed_run_has_no_verdict():
+def test_a_run_that_uses_something_up_has_no_end():
     model = replace(p1(), injections=(Injection("sink", "cell", "Na", -1e-9),))
+    with pytest.raises(iontide.SolverError) as caught:
+        simulate(model)
+    assert verdict_of(caught.value.trajectory).sentence == "no steady state: the amount of Na in cell is used up"
+
+
+def test_a_run_that_fails_otherwise_has_no_verdict():
+    model = with_simulation(pump_leak(), max_steps=10)
     with pytest.raises(iontide.SolverError) as caught:
         simulate(model)
     assert verdict_of(caught.value.trajectory).sentence.startswith("no verdict: the run stopped")

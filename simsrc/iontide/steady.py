@@ -16,7 +16,7 @@ from .equilibration import System, system_of
 from .formula import Formula
 from .kernel import status as kernel_status
 from .kernel.integrator import Integrator, table_of
-from .kernel.problem import SAMPLE, Samples
+from .kernel.problem import SAMPLE, Problem, Samples, T
 from .model import Model
 from .modes import Mode, modes_of
 from .prepare import Preparation, prepare
@@ -40,6 +40,13 @@ ROUNDS, FIRST_ROUND = 10, 0.1
 
 #: Growth of a volume since the start that is told as running away.
 RUN_AWAY = 1e3
+
+
+#: Intervals between crossings may differ by this much, relative, in an oscillation.
+REGULAR = 0.2
+
+#: Samples within a period, at least, of an oscillation that is told; steps that are watched for one.
+LEAST_SAMPLES, WATCHED_STEPS = 8, 20_000
 
 
 @dataclass(frozen=True)
@@ -178,14 +185,18 @@ def _reads_time(model: Model) -> bool:
 
 def _drive(integrator: Integrator) -> int:
     """Integrate to the end, without a sample."""
-    none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, len(integrator.progress.y)))
-    noted = np.zeros(1024), np.zeros((1024, 2), dtype=np.int64)
-    samples = Samples(*none, np.zeros(2, dtype=np.int64), *noted)
+    samples = _no_samples(len(integrator.progress.y))
     while True:
         integrator.progress.counters[SAMPLE:] = 0
         ended = integrator.advance(samples, 1_000_000)
         if ended not in (kernel_status.PAUSED, kernel_status.CROSSED):
             return ended
+
+
+def _no_samples(size: int) -> Samples:
+    none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, size))
+    noted = np.zeros(1024), np.zeros((1024, 2), dtype=np.int64)
+    return Samples(*none, np.zeros(2, dtype=np.int64), *noted)
 
 
 def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
@@ -214,7 +225,56 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
         if ended == kernel_status.PAUSED:
             break
     around = " around a steady state that is unstable" if unstable else ""
+    period = _period(system, y)
+    if period is not None:
+        return None, "", f"it oscillates{around}, with a period of {duration_text(period)}"
     return None, "", f"it does not come to rest{around}: it oscillates, or moves ever more slowly"
+
+
+def _period(system: System, y: NDArray) -> float | None:
+    """Period (s) in which a potential goes on from a state, step by step."""
+    layout = system.prepared.layout
+    problem = _alone(system, system.model.simulation.duration * 10.0**ROUNDS)
+    integrator = Integrator(table_of(problem), y)
+    samples = _no_samples(len(y))
+    times, states = [], []
+    for _ in range(WATCHED_STEPS):
+        integrator.progress.counters[SAMPLE:] = 0
+        if integrator.advance(samples, 1) not in (kernel_status.PAUSED, kernel_status.CROSSED):
+            break
+        times.append(float(integrator.progress.real[T]))
+        states.append(integrator.progress.y.copy())
+    every = np.array(states)
+    columns = [every[:, i] for c, i in layout.potential_index.items() if not layout.holds_charge(c)] if states else []
+    return next((p for v in columns if (p := period_of(np.array(times), v)) is not None), None)
+
+
+def period_of(time: NDArray, potential: NDArray) -> float | None:
+    """Period (s) of an oscillation of a potential (V) that goes on until the end; None where none is sure.
+
+    From its crossings upward through the middle, in the second half of the samples' time.
+    """
+    late = time > 0.5 * (time[0] + time[-1]) if len(time) > 2 else np.zeros(len(time), dtype=bool)
+    if late.sum() < 20:
+        return None
+    t, v = time[late], potential[late]
+    if v.max() - v.min() < 1e-3:
+        return None
+    middle = 0.5 * (v.max() + v.min())
+    up = np.flatnonzero((v[:-1] < middle) & (v[1:] >= middle))
+    between = np.diff(t[up])
+    # Fewer samples in a period could be those of a faster wave.
+    if len(between) < 3 or np.diff(up).min() < LEAST_SAMPLES or between.std() >= REGULAR * between.mean():
+        return None
+    return float(between.mean()) if t[-1] - t[up[-1]] < 2.0 * between.mean() else None
+
+
+def duration_text(second: float) -> str:
+    """A time to three digits: ``1.8 ms``, ``42 s``, ``15.2 min``, ``13 h``."""
+    for size, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if abs(second) >= (300.0 if unit == "min" else size):
+            return f"{second / size:.3g} {unit}"
+    return f"{second:.3g} s"
 
 
 def _run_away(system: System, y: NDArray) -> str:
@@ -257,19 +317,24 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
 
 def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, int]:
     """The state after a while of the system's own motion, and how the integration ended (paused: it took too long)."""
+    problem = _alone(system, duration)  # to be kept alive: a table holds no more than its addresses
+    integrator = Integrator(table_of(problem), y)
+    ended = _drive(integrator)
+    return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
+
+
+def _alone(system: System, duration: float) -> Problem:
+    """The last segment by itself, to be integrated until nothing moves."""
     problem = system.prepared.problem
     assert problem is not None
     options = problem.options.copy()
     options[1], options[2] = 1.0, MOST_STEPS  # stop where nothing moves
-    alone = problem._replace(
+    return problem._replace(
         lengths=np.array([duration]),
         mass=problem.mass[-1:].copy(),
         constants=_constants_at_the_end(system),
         options=options,
     )
-    integrator = Integrator(table_of(alone), y)
-    ended = _drive(integrator)
-    return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
 
 
 def _constants_at_the_end(system: System) -> NDArray:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,7 +21,7 @@ from .constants import GAS_CONSTANT
 from .energy import energetics
 from .equilibration import System, system_of
 from .prepare import prepare
-from .steady import SteadyState, steady_after
+from .steady import SteadyState, duration_text, period_of, steady_after
 from .trajectory import Trajectory
 
 Kind = Literal["nernst", "donnan", "fed", "unsettled", "none"]
@@ -44,12 +45,6 @@ BATHS = "the baths, which differ"
 
 #: Potentials below this, V, are none; so many are told.
 NO_POTENTIAL, MOST_POTENTIALS = 1e-6, 3
-
-#: Intervals between crossings may differ by this much, relative, in an oscillation.
-REGULAR = 0.2
-
-#: Samples within a period, at least, of an oscillation that is told.
-LEAST_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -76,10 +71,11 @@ def verdict_of(trajectory: Trajectory) -> Verdict:
     if not len(trajectory):
         return Verdict("none", "no verdict: nothing was recorded")
     if run.status == "failed":
-        return Verdict("none", f"no verdict: {run.message}")
+        used_up = re.search(r": (the [^:]* is used up)", run.message)
+        return Verdict("none", f"no steady state: {used_up[1]}" if used_up else f"no verdict: {run.message}")
     period = _period(trajectory)
     if period is not None:
-        sentence = f"no steady state: it oscillates, with a period of {_time(period)}"
+        sentence = f"no steady state: it oscillates, with a period of {duration_text(period)}"
         return Verdict("none", sentence, {"period_s": period})
     end = trajectory.part(slice(len(trajectory) - 1, None))
     prepared = prepare(run.model)
@@ -196,29 +192,14 @@ def _unsettled(found: SteadyState, system: System, away: NDArray, y: NDArray) ->
         told = f"{percent:+.3g} %" if abs(percent) < 100.0 else f"{percent:+.0f} %" if y[place] else "all the way"
     slowest = max((mode.time_constant for mode in found.modes), default=float("nan"))
     numbers = {"furthest": float(away.max()), "slowest_time_constant_s": slowest}
-    sentence = f"not yet steady: the {name} has {told} to go, and the slowest time constant is {_time(slowest)}"
+    sentence = f"not yet steady: the {name} has {told} to go, and the slowest time constant is {duration_text(slowest)}"
     return Verdict("unsettled", sentence, numbers)
 
 
 def _period(trajectory: Trajectory) -> float | None:
-    """Period (s) of an oscillation that goes on until the end, from the crossings of a potential through its mean."""
-    late = trajectory.time > 0.5 * trajectory.time[-1] if len(trajectory) > 2 else np.zeros(len(trajectory), dtype=bool)
-    if late.sum() < 20:
-        return None
-    part = trajectory.part(slice(int(np.argmax(late)), None))
-    for c in trajectory.run.layout.potentials:
-        v = part.potential(c)
-        middle = 0.5 * (v.max() + v.min())
-        if v.max() - v.min() < 1e-3:
-            continue
-        up = np.flatnonzero((v[:-1] < middle) & (v[1:] >= middle))
-        between = np.diff(part.time[up])
-        # Fewer samples in a period could be those of a faster wave.
-        if len(between) >= 3 and np.diff(up).min() >= LEAST_SAMPLES and between.std() < REGULAR * between.mean():
-            since = part.time[-1] - part.time[up[-1]]
-            if since < 2.0 * between.mean():
-                return float(between.mean())
-    return None
+    """Period (s) of an oscillation that goes on until the end of a run."""
+    columns = (trajectory.potential(c) for c in trajectory.run.layout.potentials)
+    return next((p for v in columns if (p := period_of(trajectory.time, v)) is not None), None)
 
 
 def _power(watt: float) -> str:
@@ -226,13 +207,3 @@ def _power(watt: float) -> str:
         if abs(watt) * factor < 1e3:
             return f"{watt * factor:.3g} {unit}"
     return f"{watt:.3g} W"
-
-
-def _time(second: float) -> str:
-    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if abs(second) >= size:
-            short = f"{second / size:.3g} {unit}"
-            if second >= 3600.0:
-                return f"{second / 3600.0:.3g} h"
-            return short if second < 300.0 else f"{second / 60.0:.3g} min"
-    return f"{second:.3g} s"
