@@ -17,7 +17,7 @@ ROOT = Path(iontide.__file__).parent
 #: From the ground up: a module imports from its own package, or from tiers below its own.
 TIERS = [
     {"constants", "errors"},
-    {"units", "ions", "expression", "linear", "roots"},
+    {"units", "ions", "expression", "linear", "oscillation", "roots"},
     {"formula_syntax", "formula_floats", "differentiation"},
     {"formula", "activity", "potentials"},
     {"parts"},

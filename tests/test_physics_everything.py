@@ -460,7 +460,10 @@ def laws_that_see(monkeypatch: pytest.MonkeyPatch, see: Callable[[Any], Any]) ->
 
 def fuller_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Laws that see more inside than there is."""
-    more = lambda sides: {x: 1.1 * a for x, a in sides.inside_activity.items()}  # noqa: E731
+
+    def more(sides):
+        return {x: 1.1 * a for x, a in sides.inside_activity.items()}
+
     laws_that_see(monkeypatch, lambda sides: replace(sides, inside_activity=more(sides)))
 
 

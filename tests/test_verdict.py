@@ -14,6 +14,7 @@ from iontide.cli import main
 from iontide.constants import FARADAY
 from iontide.formula import parse_formula
 from iontide.model import Clamp, Event, Hold, Injection, Parameter, ParameterStep, Species
+from iontide.oscillation import period_of
 from iontide.report import info
 from iontide.scenario.read import load
 from iontide.simulate import simulate
@@ -110,12 +111,26 @@ def test_donnan_is_told_membrane_by_membrane():
     assert verdict_of_steady(steady_state(model)).kind == "donnan"
 
 
+def test_the_late_half_of_a_run_is_looked_at_whether_the_first_is_there_or_not():
+    time = np.linspace(0.0, 1.0, 4001)
+    phase = np.where(time < 0.75, time / 0.05, 15.0 + (time - 0.75) / 0.02)  # faster in the last quarter: no one period
+    for wave, period in ((phase, None), (time / 0.02, pytest.approx(0.02, rel=1e-3))):
+        potential = 0.01 * np.sin(2 * np.pi * wave)
+        late = time > 0.5
+        assert period_of(time, potential) == period
+        assert period_of(time[late], potential[late]) == period
+
+
 def test_few_samples_do_not_make_a_period():
     """Seen three times in two periods, a wave looks like a slow one."""
     longer = {"simulation.duration": "0.601 s", "protocol.0.to": "0.6009 s"}
     model = load(SCENARIOS / "hodgkin_huxley.toml", set=longer).model
     fine = verdict_of(simulate(with_recording(model, points=6001)))
     assert fine.numbers["period_s"] < 0.03, fine.sentence
+    # A result file keeps the late half for it, a figure has all: they say the same.
+    run = simulate(with_recording(model, points=6001))
+    late = run.part(slice(int(np.argmax(run.time > 0.5 * run.time[-1])), None))
+    assert verdict_of(late).sentence == fine.sentence
     coarse = verdict_of(simulate(with_recording(model, points=61)))
     assert "period_s" not in coarse.numbers
 

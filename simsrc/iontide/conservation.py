@@ -71,12 +71,7 @@ def exchange_pools(model: Model) -> tuple[list[Pool], list[Stoichiometry]]:
     for r in model.reactions:
         if not model.compartments[r.compartment].is_finite:
             continue
-        change: dict[Pool, int] = {}
-        for names, sign in ((r.products, 1), (r.reactants, -1)):
-            for name, count in names.items():
-                pool = pools[r.compartment, name]
-                change[pool] = change.get(pool, 0) + sign * count
-        reactions.append(change)
+        reactions.append({pools[r.compartment, name]: count for name, count in r.change.items()})
     return list(dict.fromkeys(pools.values())), reactions
 
 

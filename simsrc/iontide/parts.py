@@ -230,6 +230,14 @@ class Reaction:
     forward: Quantity
     backward: Quantity
 
+    @property
+    def change(self) -> dict[str, int]:
+        """What one event makes of each species, negative where it uses it up."""
+        change = dict(self.products)
+        for name, count in self.reactants.items():
+            change[name] = change.get(name, 0) - count
+        return change
+
 
 @dataclass(frozen=True)
 class Exchange:

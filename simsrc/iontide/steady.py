@@ -19,6 +19,7 @@ from .kernel.integrator import Integrator, table_of
 from .kernel.problem import SAMPLE, Problem, Samples, T
 from .model import Model
 from .modes import Mode, modes_of
+from .oscillation import duration_text, period_of
 from .prepare import Preparation, prepare
 from .simulate import Integration
 from .trajectory import Run, Trajectory
@@ -41,12 +42,8 @@ ROUNDS, FIRST_ROUND = 10, 0.1
 #: Growth of a volume since the start that is told as running away.
 RUN_AWAY = 1e3
 
-
-#: Intervals between crossings may differ by this much, relative, in an oscillation.
-REGULAR = 0.2
-
-#: Samples within a period, at least, of an oscillation that is told; steps that are watched for one.
-LEAST_SAMPLES, WATCHED_STEPS = 8, 20_000
+#: Steps that are watched for an oscillation.
+WATCHED_STEPS = 20_000
 
 
 @dataclass(frozen=True)
@@ -161,21 +158,21 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     prepared = integration.prepared
     lasting = [event.name for event in model.events if event.settings and event.duration is None]
     beside = f" (what the event {' or '.join(lasting)} sets for good is not looked at)" if lasting else ""
-    if prepared.problem is not None and _reads_time(model):
-        integrator = Integrator(table_of(prepared.problem), prepared.initial.y)
-        _drive(integrator)
-        return integration.outcome(), integrator.progress.y.copy(), f"the end of the protocol{beside}"
-    if prepared.problem is None or len(prepared.segments) == 1:
+    problem = prepared.problem
+    first, last = prepared.segments[0], prepared.segments[-1]
+    through = problem is not None and _reads_time(model)  # what is made of time is looked at where the run ends
+    if problem is None or (last is first and not through):
         return integration.outcome(), np.array(prepared.initial.y), f"the initial state{beside}"
-    lengths = prepared.problem.lengths[:-1]
-    problem = prepared.problem._replace(
-        lengths=lengths, mass=prepared.problem.mass[:-1].copy(), constants=prepared.problem.constants[:-1].copy()
+    origin = (
+        "the end of the protocol" if through else f"the state at the last step of the protocol, t = {last.start:g} s"
     )
+    if not through:
+        problem = problem._replace(
+            lengths=problem.lengths[:-1], mass=problem.mass[:-1].copy(), constants=problem.constants[:-1].copy()
+        )
     integrator = Integrator(table_of(problem), prepared.initial.y)
     _drive(integrator)
-    began = prepared.segments[-1].start
-    origin = f"the state at the last step of the protocol, t = {began:g} s{beside}"
-    return integration.outcome(), integrator.progress.y.copy(), origin
+    return integration.outcome(), integrator.progress.y.copy(), f"{origin}{beside}"
 
 
 def _reads_time(model: Model) -> bool:
@@ -247,34 +244,6 @@ def _period(system: System, y: NDArray) -> float | None:
     every = np.array(states)
     columns = [every[:, i] for c, i in layout.potential_index.items() if not layout.holds_charge(c)] if states else []
     return next((p for v in columns if (p := period_of(np.array(times), v)) is not None), None)
-
-
-def period_of(time: NDArray, potential: NDArray) -> float | None:
-    """Period (s) of an oscillation of a potential (V) that goes on until the end; None where none is sure.
-
-    From its crossings upward through the middle, in the second half of the samples' time.
-    """
-    late = time > 0.5 * (time[0] + time[-1]) if len(time) > 2 else np.zeros(len(time), dtype=bool)
-    if late.sum() < 20:
-        return None
-    t, v = time[late], potential[late]
-    if v.max() - v.min() < 1e-3:
-        return None
-    middle = 0.5 * (v.max() + v.min())
-    up = np.flatnonzero((v[:-1] < middle) & (v[1:] >= middle))
-    between = np.diff(t[up])
-    # Fewer samples in a period could be those of a faster wave.
-    if len(between) < 3 or np.diff(up).min() < LEAST_SAMPLES or between.std() >= REGULAR * between.mean():
-        return None
-    return float(between.mean()) if t[-1] - t[up[-1]] < 2.0 * between.mean() else None
-
-
-def duration_text(second: float) -> str:
-    """A time to three digits: ``1.8 ms``, ``42 s``, ``15.2 min``, ``13 h``."""
-    for size, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if abs(second) >= (300.0 if unit == "min" else size):
-            return f"{second / size:.3g} {unit}"
-    return f"{second:.3g} s"
 
 
 def _run_away(system: System, y: NDArray) -> str:

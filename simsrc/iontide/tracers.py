@@ -35,7 +35,8 @@ class Tracer:
 
 def labels_in(tracer: Tracer, reaction: Reaction) -> tuple[int, int]:
     """How many molecules that may bear the label a reaction takes, and how many it gives."""
-    return tuple(sum(side.get(name, 0) for name in tracer.of) for side in (reaction.reactants, reaction.products))  # type: ignore[return-value]
+    taken, given = reaction.reactants, reaction.products
+    return sum(taken.get(name, 0) for name in tracer.of), sum(given.get(name, 0) for name in tracer.of)
 
 
 def tracer_faults(model: Model) -> Iterator[str]:

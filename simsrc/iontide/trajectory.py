@@ -235,10 +235,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             For a neutral species.
         """
-        valence = self.model.species[species].valence
-        if valence == 0:
-            raise ValueError(f"{species} is neutral: it has no reversal potential")
-        return self._log_ratio(membrane, species) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
+        return self._log_ratio(membrane, species) * self._reduced_temperature(species)
 
     def activity_correction(self, membrane: str, species: str) -> NDArray:
         """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
@@ -251,12 +248,16 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             For a neutral species.
         """
+        per_ratio, m = self._reduced_temperature(species), self._membrane(membrane)
+        inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
+        return np.log(outside / inside) * per_ratio
+
+    def _reduced_temperature(self, species: str) -> NDArray:
+        """R T / z F, V."""
         valence = self.model.species[species].valence
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
-        m = self._membrane(membrane)
-        inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
-        return np.log(outside / inside) * (GAS_CONSTANT * self.temperature / (valence * FARADAY))
+        return GAS_CONSTANT * self.temperature / (valence * FARADAY)
 
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from .constants import GAS_CONSTANT
 from .energy import energetics
 from .equilibration import System, system_of
+from .oscillation import duration_text, period_of
 from .prepare import prepare
-from .steady import SteadyState, duration_text, period_of, steady_after
+from .steady import SteadyState, steady_after
 from .trajectory import Trajectory
 
 Kind = Literal["nernst", "donnan", "fed", "unsettled", "none"]

@@ -54,14 +54,12 @@ def run(arguments: Namespace) -> int:
             save(samples, output, started=started)
             outcome = samples.run
     elapsed = time.perf_counter() - began
-    written = {output: None}  # in order, each once: two figures share their data file
+    written = [output]
     if arguments.plot:
-        from ..plots import overview_figure, write_figure
+        from ..plots import overview_figure, write_pair
 
-        figure = overview_figure(samples or open_trajectory(output))
-        for suffix in (".pdf", ".png"):
-            written |= dict.fromkeys(write_figure(figure, output.with_suffix(suffix), figure.data))
-    _tell(outcome, scenario, list(written), elapsed, arguments)
+        written += write_pair(overview_figure(samples or open_trajectory(output)), output)
+    _tell(outcome, scenario, written, elapsed, arguments)
     if not arguments.quiet:
         for sentence in warnings(samples) if samples is not None else open_overview(output).warnings:
             print(f"warning: {sentence}", file=sys.stderr)

@@ -41,11 +41,9 @@ def follow(arguments: Namespace) -> int:
     seconds = time.perf_counter() - began
     written = [save_branch(branch, output)]
     if arguments.plot:
-        from ..plots import branch_figure, write_figure
+        from ..plots import branch_figure, write_pair
 
-        figure = branch_figure(branch)
-        for suffix in (".pdf", ".png"):
-            written += [p for p in write_figure(figure, output.with_suffix(suffix), figure.data) if p not in written]
+        written += write_pair(branch_figure(branch), output)
     if arguments.json:
         print(json.dumps(_as_json(branch, written, seconds)))
         return 0
@@ -78,8 +76,7 @@ def draw_branch(file: str, arguments: Namespace) -> list[Path]:
     from ..plots import branch_figure, write_figure
     from ..storage import open_branch
 
-    figure = branch_figure(open_branch(file))
-    return write_figure(figure, arguments.output or Path(file).with_suffix(".pdf"), figure.data)
+    return write_figure(branch_figure(open_branch(file)), arguments.output or Path(file).with_suffix(".pdf"))
 
 
 def _default(source: str, along: str) -> Path:

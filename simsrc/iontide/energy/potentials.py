@@ -14,7 +14,6 @@ import numpy as np
 
 from ..constants import FARADAY, GAS_CONSTANT
 from ..evaluation import Evaluation
-from ..model import Reaction
 from ..trajectory import Run, Trajectory
 
 #: What an activity counts as where it is lower, mol m⁻³: what is diluted into nothing would dissipate without end.
@@ -62,10 +61,10 @@ class Levels:
         if not free:
             return {}
         at = at_start(run)
-        changes = [change_of(r) for r in reactions]
+        changes = [r.change for r in reactions]
         constants = []
         for reaction, change in zip(reactions, changes, strict=True):
-            forward, backward = map(_first, one_way_rates(at, reaction))
+            forward, backward = map(_first, at.reaction_rates(reaction))
             affinity = np.log(forward / backward) if forward > 0.0 and backward > 0.0 else 0.0
             here = sum(nu * _first(log_activity(at, reaction.compartment, s)) for s, nu in change.items())
             held = sum(nu * _first(self.of(at, s)) for s, nu in change.items() if s in self._held)
@@ -116,27 +115,6 @@ def log_activity(at: Evaluation, compartment: str, species: str) -> Any:
     """ln of an activity, mol m⁻³, or of ``LEAST_ACTIVITY`` where it is lower."""
     activity = at.activity_coefficient(compartment, species) * at.concentration(compartment, species)
     return np.log(np.maximum(activity, LEAST_ACTIVITY))
-
-
-def one_way_rates(at: Evaluation, reaction: Reaction) -> tuple[Any, Any]:
-    """Forward and backward rate of a reaction, mol m⁻³ s⁻¹."""
-    local = at.compartment_names(reaction.compartment)
-    path = f"reactions.{reaction.name}"
-    forward = at.quantity(f"{path}.forward", reaction.forward, local)
-    backward = at.quantity(f"{path}.backward", reaction.backward, local)
-    for name, count in reaction.reactants.items():
-        forward = forward * at.concentration(reaction.compartment, name) ** count
-    for name, count in reaction.products.items():
-        backward = backward * at.concentration(reaction.compartment, name) ** count
-    return forward, backward
-
-
-def change_of(reaction: Reaction) -> dict[str, int]:
-    """What a reaction makes of each species, negative where it uses it up."""
-    change = {name: -count for name, count in reaction.reactants.items()}
-    for name, count in reaction.products.items():
-        change[name] = change.get(name, 0) + count
-    return change
 
 
 def _first(value: Any) -> float:

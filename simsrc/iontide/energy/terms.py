@@ -17,7 +17,7 @@ from ..constants import FARADAY
 from ..mechanisms.atp_cycles import REVERSIBLE, free_energy_of_atp
 from ..model import Clamp, Membrane, Pathway, Reaction
 from ..trajectory import Trajectory
-from .potentials import Potentials, change_of, one_way_rates
+from .potentials import Potentials
 from .stored import Storing
 
 Kind = Literal[
@@ -192,9 +192,9 @@ class Terms:
     def _reaction(self, reaction: Reaction) -> None:
         """R T ln(forward / backward) is dissipated; what its constants want beside the levels comes from outside."""
         path, volume = f"reactions.{reaction.name}", self.at.volume(reaction.compartment)
-        forward, backward = one_way_rates(self.at, reaction)
+        forward, backward = self.at.reaction_rates(reaction)
         released: Any = 0.0
-        for name, nu in change_of(reaction).items():
+        for name, nu in reaction.change.items():
             released = released - nu * self.potentials.chemical(reaction.compartment, name)
         per_second = volume * (forward - backward)
         both = (np.asarray(forward) > 0.0) & (np.asarray(backward) > 0.0)

@@ -20,7 +20,7 @@ from functools import cached_property
 from ..tape import Program
 from . import tableau
 from .llvm_tables import TablePrinter
-from .llvm_text import CHUNK, Printer
+from .llvm_text import CHUNK, Lines, Printer
 
 #: Up to this many states a step is printed number by number, above it vector by vector.
 REGISTER_LIMIT = 12
@@ -63,14 +63,13 @@ def elimination_of(program: Program) -> Elimination:
     return Elimination(n, pattern | set(zip(program.mass_rows, program.mass_columns, strict=True)))
 
 
-class StepPrinter:
+class StepPrinter(Lines):
     """Prints ``factor``, ``solve`` and ``step`` of one program into a printer's module."""
 
     def __init__(self, printer: Printer, program: Program) -> None:
+        super().__init__()
         self.printer, self.program = printer, program
         self.elimination = elimination_of(program)
-        self.lines: list[str] = []
-        self.count = 0
         few = program.size <= REGISTER_LIMIT
         self.kind = "double" if few else f"<{program.size} x double>"
         self.parts = program.size if few else 1
@@ -91,15 +90,6 @@ class StepPrinter:
         return len(self.elimination.entries) + 2 * self.program.size + 1 + tape_work
 
     # -- printing tools -------------------------------------------------------------------------------------------
-
-    def _fresh(self) -> str:
-        self.count += 1
-        return f"%x{self.count}"
-
-    def _emit(self, text: str) -> str:
-        name = self._fresh()
-        self.lines.append(f"  {name} = {text}")
-        return name
 
     def _address(self, base: str, place: int) -> str:
         return self._emit(f"getelementptr inbounds double, ptr {base}, i64 {place}") if place else base

@@ -13,31 +13,21 @@ from typing import TYPE_CHECKING
 
 from ..tape import Program
 from . import tableau
-from .llvm_text import Printer
+from .llvm_text import Lines, Printer
 
 if TYPE_CHECKING:
     from .llvm_step import Elimination
 
 
-class TablePrinter:
+class TablePrinter(Lines):
     """Prints ``factor`` and ``solve`` (see ``llvm_step``) of one elimination as loops into a printer's module."""
 
     def __init__(self, printer: Printer, program: Program, elimination: Elimination) -> None:
+        super().__init__()
         self.printer, self.program, self.elimination = printer, program, elimination
-        self.lines: list[str] = []
         self.block = "entry"
-        self.count = 0
 
     # -- printing tools -------------------------------------------------------------------------------------------
-
-    def _fresh(self) -> str:
-        self.count += 1
-        return f"%x{self.count}"
-
-    def _emit(self, text: str) -> str:
-        name = self._fresh()
-        self.lines.append(f"  {name} = {text}")
-        return name
 
     def _table(self, name: str, numbers: Iterable[int]) -> str:
         """A constant table of integers; returns its name."""

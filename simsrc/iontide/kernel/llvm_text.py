@@ -216,6 +216,23 @@ def _is_load(instruction: Instruction) -> bool:
     return instruction.op in ("state", "constant", "time", "literal")
 
 
+class Lines:
+    """The lines of a function as they are printed, one value a line."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.count = 0
+
+    def _fresh(self) -> str:
+        self.count += 1
+        return f"%x{self.count}"
+
+    def _emit(self, text: str) -> str:
+        name = self._fresh()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+
 class _Body:
     """The lines of one printed function."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         potential_figure,
         volume_figure,
     )
-    from .files import plot, write_figure
+    from .files import plot, write_figure, write_pair
     from .power import power_figure
     from .ranking import sensitivity_figure
 
@@ -36,6 +36,7 @@ __all__ = [
     "sensitivity_figure",
     "volume_figure",
     "write_figure",
+    "write_pair",
 ]
 
 _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
@@ -45,6 +46,7 @@ _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
     "power_figure": "power",
     "sensitivity_figure": "ranking",
     "write_figure": "files",
+    "write_pair": "files",
 }
 
 

@@ -46,6 +46,14 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
+def write_pair(figure: PaperFigure, beside: Path) -> list[Path]:
+    """Write a figure as PDF and PNG next to a file, and its numbers once; returns the files, each once, in order."""
+    files: dict[Path, None] = {}
+    for suffix in (".pdf", ".png"):
+        files |= dict.fromkeys(write_figure(figure, beside.with_suffix(suffix)))
+    return list(files)
+
+
 def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str, NDArray] | None = None) -> list[Path]:
     """Write a figure, and its numbers as ``NAME.csv`` next to it.
 

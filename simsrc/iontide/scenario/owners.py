@@ -94,57 +94,58 @@ def _whiles(draft: Draft, index: int) -> Iterator[tuple[float, float]]:
     yield start, float("inf") if end is None else end
 
 
-def _check(draft: Draft, target: str, claims: list[Claim]) -> None:
-    """Of the claims on one thing, in the order of time, those that hold it are kept on a stack."""
-    told: set[tuple[int, int]] = set()
+def _meetings(claims: list[Claim]) -> Iterator[tuple[Claim, Claim]]:
+    """Of claims in the order of time, each with every earlier one that still holds when it begins."""
     holding: list[Claim] = []
     for claim in claims:
         holding = [other for other in holding if other.end > claim.start]
-        for other in holding:
-            pair = (other.entry, claim.entry)
-            if other.entry == claim.entry or pair in told:
-                continue
-            told.add(pair)
-            if (other.start, other.end) == (claim.start, claim.end) and other.path[2] == claim.path[2]:
-                message = (
-                    f"protocol.{other.entry} says what {target} is {_span(other)} as well: "
-                    "two at once; leave one of them out"
-                )
-                draft.faults.add(claim.path, message)
-            elif other.entry > claim.entry and claim.end <= other.end:
-                message = (
-                    f"never counts: protocol.{other.entry}, which stands after it, says what {target} is "
-                    f"{_span(other)}; put this entry after that one"
-                )
-                draft.faults.add(claim.path, message)
-            elif other.end < claim.end < float("inf"):
-                message = (
-                    f"protocol.{other.entry} says what {target} is {_span(other)}, this entry {_span(claim)}: "
-                    "two at once; let one end where the other begins, or hold within it"
-                )
-                draft.faults.add(claim.path, message)
+        yield from ((other, claim) for other in holding)
         holding.append(claim)
+
+
+def _check(draft: Draft, target: str, claims: list[Claim]) -> None:
+    """Of two entries that say what one thing is, tell where one never counts, or where both hold in part."""
+    told: set[tuple[int, int]] = set()
+    for other, claim in _meetings(claims):
+        pair = (other.entry, claim.entry)
+        if other.entry == claim.entry or pair in told:
+            continue
+        told.add(pair)
+        if (other.start, other.end) == (claim.start, claim.end) and other.path[2] == claim.path[2]:
+            message = (
+                f"protocol.{other.entry} says what {target} is {_span(other)} as well: "
+                "two at once; leave one of them out"
+            )
+            draft.faults.add(claim.path, message)
+        elif other.entry > claim.entry and claim.end <= other.end:
+            message = (
+                f"never counts: protocol.{other.entry}, which stands after it, says what {target} is "
+                f"{_span(other)}; put this entry after that one"
+            )
+            draft.faults.add(claim.path, message)
+        elif other.end < claim.end < float("inf"):
+            message = (
+                f"protocol.{other.entry} says what {target} is {_span(other)}, this entry {_span(claim)}: "
+                "two at once; let one end where the other begins, or hold within it"
+            )
+            draft.faults.add(claim.path, message)
 
 
 def _check_below(draft: Draft, target: str, name: str, claims: list[Claim], direct: set[Claim]) -> None:
     """Of a value and a parameter that it is made of: two whiles must not overlap in part."""
     told: set[tuple[int, int]] = set()
-    holding: list[Claim] = []
-    for claim in claims:
-        holding = [other for other in holding if other.end > claim.start]
-        for other in holding:
-            pair = (other.entry, claim.entry)
-            if (other in direct) == (claim in direct) or pair in told:
-                continue
-            if other.start < claim.start and other.end < claim.end < float("inf"):
-                told.add(pair)
-                one, two = (target, name) if other in direct else (name, target)
-                message = (
-                    f"protocol.{other.entry} says what {one} is {_span(other)}, this entry says what {two} is "
-                    f"{_span(claim)}, and {target} is made of {name}: two at once; let one end where the other begins"
-                )
-                draft.faults.add(claim.path, message)
-        holding.append(claim)
+    for other, claim in _meetings(claims):
+        pair = (other.entry, claim.entry)
+        overlap = other.start < claim.start and other.end < claim.end < float("inf")
+        if not overlap or (other in direct) == (claim in direct) or pair in told:
+            continue
+        told.add(pair)
+        one, two = (target, name) if other in direct else (name, target)
+        message = (
+            f"protocol.{other.entry} says what {one} is {_span(other)}, this entry says what {two} is "
+            f"{_span(claim)}, and {target} is made of {name}: two at once; let one end where the other begins"
+        )
+        draft.faults.add(claim.path, message)
 
 
 def _span(claim: Claim) -> str:

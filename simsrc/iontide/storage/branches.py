@@ -174,13 +174,14 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
         origin = Origin(
             file.text("provenance/scenario_name"), file.text("provenance/scenario"), read_table(file, "overrides")
         )
+        first, last = file.texts("ends", 2)
         return Branch(
             parameter=parameter,
             values=values,
             trajectory=replace(base, run=replace(base.run, values=tuple(own), origin=origin)),
             unstable_modes=file.array("branch/unstable_modes", "<i8", (len(values),)),
             special=_read_special(file, len(values)),
-            ends=tuple(file.texts("ends", 2)),  # type: ignore[arg-type]
+            ends=(first, last),
         )
 
 

@@ -1,0 +1,41 @@
+"""What goes on and on: the period of an oscillation, from the samples of a potential, and how it is told."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Intervals between crossings may differ by this much, relative, in an oscillation.
+REGULAR = 0.2
+
+#: Samples within a period, at least, of an oscillation that is told.
+LEAST_SAMPLES = 8
+
+
+def period_of(time: NDArray, potential: NDArray) -> float | None:
+    """Period (s) of an oscillation of a potential (V) that goes on until the end; None where none is sure.
+
+    From its crossings upward through the middle, in the second half of the time from 0 s on; samples of the first half
+    may be there or not.
+    """
+    late = time > 0.5 * time[-1] if len(time) > 2 else np.zeros(len(time), dtype=bool)
+    if late.sum() < 20:
+        return None
+    t, v = time[late], potential[late]
+    if v.max() - v.min() < 1e-3:
+        return None
+    middle = 0.5 * (v.max() + v.min())
+    up = np.flatnonzero((v[:-1] < middle) & (v[1:] >= middle))
+    between = np.diff(t[up])
+    # Fewer samples in a period could be those of a faster wave.
+    if len(between) < 3 or np.diff(up).min() < LEAST_SAMPLES or between.std() >= REGULAR * between.mean():
+        return None
+    return float(between.mean()) if t[-1] - t[up[-1]] < 2.0 * between.mean() else None
+
+
+def duration_text(second: float) -> str:
+    """A time to three digits: ``1.8 ms``, ``42 s``, ``15.2 min``, ``13 h``."""
+    for size, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if abs(second) >= (300.0 if unit == "min" else size):
+            return f"{second / size:.3g} {unit}"
+    return f"{second:.3g} s"
