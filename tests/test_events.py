@@ -287,3 +287,22 @@ def test_a_compartment_is_told_from_the_membrane_of_its_name(tmp_path):
     (tmp_path / "x.toml").write_text(text)
     assert iontide.load(tmp_path / "x.toml").model.events[0].on == "compartments.cell"
     assert len(run(tmp_path / "x.toml").event_times("fallen")) == 1
+
+
+def test_what_comes_about_in_the_moment_of_a_step_is_kept_in_the_file(tmp_path):
+    """The step itself lifts the bath over the level: one stretch before, one after, in the run and in its file."""
+    model = watching(
+        Event("high", "plasma", parse_formula("K.outside"), 10.0, "rises", "set", {"pump_rate": 0.0}),
+        parameters={**pump_leak().parameters, "K_bath": Parameter("K_bath", 4.0)},
+        protocol=(ParameterStep(600.0, None, {"K_bath": 20.0}),),
+    )
+    bath = model.compartments["bath"]
+    bath = replace(bath, concentrations={**bath.concentrations, "K": parse_formula("K_bath")})
+    trajectory = run(replace(model, compartments={**model.compartments, "bath": bath}))
+    assert [c.time for c in trajectory.run.crossings] == [600.0]
+    assert [s.start for s in trajectory.run.segments] == [0.0, 600.0]
+    assert trajectory.run.segments[1].settings["pump_rate"] == 0.0
+    opened = iontide.open(trajectory.save(tmp_path / "x.h5"))
+    assert opened.run.segments == trajectory.run.segments
+    for name in ("time", "segment", "states"):
+        np.testing.assert_array_equal(getattr(opened, name), getattr(trajectory, name))

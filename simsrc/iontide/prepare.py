@@ -120,7 +120,9 @@ class Preparation:
         triggered = [*self.triggered, *triggered_steps(model, crossings)]
         if not model.ramped:  # or else what has been says where a line sets out from
             triggered = still_counting(triggered, time)
-        past = (*self.segments[:number], replace(self.segments[number], end=time))
+        # What comes about in the moment of a step leaves no stretch between them: the protocol has one there as well.
+        ended = number + 1 if self.segments[number].start < time else number
+        past = (*self.segments[:number], replace(self.segments[number], end=time))[:ended]
         coming = [segment for segment in segments_of(model, triggered) if segment.start >= time]
         values = complete_values(model, coming, self.values[0], values_of(model, coming), self.initial)
         assert self.problem is not None
@@ -139,11 +141,11 @@ class Preparation:
         return replace(
             self,
             segments=(*past, *coming),
-            values=(*self.values[: number + 1], *values),
+            values=(*self.values[:ended], *values),
             problem=problem,
             table=table_of(problem),
             samples=None,
-            first=number + 1,
+            first=ended,
             triggered=triggered,
         )
 
