@@ -30,6 +30,7 @@ from iontide.model import (
     Recording,
     Simulation,
 )
+from iontide.scenario.read import loads
 from models import (
     AREA,
     CAPACITANCE,
@@ -361,3 +362,49 @@ def test_a_model_whose_clamps_hold_one_another_is_refused():
     plasma = model.membranes["first"]
     with pytest.raises(ValueError, match="membrane first: both its sides are middle"):
         replace(model, membranes={"first": replace(plasma, outside="middle")})
+
+
+def test_a_clamp_away_from_the_ground_where_areas_follow_volumes():
+    """The charge of the cell says nothing of V between it and the store: it is the store's that the clamp must set."""
+    trajectory = run(loads(STORE))
+    np.testing.assert_allclose(trajectory.membrane_potential("store")[trajectory.segment == 1], -0.06, atol=1e-12)
+    for drift in charge_balance(trajectory).values():
+        np.testing.assert_allclose(drift, 0.0, atol=1e-12)
+
+
+STORE = """
+title = "a store in a cell that swells"
+[simulation]
+duration = "1 s"
+temperature = "10 degC"
+[compartments.cell]
+volume = "0.5 pL"
+water = "osmotic"
+concentrations = { K = "57 mM", Cl = "57 mM" }
+impermeants = { inert = { concentration = "1 mM", valence = 0 } }
+[compartments.store]
+volume = "0.5 pL"
+concentrations = { K = "1 mM", Cl = "1 mM" }
+[compartments.bath]
+bath = true
+concentrations = { K = "50 mM", Cl = "50 mM" }
+[membranes.store]
+inside = "cell"
+outside = "store"
+area = "sphere"
+capacitance = "0.5 uF/cm^2"
+potential = "66 mV"
+permeability = { K = "1e-9 m/s", Cl = "1e-9 m/s" }
+[membranes.plasma]
+inside = "cell"
+outside = "bath"
+area = "300 um^2"
+capacitance = "0.5 uF/cm^2"
+potential = "0 mV"
+permeability = { K = "1e-9 m/s", Cl = "1e-9 m/s" }
+water_permeability = "1e-5 m/s"
+[[protocol]]
+from = "0.1 s"
+to = "0.5 s"
+clamp = { membrane = "store", potential = "-60 mV", carried_by = "K" }
+"""

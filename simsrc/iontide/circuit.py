@@ -43,6 +43,20 @@ def floating_parts(model: Model) -> list[list[str]]:
     return [part for part in parts if joined & set(part) and not grounded & set(part)]
 
 
+def capacitances_from_ground(model: Model, grounded: Iterable[str]) -> dict[str, int]:
+    """How many capacitances lie between each compartment and the nearest of these; those that none joins left out."""
+    distance = dict.fromkeys(grounded, 0)
+    coming = list(distance)
+    while coming:
+        here = coming.pop(0)
+        for membrane, _ in membranes_of(model, here):
+            there = membrane.outside if membrane.inside == here else membrane.inside
+            if membrane.has_capacitance and there not in distance:
+                distance[there] = distance[here] + 1
+                coming.append(there)
+    return distance
+
+
 def membranes_of(model: Model, compartment: str) -> list[tuple[Membrane, int]]:
     """Membranes that border a compartment, with +1 where it is the inside and −1 where it is the outside."""
     return [

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .circuit import capacitances_from_ground, grounds
 from .constants import FARADAY
 from .evaluation import Evaluation
 from .expression import Expression, Graph
@@ -109,12 +110,12 @@ def _where_current_stands(at: Evaluation, rows: Rows, clamp: Clamp) -> dict[int,
 
 def _hold_potentials(at: Evaluation, rows: Rows, clamps: list[tuple[Clamp, dict[int, float]]]) -> None:
     """Eliminate the currents of ideal clamps, then put V = V_c in the place of the rows that gave them."""
-    floating = {rows.layout.potential_index[c] for c in rows.layout.floats}
-    potentials = set(rows.layout.potential_index.values())
-    waiting = [
-        (clamp, stands, sorted((r for r in stands if r in potentials), key=lambda r: (r in floating, r)))
-        for clamp, stands in clamps
-    ]
+    layout = rows.layout
+    floating = {layout.potential_index[c] for c in layout.floats}
+    # Of charges, the one away from the ground says what V is; that on the other side may say nothing of it.
+    far = capacitances_from_ground(at.model, (*grounds(at.model), *layout.floats)) if layout.charges else {}
+    order = {r: (r in floating, -far.get(c, 0), r) for c, r in layout.potential_index.items()}
+    waiting = [(clamp, stands, sorted(stands.keys() & order.keys(), key=order.__getitem__)) for clamp, stands in clamps]
     held: list[tuple[Clamp, int]] = []
     while waiting:
         # A row gives the current of one clamp where that of no other, yet to be eliminated, stands in it.
