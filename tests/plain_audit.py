@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+import iontide
 from iontide.circuit import connected_parts, grounds
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
@@ -189,9 +190,22 @@ def free_energy(trajectory: Trajectory) -> tuple[NDArray, float]:
     for m in model.membranes.values():
         terms.append(0.5 * trajectory.at.capacity(m) * trajectory.membrane_potential(m.name) ** 2)
         if m.elastic_modulus is not None:
-            stretch = np.maximum(trajectory.volume(m.inside) - m.slack_volume, 0.0)
+            held = sum(trajectory.volume(name) for name in within(model, m.inside))
+            stretch = np.maximum(held - m.slack_volume, 0.0)
             terms.append(0.5 * m.elastic_modulus / m.slack_volume * stretch**2)
     return sum(terms), float(np.max(sum(np.abs(term) for term in terms)))
+
+
+def within(model: iontide.Model, compartment: str) -> set[str]:
+    """A compartment and what has no way out but into it, from within."""
+    found = {compartment}
+    for _ in model.compartments:
+        for name in model.compartments:
+            around = [m for m in model.membranes.values() if name in (m.inside, m.outside)]
+            ways = {(m.inside == name, m.outside) for m in around}
+            if len(ways) == 1 and ways <= {(True, outer) for outer in found}:
+                found.add(name)
+    return found
 
 
 # -- rates, once more -----------------------------------------------------------------------------------------------

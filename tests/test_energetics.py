@@ -232,6 +232,62 @@ def walled():
     )  # fmt: skip
 
 
+def tissue(*more, **organelle):
+    """Two baths of half strength on either side of a cell in one wall, water through both its membranes."""
+    K_Cl = (ghk("K", 1e-8), ghk("Cl", 1e-8))
+    bath = {"K": 50.0, "Cl": 50.0}
+    parts = [
+        Compartment(
+            "cell", "finite", VOLUME, {"K": 145.0, "Cl": 5.0}, (Impermeant("A", -1.0, 140.0),), water="osmotic"
+        ),
+        Compartment("left", "bath", None, bath),
+        Compartment("right", "bath", None, bath),
+    ]
+    bare = Membrane("bare", "cell", "right", AREA, CAPACITANCE, -0.03, K_Cl, water_permeability=2e-5)
+    changes = {"name": "wall", "outside": "left", "elastic_modulus": 1e7, "slack_volume": VOLUME} | organelle
+    return Model(
+        species={"K": Species("K", 1), "Cl": Species("Cl", -1)},
+        compartments=by_name([*parts, *(c for c in more if isinstance(c, Compartment))]),
+        membranes=by_name([replace(bare, **changes), bare, *(m for m in more if isinstance(m, Membrane))]),
+        simulation=Simulation(1e5, 1e-9),
+        temperature=TEMPERATURE,
+        recording=Recording("log", 200, 1e-4),
+    )
+
+
+def test_the_pressure_of_a_wall_drives_water_through_every_membrane_of_the_cell():
+    """One cell, one pressure: no water goes round, in by the membrane without the wall and out by the other."""
+    trajectory = iontide.run(tissue())
+    found = iontide.energetics(trajectory)
+    assert falls(found)
+    assert found.closure.max() < 1e-9
+    pressure = 1e7 * (trajectory.volume("cell")[-1] / VOLUME - 1.0)
+    osmotic = R * TEMPERATURE * (trajectory.osmolarity("cell") - trajectory.osmolarity("left"))[-1]
+    assert pressure > 1e5
+    assert osmotic == pytest.approx(pressure, rel=1e-5)
+    for membrane in ("wall", "bare"):
+        flow = trajectory.water_flux(membrane)
+        assert abs(flow[-1]) < 1e-5 * np.abs(flow).max()
+
+
+def test_a_wall_presses_on_the_vacuole_too():
+    """A vacuole swells within the cell: the wall is stretched by both, and stands between them and the bath alone."""
+    acid = Impermeant("malate", -1.0, 100.0)
+    sap = Compartment("vacuole", "finite", VOLUME, {"K": 150.0, "Cl": 50.0}, (acid,), water="osmotic")
+    K_Cl = (ghk("K", 1e-8), ghk("Cl", 1e-8))
+    tonoplast = Membrane("tonoplast", "vacuole", "cell", AREA, CAPACITANCE, 0.0, K_Cl, water_permeability=2e-5)
+    trajectory = iontide.run(tissue(sap, tonoplast, slack_volume=2 * VOLUME))
+    found = iontide.energetics(trajectory)
+    assert falls(found)
+    assert found.closure.max() < 1e-9
+    both = trajectory.volume("cell") + trajectory.volume("vacuole")
+    pressure = 1e7 * (both[-1] / (2 * VOLUME) - 1.0)
+    assert pressure > 1e5
+    osmolarity = {name: trajectory.osmolarity(name)[-1] for name in ("vacuole", "cell", "left")}
+    assert R * TEMPERATURE * (osmolarity["cell"] - osmolarity["left"]) == pytest.approx(pressure, rel=1e-5)
+    assert osmolarity["vacuole"] == pytest.approx(osmolarity["cell"], rel=1e-5)
+
+
 def test_a_reaction_dissipates_its_affinity():
     found = iontide.energetics(iontide.run(reacting()))
     trajectory = iontide.run(reacting())

@@ -199,21 +199,37 @@ class Evaluation(Solutions):
         return f"membranes.{membrane.name}.{pathway.name}.gates.{gate.name}.{key}"
 
     def water_flux(self, membrane: Membrane) -> Any:
-        """Volume flux of water outward, m s⁻¹: ``P_f v_w (Σ sigma (osm_out − osm_in) + p / (R T))``."""
+        """Volume flux of water outward, m s⁻¹: ``P_f v_w (Σ sigma (osm_out − osm_in) + (p_in − p_out) / (R T))``."""
         path = f"membranes.{membrane.name}"
         assert membrane.water_permeability is not None
         permeability = self.quantity(f"{path}.water_permeability", membrane.water_permeability)
         weights = {name: self.given(f"{path}.reflection.{name}") for name in membrane.reflection}
         drive = self.osmolarity(membrane.outside, weights) - self.osmolarity(membrane.inside, weights)
-        if membrane.elastic_modulus is not None:
-            drive = drive + self.turgor(membrane) / (GAS_CONSTANT * self.temperature)
+        pressure = self.pressure_difference(membrane)
+        if pressure is not None:
+            drive = drive + pressure / (GAS_CONSTANT * self.temperature)
         return permeability * self.given("simulation.water_molar_volume") * drive
 
+    def pressure_difference(self, membrane: Membrane) -> Any:
+        """Hydrostatic pressure of the inside less that of the outside, Pa; None where no wall makes one.
+
+        A wall presses alike on all that lies within it, and so on the water of every membrane that leads out of it.
+        """
+        inside, outside = (self.model.walls_around[side] for side in (membrane.inside, membrane.outside))
+        terms = [self.turgor(self.model.membranes[name]) for name in inside if name not in outside]
+        terms += [-self.turgor(self.model.membranes[name]) for name in outside if name not in inside]
+        return sum(terms[1:], terms[0]) if terms else None
+
     def turgor(self, membrane: Membrane) -> Any:
-        """Pressure of the inside against its wall, Pa; 0 while the wall is slack."""
+        """Pressure of a wall on all that lies within it, Pa; 0 while the wall is slack."""
         path = f"membranes.{membrane.name}"
-        stretch = self.volume(membrane.inside) / self.given(f"{path}.slack_volume") - 1.0
+        stretch = self.enclosed_volume(membrane) / self.given(f"{path}.slack_volume") - 1.0
         return self.given(f"{path}.elastic_modulus") * maximum(stretch, 0.0)
+
+    def enclosed_volume(self, membrane: Membrane) -> Any:
+        """Of the inside of a membrane and the organelles in it, m³."""
+        first, *others = self.model.enclosed[membrane.inside]
+        return sum(map(self.volume, others), self.volume(first))
 
     # -- within and between compartments ----------------------------------------------------------------------------
 

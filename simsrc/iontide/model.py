@@ -120,6 +120,32 @@ class Model:
                 return frozenset(found)
             found |= more
 
+    @cached_property
+    def enclosed(self) -> Mapping[str, tuple[str, ...]]:
+        """Every compartment with what lies within it: itself, its organelles, and theirs.
+
+        An organelle is the inside of all its membranes, and all of them have one other compartment outside.
+        """
+        found: dict[str, tuple[str, ...]] = {name: (name,) for name in self.compartments}
+        for name in self.compartments:
+            inner = name
+            while (outer := self._surroundings(inner)) is not None:
+                found[outer] = (*found[outer], name)
+                inner = outer
+        return found
+
+    def _surroundings(self, compartment: str) -> str | None:
+        """The compartment in which an organelle lies; None of what is no organelle."""
+        around = [m for m in self.membranes.values() if compartment in (m.inside, m.outside)]
+        outsides = {m.outside for m in around}
+        return outsides.pop() if len(outsides) == 1 and compartment not in outsides else None
+
+    @cached_property
+    def walls_around(self) -> Mapping[str, tuple[str, ...]]:
+        """The membranes with a wall that presses on each compartment."""
+        walls = [m for m in self.membranes.values() if m.elastic_modulus is not None]
+        return {name: tuple(m.name for m in walls if name in self.enclosed[m.inside]) for name in self.compartments}
+
     def has_activity_correction(self, membrane: str, species: str) -> bool:
         """Whether the Nernst potential of an ion may differ from the one by concentrations.
 

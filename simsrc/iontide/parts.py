@@ -196,7 +196,8 @@ class Membrane:
     reflection : mapping of str to Quantity
         Reflection coefficient of a solute, 0 to 1 (1 where none is given).
     elastic_modulus, slack_volume : Quantity or None
-        A wall: it presses on the inside with ``elastic_modulus · (w / slack_volume − 1)``, Pa, once it is stretched.
+        A wall: once it is stretched it presses on the inside, and on the organelles in it, with
+        ``elastic_modulus · (w / slack_volume − 1)``, Pa; w is the volume of all that.
     """
 
     name: str

@@ -104,7 +104,7 @@ def _mean_log_gamma(potentials: Potentials, c: Compartment) -> Mapping[str, Any]
 def _elastic(at: Evaluation, membrane: Membrane) -> Any:
     path = f"membranes.{membrane.name}"
     slack = at.given(f"{path}.slack_volume")
-    stretch = np.maximum(at.volume(membrane.inside) / slack - 1.0, 0.0)
+    stretch = np.maximum(at.enclosed_volume(membrane) / slack - 1.0, 0.0)
     return 0.5 * at.given(f"{path}.elastic_modulus") * slack * stretch**2
 
 
@@ -214,7 +214,8 @@ class Storing:
         total: Any = 0.0
         for m in self.model.membranes.values():
             if m.elastic_modulus is not None:
-                total = total + self.at.turgor(m) * self._volume_by_state(m.inside)
+                grown = sum(map(self._volume_by_state, self.model.enclosed[m.inside]))
+                total = total + self.at.turgor(m) * grown
         return total
 
     def drift(self, quantity: Any) -> NDArray:

@@ -181,8 +181,9 @@ class Terms:
     def _water(self, membrane: Membrane) -> None:
         flow = self.at.area(membrane) * self.at.water_flux(membrane)
         force = self.potentials.water(membrane.inside) - self.potentials.water(membrane.outside)
-        if membrane.elastic_modulus is not None:
-            force = force + self.at.turgor(membrane)
+        pressure = self.at.pressure_difference(membrane)
+        if pressure is not None:
+            force = force + pressure
         self._draw_water(membrane.inside, flow)
         self._draw_water(membrane.outside, -flow)
         self._out(f"membranes.{membrane.name}.water", self._label(membrane, "water"), "water", flow * force)

@@ -174,7 +174,7 @@ Area = Annotated[
 
 
 class WallTable(Table):
-    """A wall that presses on the inside once it is stretched."""
+    """A wall that presses on the inside, and on the organelles in it, once it is stretched."""
 
     noun: ClassVar[str] = "a wall"
 
