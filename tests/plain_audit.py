@@ -203,7 +203,7 @@ def within(model: iontide.Model, compartment: str) -> set[str]:
         for name in model.compartments:
             around = [m for m in model.membranes.values() if name in (m.inside, m.outside)]
             ways = {(m.inside == name, m.outside) for m in around}
-            if len(ways) == 1 and ways <= {(True, outer) for outer in found}:
+            if model.compartments[name].is_finite and len(ways) == 1 and ways <= {(True, outer) for outer in found}:
                 found.add(name)
     return found
 

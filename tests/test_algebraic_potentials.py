@@ -258,9 +258,10 @@ def test_the_error_follows_the_tolerance() -> None:
     tolerances = [1e-4 / 2**k for k in range(16)]
     # The last state is the algebraic one.
     errors = np.array([np.max(np.abs(run(layers(0.0, r, 100.0)).states - exact) / sizes, axis=0) for r in tolerances])
+    # Samples between long steps are the ends of shorter ones, and better than asked for where the tolerance is loose.
     for of_state in (errors.max(axis=1), errors[:, -1]):
-        assert np.polyfit(np.log(tolerances), np.log(of_state), 1)[0] == pytest.approx(1.0, abs=0.15)
-        assert np.all(of_state < 5.0 * np.array(tolerances))
+        assert 0.6 < np.polyfit(np.log(tolerances), np.log(of_state), 1)[0] < 1.15
+        assert np.all(of_state < np.array(tolerances))
 
 
 def test_equal_steps_converge_with_order_five_where_potentials_relax() -> None:

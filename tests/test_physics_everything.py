@@ -264,6 +264,8 @@ def test_the_end_is_the_root_of_the_steady_state_equations(model, random):
     """
     trajectory = finished(with_simulation(model, duration=1e10, relative_tolerance=1e-10, stop_at_steady_state=True))
     assume(trajectory.status == "steady" and trajectory.run.layout.size)
+    # What is used up to the last particle leaves no trace in the equations of how much of all else is where.
+    assume((trajectory.run.end_state[: trajectory.run.layout.nonnegative] > PARTICLE).all())
     assume(all(abs(trajectory.membrane_potential(m)[-1]) < 0.3 for m in model.membranes))
     here, found = root_nearby(trajectory, random)
     np.testing.assert_allclose(found, here, rtol=1e-6, atol=1e-6)
@@ -283,9 +285,7 @@ def in_tolerances(first: Trajectory, second: Trajectory, tolerance: float) -> ND
 @given(models(without={"event"}, features=5), st.sampled_from([1e-5, 1e-6, 1e-7]))
 @share(20)
 def test_halving_the_tolerance_moves_no_answer_by_more_than_the_tolerance(model, tolerance):
-    """What a step leaves is within a few tolerances, for the errors of steps add up. Between two steps a potential that
-    follows the concentrations at once is known less well, for the interpolant knows nothing of that: within twenty.
-    """
+    """Within a few tolerances, for the errors of steps add up; at the samples between two steps as at a step's end."""
     check_halving(model, tolerance)
 
 
@@ -293,8 +293,7 @@ def check_halving(model: Model, tolerance: float = 1e-6) -> None:
     given, half = (finished(with_simulation(model, relative_tolerance=t)) for t in (tolerance, tolerance / 2))
     assume(given.run.layout.size)
     apart = in_tolerances(given, half, tolerance)
-    assert apart.max() < 20.0
-    assert apart[np.isin(given.time, [s.end for s in given.run.segments])].max() < 4.0
+    assert apart.max() < 5.0
 
 
 # -- symmetries -----------------------------------------------------------------------------------------------------
@@ -329,7 +328,9 @@ def assert_same(first: Trajectory, second: Trajectory, turned_around: frozenset[
 @given(models(without={"event"}, features=5))
 @share(12)
 def test_inside_and_outside_are_only_names(model):
-    """Swapped, with all that has a sign; not where a wall, an area or the Na/K pump belongs to the inside."""
+    """Swapped, with all that has a sign; not where a wall, an area or the Na/K pump belongs to the inside, nor where a
+    current that nothing can carry drives a potential beyond all that the tolerance was chosen for.
+    """
     others = {name: turned(m) for name, m in model.membranes.items()}
     swapped = frozenset(name for name, m in others.items() if m is not None)
     assume(swapped)
@@ -338,7 +339,9 @@ def test_inside_and_outside_are_only_names(model):
         for c in model.clamps
     )
     membranes = {name: m or model.membranes[name] for name, m in others.items()}
-    assert_same(tight(model), tight(replace(model, membranes=membranes, clamps=clamps)), swapped)
+    first = tight(model)
+    assume(all(np.abs(first.membrane_potential(m)).max() < 1.0 for m in model.membranes))
+    assert_same(first, tight(replace(model, membranes=membranes, clamps=clamps)), swapped)
 
 
 def minus(quantity: Any) -> Any:

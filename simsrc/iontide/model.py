@@ -138,7 +138,8 @@ class Model:
         """The compartment in which an organelle lies; None of what is no organelle."""
         around = [m for m in self.membranes.values() if compartment in (m.inside, m.outside)]
         outsides = {m.outside for m in around}
-        return outsides.pop() if len(outsides) == 1 and compartment not in outsides else None
+        is_organelle = self.compartments[compartment].is_finite and len(outsides) == 1 and compartment not in outsides
+        return outsides.pop() if is_organelle else None
 
     @cached_property
     def walls_around(self) -> Mapping[str, tuple[str, ...]]:

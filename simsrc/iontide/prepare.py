@@ -207,6 +207,7 @@ def _problem(
 ) -> Problem:
     constants, mass = program.prepare_all(values)
     simulation = model.simulation
+    algebraic = bool(layout.floats or layout.supplies)
     scales = np.array(_scales(model, layout, values[0], initial))
     return Problem(
         code=np.array(code.addresses, dtype=np.int64),
@@ -218,7 +219,8 @@ def _problem(
             [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
         ),
         counts=np.array(
-            [layout.nonnegative, code.work, code.factors, bool(layout.floats or layout.supplies)], dtype=np.int64
+            [layout.nonnegative, code.work, code.factors, algebraic, algebraic or not program.autonomous],
+            dtype=np.int64,
         ),
         watched=np.array([(_DIRECTIONS[e.direction], e.interrupts) for e in model.events], dtype=np.int64).reshape(
             -1, 2

@@ -43,7 +43,7 @@ def integrate_table(table):
     t = carray(table, (LENGTH,))
     s, e, m, n, w = t[SIZES], t[SIZES + 1], t[SIZES + 2], t[SIZES + 3], t[SIZES + 4]
     room, crossings, budget = t[SIZES + 5], t[SIZES + 6], t[SIZES + 7]
-    counts = carray(integers(t[6]), (4,))
+    counts = carray(integers(t[6]), (5,))
     problem = Problem(
         carray(integers(t[0]), (6,)),
         carray(floats(t[1]), (s, e)),

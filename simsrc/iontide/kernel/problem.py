@@ -24,9 +24,9 @@ class Problem(NamedTuple):
         Absolute tolerance of each state.
     options : float64 (3,)
         Relative tolerance; whether to stop at a steady state (0 or 1); most steps.
-    counts : int64 (4,)
+    counts : int64 (5,)
         How many states, the first ones, must not become negative; doubles of ``work``; doubles of an LU; whether some
-        state may be algebraic (0 or 1).
+        state may be algebraic (0 or 1); whether a sample between two steps is made by a step of its own (0 or 1).
     watched : int64 (e, 2)
         Of each quantity that is watched for passing through 0: 1 for upward alone, −1 for downward, 0 for either,
         ``NEVER``; and whether that ends the call (1) or is only recorded (0).

@@ -168,6 +168,28 @@ def make_consistent(problem, progress, scratch, k, mass, length):
 
 
 @njit(error_model="numpy")
+def sample_by_own_step(problem, progress, samples, scratch, k, mass, i):
+    """Replace a sample by the end of a step that leads from the last one's start to it.
+
+    What follows at once (an algebraic state, a potential after a command that moves) bounds no step, and the
+    interpolant knows little of it. Where the step leads to no number, or to less than nothing, the sample stays.
+    """
+    dense, clock, stage, n = progress.dense, scratch.clock, scratch.stage, samples.states.shape[1]
+    before = progress.real[T] - progress.real[LAST_STEP]
+    clock[0], clock[1] = before, samples.times[i] - before
+    if not clock[1] > 0.0:
+        return
+    call(problem.code[1], (clock, dense[0], k, scratch.work, scratch.linear))
+    call(problem.code[4], (clock, dense[0], k, mass, scratch.linear, scratch.u, stage, scratch.work))
+    good = True
+    for j in range(n):
+        good = good and np.isfinite(stage[j]) and not (j < problem.counts[0] and stage[j] < 0.0)
+    for j in range(n):
+        if good:
+            samples.states[i, j] = stage[j]
+
+
+@njit(error_model="numpy")
 def integrate(problem, progress, samples, scratch, budget):
     """Integrate until done, steady, stuck, out of room for samples, or ``budget`` steps are made; returns a status."""
     y, real, count, dense = progress.y, progress.real, progress.counters, progress.dense
@@ -218,6 +240,8 @@ def integrate(problem, progress, samples, scratch, budget):
                 else:
                     theta = 1.0 - (t - samples.times[i]) / real[LAST_STEP]
                     interpolate(dense, theta, nonnegative, samples.states, i)
+                    if problem.counts[4] > 0 and theta < 1.0:
+                        sample_by_own_step(problem, progress, samples, scratch, k, mass, i)
                 count[SAMPLE] += 1
             if count[SAMPLE] == room and more:
                 return BUFFER_FULL
