@@ -1,8 +1,9 @@
-"""The integrator as one C function, compiled by numba once on a machine and kept as an object file.
+"""The integrators as C functions, compiled by numba once on a machine and kept as object files.
 
 numba takes a second to start, most of it for what compiled code does not need. So what is kept is not numba's own
-cache but the object code of ``integrate_table``, which ``native`` loads through LLVM alone. Its one argument is a
-table of the addresses of all arrays, in the order of the tuples of ``problem``, and of their sizes.
+cache but the object code of ``integrate_table`` and ``integrate_lanes_table``, which ``native`` loads through LLVM
+alone. Their one argument is a table of the addresses of all arrays, in the order of the tuples of ``problem`` and
+``lane_problem``, and of their sizes.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from llvmlite import ir
 from numba import carray, cfunc, types
 from numba.extending import intrinsic
 
+from . import lane_problem, lane_rows, native
+from .lanes import integrate_lanes
 from .machine_code import optimized
-from .native import SYMBOL
 from .problem import LENGTH, PROGRESS, SAMPLES, SCRATCH, SIZES, Problem, Progress, Samples, Scratch
 from .rosenbrock import integrate
+
+LANES, ROWS = lane_problem.LANES, len(lane_rows.ROWS)
 
 
 @intrinsic
@@ -83,14 +87,61 @@ def integrate_table(table):
     return integrate(problem, progress, samples, scratch, budget)
 
 
-def object_code() -> bytes:
-    """Object code that defines ``SYMBOL`` and needs nothing of numba or Python.
+@cfunc(types.int64(types.CPointer(types.int64)))
+def integrate_lanes_table(table):
+    """``integrate_lanes`` on the arrays whose addresses stand in the table."""
+    t = carray(table, (lane_problem.LENGTH,))
+    z, b = lane_problem.SIZES, lane_problem.BENCH
+    p, s, e, w, n, m, factors, work = t[z], t[z + 1], t[z + 2], t[z + 3], t[z + 4], t[z + 5], t[z + 6], t[z + 7]
+    queue = lane_problem.Queue(
+        carray(integers(t[0]), (5,)),
+        carray(integers(t[1]), (4,)),
+        carray(floats(t[2]), (2,)),
+        carray(floats(t[3]), (p, s, e)),
+        carray(floats(t[4]), (p, s, w)),
+        carray(floats(t[5]), (p, s)),
+        carray(floats(t[6]), (p, n)),
+        carray(floats(t[7]), (p, n)),
+        carray(floats(t[8]), (m,)),
+        carray(integers(t[9]), (m,)),
+        carray(integers(t[10]), (p,)),
+        carray(integers(t[11]), (p, 4)),
+        carray(floats(t[12]), (p,)),
+        carray(floats(t[13]), (p, n)),
+        carray(floats(t[14]), (p, m, n)),
+    )
+    bench = lane_problem.Bench(
+        carray(floats(t[b]), (ROWS, LANES)),
+        carray(floats(t[b + 1]), (2, LANES)),
+        carray(floats(t[b + 2]), (n, LANES)),
+        carray(floats(t[b + 3]), (n, LANES)),
+        carray(floats(t[b + 4]), (n, LANES)),
+        carray(floats(t[b + 5]), (n, LANES)),
+        carray(floats(t[b + 6]), (n, LANES)),
+        carray(floats(t[b + 7]), (n, LANES)),
+        carray(floats(t[b + 8]), (8 * n, LANES)),
+        carray(floats(t[b + 9]), (n * (n + 2), LANES)),
+        carray(floats(t[b + 10]), (e, LANES)),
+        carray(floats(t[b + 11]), (w, LANES)),
+        carray(floats(t[b + 12]), (factors, LANES)),
+        carray(floats(t[b + 13]), (work, LANES)),
+        carray(floats(t[b + 14]), (5, n)),
+        carray(floats(t[b + 15]), (8, n)),
+        carray(integers(t[b + 16]), (4, LANES)),
+    )
+    integrate_lanes(queue, bench)
+    return 0
+
+
+def object_code(kind: str) -> bytes:
+    """Object code of an integrator, which needs nothing of numba or Python.
 
     The integrator allocates nothing and raises nothing; what numba adds for code that does is never reached, and is
     put in as such, so that LLVM drops it.
     """
-    text = integrate_table._library.get_llvm_str()
-    text = text.replace(integrate_table.native_name, SYMBOL)
+    function = integrate_lanes_table if kind == native.LANES else integrate_table
+    text = function._library.get_llvm_str()
+    text = text.replace(function.native_name, native.symbol(kind))
     text = re.sub(
         r"^declare (?:noalias )?(\S+) @((?:numba_|NRT_|Py)\w+)\(([^)]*)\)[^\n]*$",
         lambda found: f"define internal {found[1]} @{found[2]}({found[3]}) {{\n  unreachable\n}}",

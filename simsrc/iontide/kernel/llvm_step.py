@@ -20,7 +20,8 @@ from functools import cached_property
 from ..tape import Program
 from . import tableau
 from .llvm_tables import TablePrinter
-from .llvm_text import CHUNK, Lines, Printer
+from .llvm_text import CHUNK, Printer
+from .llvm_vector import Lines
 
 #: Up to this many states a step is printed number by number, above it vector by vector.
 REGISTER_LIMIT = 12
@@ -70,14 +71,15 @@ class StepPrinter(Lines):
         super().__init__()
         self.printer, self.program = printer, program
         self.elimination = elimination_of(program)
-        few = program.size <= REGISTER_LIMIT
-        self.kind = "double" if few else f"<{program.size} x double>"
+        few = printer.lanes > 1 or program.size <= REGISTER_LIMIT
+        self.number = printer.type
+        self.kind = self.number if few else f"<{program.size} x double>"
         self.parts = program.size if few else 1
         self.total = ""
 
     def print_all(self, tape_work: int) -> int:
         """Print the three functions; return the doubles of ``work`` that ``step`` needs."""
-        if self.elimination.products > STRAIGHT_LIMIT:
+        if self.printer.lanes == 1 and self.elimination.products > STRAIGHT_LIMIT:
             TablePrinter(self.printer, self.program, self.elimination).print_both()
         else:
             self._print_factor()
@@ -92,13 +94,13 @@ class StepPrinter(Lines):
     # -- printing tools -------------------------------------------------------------------------------------------
 
     def _address(self, base: str, place: int) -> str:
-        return self._emit(f"getelementptr inbounds double, ptr {base}, i64 {place}") if place else base
+        return self._emit(f"getelementptr inbounds {self.number}, ptr {base}, i64 {place}") if place else base
 
-    def _load(self, base: str, place: int, kind: str = "double") -> str:
-        return self._emit(f"load {kind}, ptr {self._address(base, place)}, align 8")
+    def _load(self, base: str, place: int, kind: str = "") -> str:
+        return self._emit(f"load {kind or self.number}, ptr {self._address(base, place)}, align 8")
 
-    def _store(self, value: str, base: str, place: int, kind: str = "double") -> None:
-        self.lines.append(f"  store {kind} {value}, ptr {self._address(base, place)}, align 8")
+    def _store(self, value: str, base: str, place: int, kind: str = "") -> None:
+        self.lines.append(f"  store {kind or self.number} {value}, ptr {self._address(base, place)}, align 8")
 
     def _close(self, name: str, arguments: str, internal: bool = False) -> None:
         body = "\n".join(self.lines)
@@ -145,22 +147,23 @@ class StepPrinter(Lines):
             value = None
             if (i, j) in mass_of:
                 h = self._load("%time", 1)
-                scale = self._emit(f"fdiv double {one}, {self._emit(f'fmul double {h}, {gamma}')}")
+                scaled = self._emit(f"fmul {self.number} {h}, {gamma}")
+                scale = self._emit(f"fdiv {self.number} {one}, {scaled}")
                 for e in mass_of[i, j]:
-                    m = self._emit(f"fmul double {self._load('%mass', e)}, {scale}")
-                    value = m if value is None else self._emit(f"fadd double {value}, {m}")
+                    m = self._emit(f"fmul {self.number} {self._load('%mass', e)}, {scale}")
+                    value = m if value is None else self._emit(f"fadd {self.number} {value}, {m}")
             if (i, j) in slopes:
                 slope = self._load("%linear", n + i * n + j)
-                value = (
-                    self._emit(f"fneg double {slope}") if value is None else self._emit(f"fsub double {value}, {slope}")
-                )
+                change = f"fneg {self.number} {slope}" if value is None else f"fsub {self.number} {value}, {slope}"
+                value = self._emit(change)
             self._store(value or self.printer.literal(0.0), "%lu", at)
             self._statement(statements)
         for p in range(n):
-            self._store(self._emit(f"fdiv double {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
+            self._store(self._emit(f"fdiv {self.number} {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
             self._statement(statements)
             for i in self.elimination.below(p):
-                multiple = self._emit(f"fmul double {self._load('%lu', place[i, p])}, {self._load('%lu', place[p, p])}")
+                entry, pivot = self._load("%lu", place[i, p]), self._load("%lu", place[p, p])
+                multiple = self._emit(f"fmul {self.number} {entry}, {pivot}")
                 self._store(multiple, "%lu", place[i, p])
                 self._statement(statements)
                 for j in self.elimination.right(p):
@@ -181,15 +184,15 @@ class StepPrinter(Lines):
             for j in self.elimination.right(i):
                 self._subtract_product("%b", i, "%lu", place[i, j], "%b", j)
                 self._statement(statements)
-            scaled = self._emit(f"fmul double {self._load('%b', i)}, {self._load('%lu', place[i, i])}")
+            scaled = self._emit(f"fmul {self.number} {self._load('%b', i)}, {self._load('%lu', place[i, i])}")
             self._store(scaled, "%b", i)
             self._statement(statements)
         self._chunked("solve", "ptr noalias %lu, ptr noalias %b", statements)
 
     def _subtract_product(self, a: str, i: int, b: str, j: int, c: str, k: int) -> None:
         """a[i] −= b[j] c[k]."""
-        product = self._emit(f"fmul contract double {self._load(b, j)}, {self._load(c, k)}")
-        self._store(self._emit(f"fsub contract double {self._load(a, i)}, {product}"), a, i)
+        product = self._emit(f"fmul contract {self.number} {self._load(b, j)}, {self._load(c, k)}")
+        self._store(self._emit(f"fsub contract {self.number} {self._load(a, i)}, {product}"), a, i)
 
     def _print_step(self, tape_work: int) -> None:
         n = self.program.size
@@ -199,7 +202,7 @@ class StepPrinter(Lines):
         tape = self._address("%work", lu_size + 2 * n + 1)
         self.lines.append(f"  call void @factor(ptr %time, ptr %mass, ptr %linear, ptr {lu})")
         t, h = self._load("%time", 0), self._load("%time", 1)
-        per_h = self._emit(f"fdiv double {self.printer.literal(1.0)}, {h}")
+        per_h = self._emit(f"fdiv {self.number} {self.printer.literal(1.0)}, {h}")
         y = self._load_all("%y", 0)
         slope = None if self.program.autonomous else self._load_all("%linear", n + n * n)
         u: list[list[str]] = []
@@ -213,12 +216,12 @@ class StepPrinter(Lines):
                 else:
                     stage = self._add(stage, u[r - 1])
                 self._store_all(stage, "%stage", 0)
-                later = self._emit(f"fmul double {h}, {self.printer.literal(tableau.NODES[r])}")
-                self._store(self._emit(f"fadd double {t}, {later}"), clock, 0)
+                later = self._emit(f"fmul {self.number} {h}, {self.printer.literal(tableau.NODES[r])}")
+                self._store(self._emit(f"fadd {self.number} {t}, {later}"), clock, 0)
                 self.lines.append(f"  call void @rates(ptr {clock}, ptr %stage, ptr %k, ptr {tape}, ptr {f})")
                 b = self._mass_product(f, self._combine(None, tableau.C[r, :r], u), per_h)
             if slope is not None and tableau.TIME_WEIGHTS[r]:
-                weight = self._emit(f"fmul double {h}, {self.printer.literal(tableau.TIME_WEIGHTS[r])}")
+                weight = self._emit(f"fmul {self.number} {h}, {self.printer.literal(tableau.TIME_WEIGHTS[r])}")
                 b = self._add_scaled(b, weight, slope)
             self._store_all(b, "%u", r * n)
             self.lines.append(f"  call void @solve(ptr {lu}, ptr {self._address('%u', r * n)})")
@@ -262,23 +265,24 @@ class StepPrinter(Lines):
         if self.parts == 1 and self.program.size > 1:
             self._store_all(scaled, self.total, 0)
             for e, (row, column) in enumerate(entries):
-                product = self._emit(f"fmul contract double {self._load('%mass', e)}, {self._load(self.total, column)}")
-                self._store(self._emit(f"fadd contract double {self._load(f, row)}, {product}"), f, row)
+                mass, moved = self._load("%mass", e), self._load(self.total, column)
+                product = self._emit(f"fmul contract {self.number} {mass}, {moved}")
+                self._store(self._emit(f"fadd contract {self.number} {self._load(f, row)}, {product}"), f, row)
             return self._load_all(f, 0)
         result = self._load_all(f, 0)
         for e, (row, column) in enumerate(entries):
-            product = self._emit(f"fmul contract double {self._load('%mass', e)}, {scaled[column]}")
-            result[row] = self._emit(f"fadd contract double {result[row]}, {product}")
+            product = self._emit(f"fmul contract {self.number} {self._load('%mass', e)}, {scaled[column]}")
+            result[row] = self._emit(f"fadd contract {self.number} {result[row]}, {product}")
         return result
 
     def _constant(self, value: float) -> str:
         literal = self.printer.literal(value)
-        if self.kind == "double":
+        if self.kind == self.number:
             return literal
         return "<" + ", ".join([f"double {literal}"] * self.program.size) + ">"
 
     def _splat(self, scalar: str) -> str:
-        if self.kind == "double":
+        if self.kind == self.number:
             return scalar
         one = self._emit(f"insertelement {self.kind} undef, double {scalar}, i32 0")
         mask = "<" + ", ".join(["i32 0"] * self.program.size) + ">"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..tape import Program
 from . import tableau
-from .llvm_text import Lines, Printer
+from .llvm_text import Printer
+from .llvm_vector import Lines
 
 if TYPE_CHECKING:
     from .llvm_step import Elimination

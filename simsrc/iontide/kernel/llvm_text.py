@@ -12,6 +12,7 @@ import struct
 from collections.abc import Mapping
 
 from ..tape import Instruction, Tape
+from .llvm_math import function_text, power_steps
 
 #: Instructions in one printed function.
 CHUNK = 400
@@ -108,6 +109,16 @@ class Printer:
         self.parts.append(f"define void @{name}({arguments}) nounwind {{\nentry:\n{calls}\n  ret void\n}}")
         return len(shared)
 
+    def lane_function(self, name: str) -> str:
+        """Define (once) ``exp``, ``log`` or ``tanh`` of every lane and return its name."""
+        if name == "tanh":
+            self.lane_function("exp")
+        text, declared = function_text(name, self.lanes)
+        if text not in self.parts:
+            self.declared |= declared
+            self.parts.append(text)
+        return f"@lanes.{name}"
+
     def bernoulli_function(self) -> str:
         """Define (once) the function u → {B(u), B(−u), B'(u), B'(−u)} and return its name."""
         name = "@bernoulli"
@@ -116,7 +127,7 @@ class Printer:
         if any(part.startswith(f"define internal {four} {name}(") for part in self.parts):
             return name
         fabs = self.declare(f"llvm.fabs.{self.suffix}", t, t)
-        exp = self.declare(f"llvm.exp.{self.suffix}", t, t)
+        exp = self.lane_function("exp") if self.lanes > 1 else self.declare("llvm.exp.f64", t, t)
         flag = self.flag
         out = [
             f"define internal {four} {name}({t} %u) alwaysinline nounwind {{",
@@ -216,23 +227,6 @@ def _is_load(instruction: Instruction) -> bool:
     return instruction.op in ("state", "constant", "time", "literal")
 
 
-class Lines:
-    """The lines of a function as they are printed, one value a line."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.count = 0
-
-    def _fresh(self) -> str:
-        self.count += 1
-        return f"%x{self.count}"
-
-    def _emit(self, text: str) -> str:
-        name = self._fresh()
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-
 class _Body:
     """The lines of one printed function."""
 
@@ -291,8 +285,13 @@ class _Body:
                 truth, r = self.fresh(), self.fresh()
                 self.lines.append(f"  {truth} = fcmp une {t} {x}, {self.printer.literal(0.0)}")
                 self.lines.append(f"  {r} = select {self.printer.flag} {truth}, {t} {chosen}, {t} {otherwise}")
-            elif op == "tanh":
-                r = self.each_lane(self.printer.declare("tanh", "double", "double"), x)
+            elif self.printer.lanes > 1 and op in ("exp", "log", "tanh"):
+                r = self.lane_function(op, x)
+            elif self.printer.lanes > 1 and op == "pow":
+                r = self.lane_power(x, number)
+            elif op == "tanh":  # LLVM has no such intrinsic in all versions we admit
+                r = self.fresh()
+                self.lines.append(f"  {r} = call double {self.printer.declare('tanh', 'double', 'double')}(double {x})")
             elif op == "neg":
                 r = self.fresh()
                 self.lines.append(f"  {r} = fneg {t} {x}")
@@ -311,20 +310,33 @@ class _Body:
             self.known[i] = self.load("%work", shared[i])
         return self.value(i, shared)
 
-    def each_lane(self, function: str, x: str) -> str:
-        """A scalar function of the C library on every lane (LLVM has no such intrinsic in all versions we admit)."""
-        if self.printer.lanes == 1:
+    def lane_function(self, name: str, x: str) -> str:
+        """exp, log or tanh of every lane."""
+        r = self.fresh()
+        self.lines.append(
+            f"  {r} = call {self.printer.type} {self.printer.lane_function(name)}({self.printer.type} {x})"
+        )
+        return r
+
+    def lane_power(self, x: str, exponent: float) -> str:
+        """A constant power of every lane: a product where it is whole and small, else exp(exponent · log x)."""
+        t, steps = self.printer.type, power_steps(exponent)
+
+        def multiply(a: str, b: str) -> str:
             r = self.fresh()
-            self.lines.append(f"  {r} = call double {function}(double {x})")
+            self.lines.append(f"  {r} = fmul {t} {a}, {b}")
             return r
-        result = "undef"
-        for lane in range(self.printer.lanes):
-            one, value, r = self.fresh(), self.fresh(), self.fresh()
-            self.lines.append(f"  {one} = extractelement {self.printer.type} {x}, i32 {lane}")
-            self.lines.append(f"  {value} = call double {function}(double {one})")
-            self.lines.append(f"  {r} = insertelement {self.printer.type} {result}, double {value}, i32 {lane}")
-            result = r
-        return result
+
+        if steps is None:
+            return self.lane_function("exp", multiply(self.lane_function("log", x), self.printer.literal(exponent)))
+        value = x
+        for step in steps:
+            value = multiply(value, value if step == "s" else x)
+        if exponent < 0.0:
+            r = self.fresh()
+            self.lines.append(f"  {r} = fdiv {t} {self.printer.literal(1.0)}, {value}")
+            return r
+        return value
 
     def bernoulli(self, op: str, a: int, shared: Mapping[int, int]) -> str:
         """B or B' of a register; B(u), B(−u) and their slopes share one evaluation."""

@@ -9,6 +9,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ..tape import Program
+from .lane_problem import LANES
+from .lane_step import LanePrinter
 from .llvm_step import StepPrinter
 from .llvm_text import Printer
 
@@ -26,7 +28,8 @@ class MachineCode:
     Attributes
     ----------
     addresses : tuple of int
-        Of ``rates``, ``linearised``, ``factor``, ``solve``, ``step`` and ``crossings``, in the order of ``FUNCTIONS``.
+        Of ``rates``, ``linearised``, ``factor``, ``solve``, ``step`` and ``crossings``, in the order of ``FUNCTIONS``;
+        or of ``LANE_FUNCTIONS``.
     work : int
         Doubles of scratch space that any of them needs.
     factors : int
@@ -64,6 +67,34 @@ def compile_program(program: Program) -> MachineCode:
         return found[1]
 
 
+#: Of the code over lanes, in the order of ``Queue.code``.
+LANE_FUNCTIONS = ("linearised", "step", "advance", "begin", "newton")
+
+_compiled_lanes: dict[tuple[int, int], tuple[Program, MachineCode]] = {}
+
+
+def compile_lanes(program: Program, nonnegative: int) -> MachineCode:
+    """Machine code for many runs of a program side by side, made once; the first states must not become negative."""
+    key = id(program), nonnegative
+    with _lock:
+        found = _compiled_lanes.get(key)
+        if found is None:
+            n = program.size
+            printer = Printer(LANES)
+            tape_work = max(
+                printer.print_tape("rates", program.rates, {"f": 0}),
+                printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
+            )
+            step = StepPrinter(printer, program)
+            work = step.print_all(tape_work)
+            LanePrinter(printer, program, nonnegative).print_all()
+            code = _compile(printer.module(), work, len(step.elimination.entries), LANE_FUNCTIONS)
+            while len(_compiled_lanes) >= _MOST_COMPILED:
+                _compiled_lanes.pop(next(iter(_compiled_lanes)))
+            found = _compiled_lanes[key] = program, code
+        return found[1]
+
+
 def optimized(module: Any) -> tuple[Any, Any]:
     """A module after LLVM's passes for this processor, and the target machine it is for.
 
@@ -85,12 +116,12 @@ def optimized(module: Any) -> tuple[Any, Any]:
     return module, machine
 
 
-def _compile(text: str, work: int, factors: int) -> MachineCode:
+def _compile(text: str, work: int, factors: int, functions: tuple[str, ...] = FUNCTIONS) -> MachineCode:
     module, machine = optimized(llvm.parse_assembly(text))
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return MachineCode(
-        addresses=tuple(engine.get_function_address(name) for name in FUNCTIONS),
+        addresses=tuple(engine.get_function_address(name) for name in functions),
         work=work,
         factors=factors,
         _keep=(engine, module),

@@ -1,4 +1,4 @@
-"""The compiled integrator in this process: from its object file where one is kept, else compiled first."""
+"""The compiled integrators in this process: from their object files where they are kept, else compiled first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,34 +16,44 @@ import llvmlite.binding as llvm
 from . import cache
 from .machine_code import optimized
 
-#: Name of the function in the object code, and of the file that keeps it.
-SYMBOL = "iontide_integrate"
-FILE = "integrator.o"
+#: The integrators: of one run, and of many side by side. Each is one function, and one file that keeps it.
+RUN, LANES = "integrator", "lanes"
 
-_loaded: tuple[Callable[[int], int], Any] | None = None
+_loaded: dict[str, tuple[Callable[[int], int], Any]] = {}
+_lock = threading.Lock()
 
 
-def must_compile() -> bool:
+def symbol(kind: str) -> str:
+    """Name of an integrator's function in its object code."""
+    return f"iontide_{kind}"
+
+
+def must_compile(kind: str = RUN) -> bool:
     """Whether the next run has to compile the integrator first (some ten seconds), for want of an object file."""
-    return _loaded is None and _kept() is None
+    return kind not in _loaded and _kept(kind) is None
 
 
-def load() -> Callable[[int], int]:
-    """The integrator: a function of the address of its table (see ``entry``), which returns a status."""
-    global _loaded
-    if _loaded is None:
-        code = _kept()
-        if code is None:
-            from .entry import object_code
+def load(kind: str = RUN) -> Callable[[int], int]:
+    """An integrator: a function of the address of its table (see ``entry``), which returns a status."""
+    found = _loaded.get(kind)
+    return (found or _load(kind))[0]
 
-            code = object_code()
-            _keep(code)
-        engine, machine = _engine()
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(engine.get_function_address(SYMBOL))
-        _loaded = function, (engine, machine)
-    return _loaded[0]
+
+def _load(kind: str) -> tuple[Callable[[int], int], Any]:
+    with _lock:
+        if kind not in _loaded:
+            code = _kept(kind)
+            if code is None:
+                from .entry import object_code
+
+                code = object_code(kind)
+                _keep(kind, code)
+            engine, machine = _engine()
+            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            engine.finalize_object()
+            function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(engine.get_function_address(symbol(kind)))
+            _loaded[kind] = function, (engine, machine)
+        return _loaded[kind]
 
 
 def _engine() -> tuple[Any, Any]:
@@ -50,20 +61,20 @@ def _engine() -> tuple[Any, Any]:
     return llvm.create_mcjit_compiler(module, machine), machine
 
 
-def _kept() -> bytes | None:
+def _kept(kind: str) -> bytes | None:
     """The object code that lies in the cache, if it is whole: it opens with its own digest."""
     folder = cache.usable_cache_folder()
     if folder is None:
         return None
     try:
-        content = (folder / FILE).read_bytes()
+        content = (folder / f"{kind}.o").read_bytes()
     except OSError:
         return None
     digest, code = content[:32], content[32:]
     return code if hashlib.sha256(code).digest() == digest else None
 
 
-def _keep(code: bytes) -> None:
+def _keep(kind: str, code: bytes) -> None:
     """Put object code into the cache, whole or not at all; where that fails, the next process compiles again."""
     folder = cache.usable_cache_folder()
     if folder is None:
@@ -73,7 +84,7 @@ def _keep(code: bytes) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(hashlib.sha256(code).digest() + code)
-            os.replace(name, folder / FILE)
+            os.replace(name, folder / f"{kind}.o")
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

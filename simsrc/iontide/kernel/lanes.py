@@ -1,0 +1,385 @@
+"""Many runs of one program, a lane each: a lane that is done takes the next run from the queue.
+
+The printed ``advance`` (see ``lane_step``) makes the steps; what stands here is done for one lane at a time, when a
+segment ends, a sample is due or a run is over. It is compiled once for all models, like ``rosenbrock``, whose single
+run it repeats in what it does and in what order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from . import lane_problem as place
+from . import lane_rows as row
+from .call import call
+from .crossing import fit_interpolant, interpolate
+from .rosenbrock import CONSISTENT, INSTANT, MOST_ITERATIONS, STEADY_HORIZON
+from .status import DONE, NEGATIVE_AMOUNT, NO_CONSISTENT_STATE, STEADY, TOO_MANY_STEPS
+from .tableau import STAGES
+
+LANES = place.LANES
+RUN, SEGMENT, CURSOR, TASK = place.RUN, place.SEGMENT, place.CURSOR, place.TASK
+NO_TASK, BEGINS, SAMPLES_DUE = place.NO_TASK, place.BEGINS, place.SAMPLES_DUE
+
+
+@njit(error_model="numpy")
+def integrate_lanes(queue, bench):
+    """Integrate every run that waits in the queue."""
+    control, tasks = bench.control, bench.place[TASK]
+    waiting = 0
+    for lane in range(LANES):
+        waiting = take_run(queue, bench, lane, waiting)
+    code = queue.code
+    while True:
+        begin_segments(queue, bench)
+        waiting = refill(queue, bench, waiting)
+        busy = False
+        for lane in range(LANES):
+            busy = busy or control[row.ACTIVE, lane] > 0.0
+        if not busy:
+            return
+        call(
+            code[place.ADVANCE],
+            (
+                *(control, bench.clock, bench.y, bench.before, bench.k, bench.mass),
+                *(bench.absolute, bench.linear, bench.u, bench.stage, bench.work),
+            ),
+        )
+        settling = False
+        for lane in range(LANES):
+            need = control[row.ATTENTION, lane]
+            if control[row.ACTIVE, lane] == 0.0 or need == row.NOTHING_DUE:
+                continue
+            if need == row.STUCK or need == row.EXHAUSTED:
+                status = TOO_MANY_STEPS if need == row.EXHAUSTED else int(control[row.CAUSE, lane])
+                finish(queue, bench, lane, status, limiting_state(queue, bench, lane))
+                continue
+            if need != row.MAY_BE_STEADY:
+                tasks[lane] = SAMPLES_DUE
+            settling = settling or need >= row.MAY_BE_STEADY
+        record_samples(queue, bench)
+        if settling:
+            end_where_steady(queue, bench)
+        for lane in range(LANES):
+            if control[row.ACTIVE, lane] > 0.0 and control[row.T, lane] >= control[row.LENGTH, lane]:
+                end_segment(queue, bench, lane)
+        waiting = refill(queue, bench, waiting)
+
+
+@njit(error_model="numpy")
+def refill(queue, bench, waiting):
+    """Give every lane that is free a run from the queue; returns where in the queue to look next."""
+    for lane in range(LANES):
+        if bench.control[row.ACTIVE, lane] == 0.0:
+            waiting = take_run(queue, bench, lane, waiting)
+    return waiting
+
+
+@njit(error_model="numpy")
+def take_run(queue, bench, lane, waiting):
+    """Put the next run that waits into a lane; without one, the lane stays as it is, at rest."""
+    control = bench.control
+    runs = queue.status.shape[0]
+    while waiting < runs and queue.status[waiting] != place.WAITING:
+        waiting += 1
+    if waiting == runs:
+        control[row.ACTIVE, lane] = 0.0
+        return waiting
+    for i in range(bench.y.shape[0]):
+        bench.y[i, lane] = queue.start[waiting, i]
+        bench.before[i, lane] = queue.start[waiting, i]
+        bench.absolute[i, lane] = queue.absolute[waiting, i]
+    bench.place[RUN, lane] = waiting
+    bench.place[CURSOR, lane] = 0
+    for r in (row.STEPS, row.REJECTED, row.CAUSE, row.ATTENTION):
+        control[r, lane] = 0.0
+    control[row.ACTIVE, lane] = 1.0
+    control[row.RELATIVE, lane] = queue.options[0]
+    control[row.MOST, lane] = queue.options[1]
+    enter_segment(queue, bench, lane, 0)
+    return waiting + 1
+
+
+@njit(error_model="numpy")
+def enter_segment(queue, bench, lane, segment):
+    """Set a lane to the start of a segment, with the values that hold there."""
+    control, run = bench.control, bench.place[RUN, lane]
+    for i in range(queue.constants.shape[2]):
+        bench.k[i, lane] = queue.constants[run, segment, i]
+    for i in range(queue.mass.shape[2]):
+        bench.mass[i, lane] = queue.mass[run, segment, i]
+    bench.place[SEGMENT, lane] = segment
+    bench.place[TASK, lane] = BEGINS
+    for r in (row.T, row.LAST_STEP, row.LAST_ERROR, row.BEFORE, row.STEP):
+        control[r, lane] = 0.0
+    control[row.LENGTH, lane] = queue.lengths[run, segment]
+    last = segment + 1 == queue.lengths.shape[1]
+    control[row.WATCH_STEADY, lane] = 1.0 if last and queue.counts[place.SETTLING] > 0 else 0.0
+
+
+@njit(error_model="numpy")
+def end_segment(queue, bench, lane):
+    """What comes after the end of a segment: the next one, or the end."""
+    segment = bench.place[SEGMENT, lane]
+    if segment + 1 == queue.lengths.shape[1]:
+        finish(queue, bench, lane, DONE, 0)
+    else:
+        enter_segment(queue, bench, lane, segment + 1)
+
+
+@njit(error_model="numpy")
+def finish(queue, bench, lane, status, worst):
+    """Write down how a run ended, and leave the lane free."""
+    run, control = bench.place[RUN, lane], bench.control
+    queue.status[run] = status
+    queue.reached[run] = control[row.T, lane]
+    queue.counters[run, 0] = bench.place[SEGMENT, lane]
+    queue.counters[run, 1] = int(control[row.STEPS, lane])
+    queue.counters[run, 2] = int(control[row.REJECTED, lane])
+    queue.counters[run, 3] = worst
+    for i in range(bench.y.shape[0]):
+        queue.end[run, i] = bench.y[i, lane]
+    control[row.ACTIVE, lane] = 0.0
+    bench.place[TASK, lane] = NO_TASK
+
+
+@njit(error_model="numpy")
+def limiting_state(queue, bench, lane):
+    """The state that keeps a run from going on: largest in its error, first that is no number, or used up."""
+    n = bench.y.shape[0]
+    if int(bench.control[row.CAUSE, lane]) == NEGATIVE_AMOUNT:
+        worst, least = 0, np.inf
+        for i in range(queue.counts[place.NONNEGATIVE]):
+            left = min(bench.stage[i, lane], bench.y[i, lane]) / bench.absolute[i, lane]
+            if left < least:
+                worst, least = i, left
+        return worst
+    worst, largest = 0, -1.0
+    for i in range(n):
+        q = abs(bench.u[(STAGES - 1) * n + i, lane]) / (
+            bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
+        )
+        if np.isnan(q):
+            return i
+        if q > largest:
+            worst, largest = i, q
+    return worst
+
+
+# -- the start of a segment -------------------------------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def begin_segments(queue, bench):
+    """Consistent states, the samples of this moment and a first step, for the lanes whose segment begins."""
+    control, tasks = bench.control, bench.place[TASK]
+    anything = False
+    for lane in range(LANES):
+        anything = anything or tasks[lane] == BEGINS
+    if not anything:
+        return
+    if queue.counts[place.ALGEBRAIC] > 0:
+        make_consistent(queue, bench)
+    for lane in range(LANES):
+        if tasks[lane] == BEGINS:
+            write_samples_at_start(queue, bench, lane)
+    call(
+        queue.code[place.BEGIN],
+        (
+            *(control, bench.clock, bench.y, bench.k, bench.mass, bench.absolute),
+            *(bench.linear, bench.lu, bench.speed, bench.move, bench.work),
+        ),
+    )
+    for lane in range(LANES):
+        if tasks[lane] == BEGINS:
+            control[row.STEP, lane] = control[row.FIRST, lane]
+            tasks[lane] = NO_TASK
+
+
+@njit(error_model="numpy")
+def newton(queue, bench):
+    """A linearised step of the lengths in ``clock``, from the times there, into ``move``."""
+    call(
+        queue.code[place.NEWTON],
+        (
+            *(bench.control, bench.clock, bench.y, bench.k, bench.mass),
+            *(bench.absolute, bench.linear, bench.lu, bench.move, bench.work),
+        ),
+    )
+
+
+@njit(error_model="numpy")
+def make_consistent(queue, bench):
+    """Algebraic states to where their equations hold, as ``rosenbrock.make_consistent``."""
+    control, tasks, y, n = bench.control, bench.place[TASK], bench.y, bench.y.shape[0]
+    settled, left = control[row.FIRST], 0  # a row that is free until there is a first step
+    for lane in range(LANES):
+        if tasks[lane] == BEGINS:
+            left += 1
+            for i in range(n):
+                bench.before[i, lane] = y[i, lane]
+        settled[lane] = 0.0
+    for _ in range(MOST_ITERATIONS):
+        if left == 0:
+            break
+        for lane in range(LANES):
+            bench.clock[0, lane] = 0.0
+            bench.clock[1, lane] = INSTANT * control[row.LENGTH, lane]
+        newton(queue, bench)
+        for lane in range(LANES):
+            if tasks[lane] != BEGINS or settled[lane] > 0.0:
+                continue
+            size = control[row.SIZE, lane]
+            if not np.isfinite(size):
+                settled[lane] = 1.0
+                left -= 1
+                abandon(queue, bench, lane, NO_CONSISTENT_STATE, 0)
+                continue
+            for i in range(n):
+                y[i, lane] += bench.move[i, lane]
+            if size < CONSISTENT:
+                settled[lane] = 1.0
+                left -= 1
+                for i in range(queue.counts[place.NONNEGATIVE]):
+                    if tasks[lane] == BEGINS and y[i, lane] < 0.0:
+                        abandon(queue, bench, lane, NEGATIVE_AMOUNT, i)
+    for lane in range(LANES):
+        if tasks[lane] == BEGINS and settled[lane] == 0.0:
+            abandon(queue, bench, lane, NO_CONSISTENT_STATE, 0)
+
+
+@njit(error_model="numpy")
+def abandon(queue, bench, lane, status, worst):
+    """End a run that has no consistent state in the one that it had."""
+    for i in range(bench.y.shape[0]):
+        bench.y[i, lane] = bench.before[i, lane]
+    finish(queue, bench, lane, status, worst)
+
+
+# -- samples ----------------------------------------------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def next_sample(queue, bench, lane):
+    """Time of the next sample in this segment, infinite where there is none."""
+    i = bench.place[CURSOR, lane]
+    if i < queue.times.shape[0] and queue.segments[i] == bench.place[SEGMENT, lane]:
+        return queue.times[i]
+    return np.inf
+
+
+@njit(error_model="numpy")
+def write_samples_at_start(queue, bench, lane):
+    """Samples of the moment in which a segment begins."""
+    run = bench.place[RUN, lane]
+    while next_sample(queue, bench, lane) <= 0.0:
+        for i in range(bench.y.shape[0]):
+            queue.samples[run, bench.place[CURSOR, lane], i] = bench.y[i, lane]
+        bench.place[CURSOR, lane] += 1
+    bench.control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
+
+
+@njit(error_model="numpy")
+def record_samples(queue, bench):
+    """Samples that the last steps have brought within reach."""
+    tasks, control = bench.place[TASK], bench.control
+    for lane in range(LANES):
+        if tasks[lane] == SAMPLES_DUE:
+            first = bench.place[CURSOR, lane]
+            interpolate_samples(queue, bench, lane)
+            if queue.counts[place.OWN_STEPS] > 0:
+                bench.place[CURSOR, lane] = first
+            else:
+                tasks[lane] = NO_TASK
+                control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
+    left = queue.counts[place.OWN_STEPS] > 0
+    while left:
+        left = sample_by_own_steps(queue, bench)
+
+
+@njit(error_model="numpy")
+def interpolate_samples(queue, bench, lane):
+    """By the interpolant of the step just made."""
+    t, n = bench.control[row.T, lane], bench.y.shape[0]
+    if next_sample(queue, bench, lane) > t:
+        return
+    dense, run = bench.dense, bench.place[RUN, lane]
+    for q in range(STAGES):
+        for i in range(n):
+            bench.one[q, i] = bench.u[q * n + i, lane]
+    fit_interpolant(dense, bench.one)
+    for i in range(n):
+        dense[0, i] = bench.before[i, lane]
+        dense[1, i] = bench.y[i, lane]
+    while next_sample(queue, bench, lane) <= t:
+        i = bench.place[CURSOR, lane]
+        theta = 1.0 - (t - queue.times[i]) / bench.control[row.LAST_STEP, lane]
+        interpolate(dense, theta, queue.counts[place.NONNEGATIVE], queue.samples[run], i)
+        bench.place[CURSOR, lane] += 1
+
+
+@njit(error_model="numpy")
+def sample_by_own_steps(queue, bench):
+    """One sample of each lane that has some due, by a step from where the last one began; whether more are left.
+
+    Where that step leads to no number, or to less than nothing, the sample of the interpolant stays.
+    """
+    tasks, control, n = bench.place[TASK], bench.control, bench.y.shape[0]
+    wanted = False
+    for lane in range(LANES):
+        if tasks[lane] != SAMPLES_DUE:
+            continue
+        t, due = control[row.T, lane], next_sample(queue, bench, lane)
+        if due > t:
+            tasks[lane] = NO_TASK
+            control[row.NEXT_SAMPLE, lane] = due
+            continue
+        wanted = True
+        bench.clock[0, lane] = t - control[row.LAST_STEP, lane]
+        bench.clock[1, lane] = due - bench.clock[0, lane]
+    if not wanted:
+        return False
+    call(queue.code[place.LINEARISED], (bench.clock, bench.before, bench.k, bench.work, bench.linear))
+    call(
+        queue.code[place.STEP_CODE],
+        (bench.clock, bench.before, bench.k, bench.mass, bench.linear, bench.u, bench.stage, bench.work),
+    )
+    for lane in range(LANES):
+        if tasks[lane] != SAMPLES_DUE:
+            continue
+        run, i = bench.place[RUN, lane], bench.place[CURSOR, lane]
+        theta = 1.0 - (control[row.T, lane] - queue.times[i]) / control[row.LAST_STEP, lane]
+        good = theta < 1.0
+        for j in range(n):
+            value = bench.stage[j, lane]
+            good = good and np.isfinite(value) and not (j < queue.counts[place.NONNEGATIVE] and value < 0.0)
+        for j in range(n):
+            if good:
+                queue.samples[run, i, j] = bench.stage[j, lane]
+        bench.place[CURSOR, lane] += 1
+    return True
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def end_where_steady(queue, bench):
+    """End the runs that may be steady and whose linearised equations keep them where they are, however long."""
+    control, n = bench.control, bench.y.shape[0]
+    for lane in range(LANES):
+        bench.clock[0, lane] = control[row.T, lane]
+        bench.clock[1, lane] = STEADY_HORIZON * max(control[row.T, lane], 1e-300)
+    newton(queue, bench)
+    for lane in range(LANES):
+        need = control[row.ATTENTION, lane]
+        watched = need == row.MAY_BE_STEADY or need == row.DUE_AND_STEADY
+        if control[row.ACTIVE, lane] == 0.0 or not watched or control[row.T, lane] >= control[row.LENGTH, lane]:
+            continue
+        still = True
+        for i in range(n):
+            allowed = bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
+            still = still and abs(bench.move[i, lane]) <= allowed
+        if still:
+            finish(queue, bench, lane, STEADY, 0)
