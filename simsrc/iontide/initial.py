@@ -9,9 +9,9 @@ with a gross excess has been refused before.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,9 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     ScenarioError
         Where a potential is asked for that does not exist, or does not follow from what is given.
     """
-    known = dict(values) | _starting_values(model, values) | {"segment.start": 0.0}
+    # On top of the values, which stay as they are, not a copy of them: a sweep looks which of them are asked for.
+    at_first = _starting_values(model, values) | {"segment.start": 0.0}
+    known: ChainMap[str, float] = ChainMap(at_first, cast("MutableMapping", values))
     known |= {f"parameters.{name}.slope": 0.0 for name in model.ramped}
     for c in model.compartments.values():
         for impermeant in c.impermeants if c.is_finite else ():
@@ -170,7 +172,7 @@ def _given_amount(c: Compartment, impermeant: Impermeant, known: Mapping[str, fl
     return 0.0
 
 
-def _balance(model: Model, c: Compartment, at: Evaluation, known: dict[str, float]) -> float:
+def _balance(model: Model, c: Compartment, at: Evaluation, known: MutableMapping[str, float]) -> float:
     """Give the balancing impermeant its amount; returns the charge (mol) that is left over without one."""
     path = f"compartments.{c.name}"
     volume = known[f"{path}.initial_volume"]

@@ -208,13 +208,12 @@ def _problem(
     constants, mass = program.prepare_all(values)
     simulation = model.simulation
     algebraic = bool(layout.floats or layout.supplies)
-    scales = np.array(_scales(model, layout, values[0], initial))
     return Problem(
         code=np.array(code.addresses, dtype=np.int64),
         mass=mass,
         constants=constants,
         lengths=np.array([s.end - s.start for s in segments]),
-        absolute=ABSOLUTE_FRACTION * simulation.relative_tolerance * scales,
+        absolute=absolute_tolerances(model, layout, values[0], initial),
         options=np.array(
             [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
         ),
@@ -226,6 +225,12 @@ def _problem(
             -1, 2
         ),
     )
+
+
+def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> NDArray:
+    """Absolute tolerance of each state: a part of its natural size, which the values of the first segment say."""
+    scales = np.array(_scales(model, layout, values, initial))
+    return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * scales
 
 
 def _scales(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> list[float]:

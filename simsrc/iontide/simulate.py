@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SolverError, UsageError
+from .failures import failure_of
 from .kernel import status
 from .kernel.integrator import Integrator
 from .kernel.problem import (
@@ -354,44 +355,13 @@ class Integration:
 
     def failure(self) -> str:
         """Why the run ended before its time: what, where, when, and what to try."""
-        worst = self.layout.names[int(self._progress.counters[WORST])]
-        at = f"at t = {self.time:.9g} s"
-        if self.status == status.NEGATIVE_AMOUNT and self.layout.supplies and not self._progress.real[T]:
-            return (
-                f"the run stopped {at}: a clamp would have to take more of the {worst} than there is to reach its "
-                "potential at once. Give it another ion to carry its current, or a series_resistance"
-            )
-        if self.status == status.NEGATIVE_AMOUNT:
-            return (
-                f"the run stopped {at}: the {worst} is used up and would become negative. "
-                "A pathway goes on moving what is no longer there: look at the laws that move it"
-            )
-        if self.status == status.NON_FINITE:
-            return (
-                f"the run stopped {at}: the rate of change is not finite (first in the {worst}). "
-                "A value has left the range of a law: look for a concentration that reaches 0 under an ohmic "
-                "conductance, or for a parameter of extreme size"
-            )
-        if self.status == status.TOO_MANY_STEPS:
-            return (
-                f"the run stopped {at}: {self.model.simulation.max_steps} steps were not enough; the {worst} limits "
-                "the step. Raise simulation.max_steps or simulation.rtol, or shorten simulation.duration"
-            )
-        if self.status == status.TOO_MANY_EVENTS:
-            names = ", ".join(dict.fromkeys(c.event for c in self.crossings[-MOST_AT_ONCE:]))
-            return (
-                f"the run stopped {at}: events ({names}) came about {len(self._interruptions)} times, the last ones "
-                "with no time between them. Where one undoes what the other does, put their levels further apart"
-            )
-        if self.status == status.NO_CONSISTENT_STATE:
-            floating = ", ".join(self.layout.floats)
-            what = f"of {floating} at which no net current flows into it" if floating else "that the clamp can hold"
-            return (
-                f"the run stopped {at}: there is no potential {what}. Without a capacitance the potential follows the "
-                "currents at once: look for what lets none of them pass, and for a formula that is 0/0 at that very "
-                "potential (write x / (1 - exp(-x)) as linexp(x))"
-            )
-        return (
-            f"the run stopped {at}: the step became too small to go on; the {worst} changes fastest. "
-            "It may run away there; try a larger simulation.rtol, or look at the laws that move it"
+        return failure_of(
+            self.model,
+            self.layout,
+            self.status,
+            self.time,
+            int(self._progress.counters[WORST]),
+            at_a_step=not self._progress.real[T],
+            interruptions=len(self._interruptions),
+            events=[c.event for c in self.crossings[-MOST_AT_ONCE:]],
         )

@@ -181,6 +181,18 @@ class Program:
             k[first : first + _LANES] = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"].T
         return k[:, : self.constants].copy(), k[:, self.constants :].copy()
 
+    def prepare_columns(self, columns: Sequence[float | NDArray], count: int) -> tuple[NDArray, NDArray]:
+        """``prepare_all`` from the values of each input, one number or ``count`` of them."""
+        total = self.constants + len(self.mass_rows)
+        k = np.empty((count, total))
+        for first in range(0, count, _LANES):
+            part = slice(first, min(first + _LANES, count))
+            inputs = np.empty((len(self.inputs), part.stop - first))
+            for row, column in zip(inputs, columns, strict=True):
+                row[:] = column[part] if isinstance(column, np.ndarray) else column
+            k[part] = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"].T
+        return k[:, : self.constants].copy(), k[:, self.constants :].copy()
+
     def evaluate_rates(self, time: float, y: NDArray, k: NDArray) -> NDArray:
         """f(t, y) by the interpreter, shape (n, ...)."""
         return self.rates.run(time, y, k, {"f": self.size})["f"]

@@ -95,7 +95,7 @@ def integrate_lanes_table(table):
     p, s, e, w, n, m, factors, work = t[z], t[z + 1], t[z + 2], t[z + 3], t[z + 4], t[z + 5], t[z + 6], t[z + 7]
     queue = lane_problem.Queue(
         carray(integers(t[0]), (5,)),
-        carray(integers(t[1]), (4,)),
+        carray(integers(t[1]), (5,)),
         carray(floats(t[2]), (2,)),
         carray(floats(t[3]), (p, s, e)),
         carray(floats(t[4]), (p, s, w)),
@@ -108,7 +108,8 @@ def integrate_lanes_table(table):
         carray(integers(t[11]), (p, 4)),
         carray(floats(t[12]), (p,)),
         carray(floats(t[13]), (p, n)),
-        carray(floats(t[14]), (p, m, n)),
+        carray(floats(t[14]), (p,)),
+        carray(floats(t[15]), (p, m, n)),
     )
     bench = lane_problem.Bench(
         carray(floats(t[b]), (ROWS, LANES)),

@@ -47,6 +47,7 @@ def empty_queue(
         counters=np.zeros((runs, 4), dtype=np.int64),
         reached=np.zeros(runs),
         end=np.full((runs, n), np.nan),
+        away=np.full(runs, np.nan),
         samples=np.full((runs, len(times), n), np.nan),
     )
 

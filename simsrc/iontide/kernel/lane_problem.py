@@ -16,8 +16,9 @@ LANES = 16
 LINEARISED, STEP_CODE, ADVANCE, BEGIN, NEWTON = range(5)
 
 #: Places in Queue.counts: states that must not become negative; whether some may be algebraic; whether samples between
-#: two steps are made by steps of their own; whether a steady state ends a run.
-NONNEGATIVE, ALGEBRAIC, OWN_STEPS, SETTLING = range(4)
+#: two steps are made by steps of their own; whether a steady state ends a run; whether to tell how far an end is from
+#: one.
+NONNEGATIVE, ALGEBRAIC, OWN_STEPS, SETTLING, JUDGING = range(5)
 
 #: Status of a run that waits in the queue; one with any other status is left alone.
 WAITING = 1000
@@ -30,7 +31,7 @@ class Queue(NamedTuple):
     ----------
     code : int64 (5,)
         Addresses of the printed ``linearised``, ``step``, ``advance``, ``begin`` and ``newton``.
-    counts : int64 (4,)
+    counts : int64 (5,)
     options : float64 (2,)
         Relative tolerance, most steps.
     constants : float64 (p, s, e)
@@ -49,6 +50,8 @@ class Queue(NamedTuple):
         Written: time within that segment, s.
     end : float64 (p, n)
         Written: the last state.
+    away : float64 (p,)
+        Written where asked for: how far, in tolerances, the linearised equations would still take the last state.
     samples : float64 (p, m, n)
         Written as far as the run came; NaN beyond.
     """
@@ -67,6 +70,7 @@ class Queue(NamedTuple):
     counters: np.ndarray
     reached: np.ndarray
     end: np.ndarray
+    away: np.ndarray
     samples: np.ndarray
 
 

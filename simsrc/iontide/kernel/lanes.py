@@ -61,6 +61,8 @@ def integrate_lanes(queue, bench):
         record_samples(queue, bench)
         if settling:
             end_where_steady(queue, bench)
+        if queue.counts[place.JUDGING] > 0:
+            judge_ends(queue, bench)
         for lane in range(LANES):
             if control[row.ACTIVE, lane] > 0.0 and control[row.T, lane] >= control[row.LENGTH, lane]:
                 end_segment(queue, bench, lane)
@@ -367,7 +369,7 @@ def sample_by_own_steps(queue, bench):
 @njit(error_model="numpy")
 def end_where_steady(queue, bench):
     """End the runs that may be steady and whose linearised equations keep them where they are, however long."""
-    control, n = bench.control, bench.y.shape[0]
+    control = bench.control
     for lane in range(LANES):
         bench.clock[0, lane] = control[row.T, lane]
         bench.clock[1, lane] = STEADY_HORIZON * max(control[row.T, lane], 1e-300)
@@ -377,9 +379,38 @@ def end_where_steady(queue, bench):
         watched = need == row.MAY_BE_STEADY or need == row.DUE_AND_STEADY
         if control[row.ACTIVE, lane] == 0.0 or not watched or control[row.T, lane] >= control[row.LENGTH, lane]:
             continue
-        still = True
-        for i in range(n):
-            allowed = bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
-            still = still and abs(bench.move[i, lane]) <= allowed
-        if still:
+        away = distance(queue, bench, lane)
+        if away <= 1.0:
+            queue.away[bench.place[RUN, lane]] = away
             finish(queue, bench, lane, STEADY, 0)
+
+
+@njit(error_model="numpy")
+def distance(queue, bench, lane):
+    """The largest part of ``move`` in units of the tolerance at y; not a number where one of them is none."""
+    largest = 0.0
+    for i in range(bench.y.shape[0]):
+        allowed = bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
+        moved = abs(bench.move[i, lane]) / allowed
+        if not moved <= largest:
+            largest = moved
+    return largest
+
+
+@njit(error_model="numpy")
+def judge_ends(queue, bench):
+    """How far from a steady state the runs are that have come to their end."""
+    control, last = bench.control, queue.lengths.shape[1] - 1
+    ended = False
+    for lane in range(LANES):
+        over = control[row.T, lane] >= control[row.LENGTH, lane] and bench.place[SEGMENT, lane] == last
+        ended = ended or (control[row.ACTIVE, lane] > 0.0 and over)
+        bench.clock[0, lane] = control[row.T, lane]
+        bench.clock[1, lane] = STEADY_HORIZON * max(control[row.T, lane], 1e-300)
+    if not ended:
+        return
+    newton(queue, bench)
+    for lane in range(LANES):
+        over = control[row.T, lane] >= control[row.LENGTH, lane] and bench.place[SEGMENT, lane] == last
+        if control[row.ACTIVE, lane] > 0.0 and over:
+            queue.away[bench.place[RUN, lane]] = distance(queue, bench, lane)

@@ -162,8 +162,8 @@ class StepPrinter(Lines):
             self._store(self._emit(f"fdiv {self.number} {one}, {self._load('%lu', place[p, p])}"), "%lu", place[p, p])
             self._statement(statements)
             for i in self.elimination.below(p):
-                entry, pivot = self._load("%lu", place[i, p]), self._load("%lu", place[p, p])
-                multiple = self._emit(f"fmul {self.number} {entry}, {pivot}")
+                below, pivot = self._load("%lu", place[i, p]), self._load("%lu", place[p, p])
+                multiple = self._emit(f"fmul {self.number} {below}, {pivot}")
                 self._store(multiple, "%lu", place[i, p])
                 self._statement(statements)
                 for j in self.elimination.right(p):
