@@ -17,7 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 #: Modules of this package that numba compiles, or whose constants it freezes in.
-COMPILED_SOURCES = ("call", "crossing", "entry", "machine_code", "problem", "rosenbrock", "status", "tableau")
+COMPILED_SOURCES = (
+    *("call", "crossing", "entry", "machine_code", "problem", "rosenbrock", "status", "tableau"),
+    *("lanes", "lane_samples", "lane_problem", "lane_rows"),
+)
 
 
 def cache_root() -> Path:

@@ -127,8 +127,7 @@ def integrate_lanes_table(table):
         carray(floats(t[b + 12]), (factors, LANES)),
         carray(floats(t[b + 13]), (work, LANES)),
         carray(floats(t[b + 14]), (5, n)),
-        carray(floats(t[b + 15]), (8, n)),
-        carray(integers(t[b + 16]), (4, LANES)),
+        carray(integers(t[b + 15]), (4, LANES)),
     )
     integrate_lanes(queue, bench)
     return 0

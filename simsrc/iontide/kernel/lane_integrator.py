@@ -69,7 +69,7 @@ def integrate(queue: Queue, code: MachineCode) -> None:
 
 
 def _bench(shapes: dict[str, tuple[int, int]]) -> Bench:
-    """The arrays of a bench, each at the start of a cache line. What is in no lane yet is 1: it divides nothing by 0."""
+    """The arrays of a bench, each at the start of a cache line. What is in no lane yet is 1, so that nothing is 0/0."""
     arrays = {}
     for name, shape in shapes.items():
         size = int(np.prod(shape))
@@ -77,5 +77,6 @@ def _bench(shapes: dict[str, tuple[int, int]]) -> Bench:
         skip = (-address(room) % _ALIGNMENT) // 8
         arrays[name] = room[skip : skip + size].reshape(shape)
     arrays["control"][:] = 0.0
+    arrays["linear"][:] = 0.0  # what is always 0 of the Jacobian, no tape writes
     arrays["place"] = np.zeros(shapes["place"], dtype=np.int64)
     return Bench(**arrays)

@@ -86,8 +86,8 @@ class Bench(NamedTuple):
     u : float64 (8 n, LANES)
     linear : float64 (n (n + 2), LANES)
     k, mass, lu, work : float64 (…, LANES)
-    dense, one : float64 (5, n), (8, n)
-        The interpolant and the stages of one lane.
+    dense : float64 (5, n)
+        The interpolant of one lane.
     place : int64 (4, LANES)
         Of each lane: its run, its segment, its next sample, and what is still to be done.
     """
@@ -107,7 +107,6 @@ class Bench(NamedTuple):
     lu: np.ndarray
     work: np.ndarray
     dense: np.ndarray
-    one: np.ndarray
     place: np.ndarray
 
 
@@ -124,7 +123,7 @@ def bench_shapes(states: int, constants: int, mass: int, factors: int, work: int
     shapes |= {"u": (STAGES * n, lanes), "linear": (n * (n + 2), lanes)}
     sizes = {"k": constants, "mass": mass, "lu": factors, "work": work}
     shapes |= {name: (max(size, 1), lanes) for name, size in sizes.items()}
-    return shapes | {"dense": (5, n), "one": (STAGES, n), "place": (4, lanes)}
+    return shapes | {"dense": (5, n), "place": (4, lanes)}
 
 
 #: Places in the table of addresses that the compiled integrator is given: the queue's arrays from 0, then those of the

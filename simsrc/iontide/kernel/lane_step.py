@@ -5,8 +5,8 @@ that a run is the same to the last bit in whatever lane and company. What is pri
 one run (the same formulas, written down there with their sources), with masks in the place of branches:
 
 * ``begin``: the first step of a segment, into the row ``FIRST`` of ``control``;
-* ``advance``: steps, accepted or not, until a lane comes to the end of its segment or past a sample, may be steady, or
-  cannot go on;
+* ``advance``: steps, accepted or not, until some lanes have come to the end of their segment, or one past a sample, or
+  to where it may be steady or cannot go on;
 * ``newton``: one linearised step of the length in ``clock`` from the present state, into ``move``, its size into
   ``SIZE``: for consistent algebraic states (no length) and for whether a state stays put (a very great one).
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..tape import Program
-from . import tableau
 from .lane_rows import (
     ACTIVE,
     ATTENTION,
@@ -27,7 +26,7 @@ from .lane_rows import (
     DUE,
     EXHAUSTED,
     FIRST,
-    LAST_ERROR,
+    LAST_ROOT,
     LAST_STEP,
     LENGTH,
     MAY_BE_STEADY,
@@ -39,7 +38,6 @@ from .lane_rows import (
     STEP,
     STEPS,
     STUCK,
-    TRIED,
     WATCH_STEADY,
     T,
 )
@@ -47,10 +45,15 @@ from .llvm_math import function_text
 from .llvm_text import Printer
 from .llvm_vector import Mask, Vector, Writer
 from .status import NEGATIVE_AMOUNT, NON_FINITE, STEP_TOO_SMALL
+from .tableau import GAMMA, ORDER, STAGES
 
 # As in ``rosenbrock``.
 SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 6.0
 NOTHING = 1e-30
+
+#: So many lanes at the end of their segment are worth a call: what is done at an end and a beginning is done for all of
+#: them at once, and until then they wait.
+ENDED_TOGETHER = 8
 
 ADVANCE = ("control", "clock", "y", "before", "k", "mass", "absolute", "linear", "u", "stage", "work")
 BEGIN = ("control", "clock", "y", "k", "mass", "absolute", "linear", "lu", "speed", "change", "work")
@@ -99,8 +102,9 @@ class LanePrinter:
 
     def _print_advance(self) -> None:
         w = self._writer()
-        active = w.load("%control", ACTIVE) > 0.0
+        taken = w.load("%control", ACTIVE) > 0.0
         t, wanted, length = (w.load("%control", row) for row in (T, STEP, LENGTH))
+        active = taken & (t < length)
         left = length - t
         last = wanted >= left * (1.0 - 1e-12)
         h = last.choose(left, (wanted > 0.5 * left).choose(0.5 * left, wanted))
@@ -115,15 +119,17 @@ class LanePrinter:
         w.lines.append(f"  call void @step({passed})")
         error, lowest, still = self._measure(w, h)
         finite = error < float("inf")
-        exponent = 1.0 / tableau.ORDER
-        shrink = self._bounded(self._power(w, error, exponent) * (1.0 / SAFETY))
+        exponent = 1.0 / ORDER
+        # error^(1/5), once; of the error before it stands in LAST_ROOT.
+        root = self._power(w, error, exponent)
+        shrink = self._bounded(root * (1.0 / SAFETY))
         small, whole = error <= 1.0, lowest >= -NOTHING
         accepted = going & finite & small & whole
         refused = going & ~accepted
 
-        last_step, last_error = w.load("%control", LAST_STEP), w.load("%control", LAST_ERROR)
-        after_error = last_error > 0.0
-        ratio = self._power(w, error * error / after_error.choose(last_error, 1.0), exponent)
+        last_step, last_root = w.load("%control", LAST_STEP), w.load("%control", LAST_ROOT)
+        after_error = last_root > 0.0
+        ratio = root * root / after_error.choose(last_root, 1.0)
         predicted = self._bounded(after_error.choose(last_step, h) / h * ratio * (1.0 / SAFETY))
         growing = after_error.choose(shrink.at_least(predicted), shrink)
         growing = (w.load("%control", BEFORE) > 0.0).choose(growing.at_least(1.0), growing)
@@ -138,24 +144,26 @@ class LanePrinter:
         put(T, accepted, reached, t)
         put(STEP, accepted, h / growing, refused.choose(again, wanted))
         put(LAST_STEP, accepted, h, last_step)
-        put(LAST_ERROR, accepted, error.at_least(1e-2), last_error)
+        put(LAST_ROOT, accepted, root.at_least(1e-2**exponent), last_root)
         put(STEPS, accepted, steps + 1.0, steps)
         put(REJECTED, refused, rejected + 1.0, rejected)
         put(BEFORE, accepted, 0.0, refused.choose(1.0, w.load("%control", BEFORE)))
         put(CAUSE, refused, cause, accepted.choose(float(STEP_TOO_SMALL), w.load("%control", CAUSE)))
-        put(TRIED, going, h)
         for i in range(self.program.size):
             y, new = w.load("%y", i), w.load("%stage", i)
             if i < self.nonnegative:
                 new = new.at_least(0.0)
             w.store(accepted.choose(y, w.load("%before", i)), "%before", i)
             w.store(accepted.choose(new, y), "%y", i)
-        due = accepted & ((reached >= length) | (reached >= w.load("%control", NEXT_SAMPLE)))
+        due = accepted & (reached >= w.load("%control", NEXT_SAMPLE))
         settled = accepted & still & (w.load("%control", WATCH_STEADY) > 0.0)
         needs = due.choose(float(DUE), 0.0) + settled.choose(float(MAY_BE_STEADY), 0.0)
         attention = many.choose(float(EXHAUSTED), stuck.choose(float(STUCK), needs))
         w.store(attention, "%control", ATTENTION)
-        called = (due | settled | stuck | many).any()
+        ended = taken & (accepted.choose(reached, t) >= length)
+        enough = w.emit(f"icmp uge i{w.lanes} {ended.count()}, {ENDED_TOGETHER}")
+        nobody = w.emit(f"xor i1 {(taken & ~ended).any()}, true")
+        called = w.emit(f"or i1 {w.emit(f'or i1 {enough}, {nobody}')}, {(due | settled | stuck | many).any()}")
         lines = "\n".join(w.lines)
         body = f"  br label %loop\nloop:\n{lines}\n  br i1 {called}, label %done, label %loop\ndone:\n  ret void"
         self._close(w, "advance", ADVANCE, body)
@@ -169,7 +177,7 @@ class LanePrinter:
         for i in range(n):
             y, new, absolute = w.load("%y", i), w.load("%stage", i), w.load("%absolute", i)
             scale = absolute.plus_product(relative, abs(y).at_least(abs(new)))
-            q = w.load("%u", (tableau.STAGES - 1) * n + i) / scale
+            q = w.load("%u", (STAGES - 1) * n + i) / scale
             total = total.plus_product(q, q)
             if i < self.nonnegative:
                 lowest = new.at_most(lowest)
@@ -194,7 +202,7 @@ class LanePrinter:
         w.store(tiny, "%clock", 1)
         self._linearise(w)
         w.lines.append("  call void @factor(ptr %clock, ptr %mass, ptr %linear, ptr %lu)")
-        per_time = 1.0 / (tableau.GAMMA * tiny)
+        per_time = 1.0 / (GAMMA * tiny)
         for i in range(n):
             w.store(w.load("%linear", i), "%speed", i)
         w.lines.append("  call void @solve(ptr %lu, ptr %speed)")
@@ -215,7 +223,7 @@ class LanePrinter:
         second = self._norm(w, "%change") * per_time
         period = first / second
         over = (first * period).at_least(1.0)
-        bent = period * self._power(w, 50.0 / over, 1.0 / tableau.ORDER).at_most(1.0)
+        bent = period * self._power(w, 50.0 / over, 1.0 / ORDER).at_most(1.0)
         straight = (0.1 / first).at_least(tiny)
         found = (second <= first / length).choose(straight, bent).at_most(length)
         found = first.equals(0.0).choose(1e-3 * length, found)

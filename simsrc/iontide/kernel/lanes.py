@@ -13,7 +13,7 @@ from numba import njit
 from . import lane_problem as place
 from . import lane_rows as row
 from .call import call
-from .crossing import fit_interpolant, interpolate
+from .lane_samples import record_samples, write_samples_at_start
 from .rosenbrock import CONSISTENT, INSTANT, MOST_ITERATIONS, STEADY_HORIZON
 from .status import DONE, NEGATIVE_AMOUNT, NO_CONSISTENT_STATE, STEADY, TOO_MANY_STEPS
 from .tableau import STAGES
@@ -32,8 +32,8 @@ def integrate_lanes(queue, bench):
         waiting = take_run(queue, bench, lane, waiting)
     code = queue.code
     while True:
-        begin_segments(queue, bench)
-        waiting = refill(queue, bench, waiting)
+        while begin_segments(queue, bench):
+            waiting = refill(queue, bench, waiting)
         busy = False
         for lane in range(LANES):
             busy = busy or control[row.ACTIVE, lane] > 0.0
@@ -113,7 +113,7 @@ def enter_segment(queue, bench, lane, segment):
         bench.mass[i, lane] = queue.mass[run, segment, i]
     bench.place[SEGMENT, lane] = segment
     bench.place[TASK, lane] = BEGINS
-    for r in (row.T, row.LAST_STEP, row.LAST_ERROR, row.BEFORE, row.STEP):
+    for r in (row.T, row.LAST_STEP, row.LAST_ROOT, row.BEFORE, row.STEP):
         control[r, lane] = 0.0
     control[row.LENGTH, lane] = queue.lengths[run, segment]
     last = segment + 1 == queue.lengths.shape[1]
@@ -174,13 +174,16 @@ def limiting_state(queue, bench, lane):
 
 @njit(error_model="numpy")
 def begin_segments(queue, bench):
-    """Consistent states, the samples of this moment and a first step, for the lanes whose segment begins."""
+    """Consistent states, the samples of this moment and a first step, for the lanes whose segment begins.
+
+    Returns whether there was any: where a run has no consistent state, another may have to begin in its place.
+    """
     control, tasks = bench.control, bench.place[TASK]
     anything = False
     for lane in range(LANES):
         anything = anything or tasks[lane] == BEGINS
     if not anything:
-        return
+        return False
     if queue.counts[place.ALGEBRAIC] > 0:
         make_consistent(queue, bench)
     for lane in range(LANES):
@@ -197,6 +200,7 @@ def begin_segments(queue, bench):
         if tasks[lane] == BEGINS:
             control[row.STEP, lane] = control[row.FIRST, lane]
             tasks[lane] = NO_TASK
+    return True
 
 
 @njit(error_model="numpy")
@@ -257,110 +261,6 @@ def abandon(queue, bench, lane, status, worst):
     for i in range(bench.y.shape[0]):
         bench.y[i, lane] = bench.before[i, lane]
     finish(queue, bench, lane, status, worst)
-
-
-# -- samples ----------------------------------------------------------------------------------------------------------
-
-
-@njit(error_model="numpy")
-def next_sample(queue, bench, lane):
-    """Time of the next sample in this segment, infinite where there is none."""
-    i = bench.place[CURSOR, lane]
-    if i < queue.times.shape[0] and queue.segments[i] == bench.place[SEGMENT, lane]:
-        return queue.times[i]
-    return np.inf
-
-
-@njit(error_model="numpy")
-def write_samples_at_start(queue, bench, lane):
-    """Samples of the moment in which a segment begins."""
-    run = bench.place[RUN, lane]
-    while next_sample(queue, bench, lane) <= 0.0:
-        for i in range(bench.y.shape[0]):
-            queue.samples[run, bench.place[CURSOR, lane], i] = bench.y[i, lane]
-        bench.place[CURSOR, lane] += 1
-    bench.control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
-
-
-@njit(error_model="numpy")
-def record_samples(queue, bench):
-    """Samples that the last steps have brought within reach."""
-    tasks, control = bench.place[TASK], bench.control
-    for lane in range(LANES):
-        if tasks[lane] == SAMPLES_DUE:
-            first = bench.place[CURSOR, lane]
-            interpolate_samples(queue, bench, lane)
-            if queue.counts[place.OWN_STEPS] > 0:
-                bench.place[CURSOR, lane] = first
-            else:
-                tasks[lane] = NO_TASK
-                control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
-    left = queue.counts[place.OWN_STEPS] > 0
-    while left:
-        left = sample_by_own_steps(queue, bench)
-
-
-@njit(error_model="numpy")
-def interpolate_samples(queue, bench, lane):
-    """By the interpolant of the step just made."""
-    t, n = bench.control[row.T, lane], bench.y.shape[0]
-    if next_sample(queue, bench, lane) > t:
-        return
-    dense, run = bench.dense, bench.place[RUN, lane]
-    for q in range(STAGES):
-        for i in range(n):
-            bench.one[q, i] = bench.u[q * n + i, lane]
-    fit_interpolant(dense, bench.one)
-    for i in range(n):
-        dense[0, i] = bench.before[i, lane]
-        dense[1, i] = bench.y[i, lane]
-    while next_sample(queue, bench, lane) <= t:
-        i = bench.place[CURSOR, lane]
-        theta = 1.0 - (t - queue.times[i]) / bench.control[row.LAST_STEP, lane]
-        interpolate(dense, theta, queue.counts[place.NONNEGATIVE], queue.samples[run], i)
-        bench.place[CURSOR, lane] += 1
-
-
-@njit(error_model="numpy")
-def sample_by_own_steps(queue, bench):
-    """One sample of each lane that has some due, by a step from where the last one began; whether more are left.
-
-    Where that step leads to no number, or to less than nothing, the sample of the interpolant stays.
-    """
-    tasks, control, n = bench.place[TASK], bench.control, bench.y.shape[0]
-    wanted = False
-    for lane in range(LANES):
-        if tasks[lane] != SAMPLES_DUE:
-            continue
-        t, due = control[row.T, lane], next_sample(queue, bench, lane)
-        if due > t:
-            tasks[lane] = NO_TASK
-            control[row.NEXT_SAMPLE, lane] = due
-            continue
-        wanted = True
-        bench.clock[0, lane] = t - control[row.LAST_STEP, lane]
-        bench.clock[1, lane] = due - bench.clock[0, lane]
-    if not wanted:
-        return False
-    call(queue.code[place.LINEARISED], (bench.clock, bench.before, bench.k, bench.work, bench.linear))
-    call(
-        queue.code[place.STEP_CODE],
-        (bench.clock, bench.before, bench.k, bench.mass, bench.linear, bench.u, bench.stage, bench.work),
-    )
-    for lane in range(LANES):
-        if tasks[lane] != SAMPLES_DUE:
-            continue
-        run, i = bench.place[RUN, lane], bench.place[CURSOR, lane]
-        theta = 1.0 - (control[row.T, lane] - queue.times[i]) / control[row.LAST_STEP, lane]
-        good = theta < 1.0
-        for j in range(n):
-            value = bench.stage[j, lane]
-            good = good and np.isfinite(value) and not (j < queue.counts[place.NONNEGATIVE] and value < 0.0)
-        for j in range(n):
-            if good:
-                queue.samples[run, i, j] = bench.stage[j, lane]
-        bench.place[CURSOR, lane] += 1
-    return True
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------

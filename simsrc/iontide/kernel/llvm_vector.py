@@ -207,6 +207,14 @@ class Mask:
         first, second = w.lift(a), w.lift(b)
         return Vector(w, w.emit(f"select {w.flag} {self.name}, {w.number} {first.name}, {w.number} {second.name}"))
 
+    def count(self) -> str:
+        """In how many lanes it is true: a whole number of as many bits as there are lanes."""
+        w = self.writer
+        kind = f"i{w.lanes}"
+        w.declared.add(f"declare {kind} @llvm.ctpop.{kind}({kind})")
+        bits = w.emit(f"bitcast {w.flag} {self.name} to {kind}")
+        return w.emit(f"call {kind} @llvm.ctpop.{kind}({kind} {bits})")
+
     def any(self) -> str:
         """Whether it is true in some lane: an ``i1``."""
         w = self.writer
