@@ -404,13 +404,38 @@ stop = true
 """
 
 
-@pytest.mark.parametrize("text", [VALID, LAYERS, RIG], ids=["valid", "layers", "rig"])
+SWEPT = """\
+title = "A bath, and a sweep over it"
+simulation = { duration = "1 h", temperature = "37 degC" }
+parameters = { salt = "150 mM", ratio = 0.04 }
+
+[compartments.bath]
+bath = true
+concentrations = { K = "salt", Cl = "salt" }
+
+[sweep]
+design = "saltelli"
+samples = 16
+seed = 1
+keep = ["end", "verdict"]
+where = ["salt > 10 mM"]
+block = 16
+
+[sweep.vary]
+"parameters.salt" = { log_uniform = ["1 mM", "1 M"] }
+"parameters.ratio" = { log_normal = [0.04, 1.5], within = [0.01, 0.1] }
+"compartments.bath.activity" = ["ideal", "davies"]
+"simulation.duration" = { times = { linear = [0.5, 2], points = 4 } }
+"""
+
+
+@pytest.mark.parametrize("text", [VALID, LAYERS, RIG, SWEPT], ids=["valid", "layers", "rig", "swept"])
 def test_the_valid_file_is_valid(text):
     assert text.splitlines()[0] == f'title = "{loads(text).model.title}"'
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(mangled(), mangled(LAYERS), mangled(RIG)))
+@given(st.one_of(mangled(), mangled(LAYERS), mangled(RIG), mangled(SWEPT)))
 def test_only_scenario_errors(text):
     faults: tuple[Fault, ...] = ()
     refused = False

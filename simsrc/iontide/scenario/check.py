@@ -23,6 +23,7 @@ from .salts import instead_of_salt, ions_of_salt
 from .schema import Document
 from .solutions import check_charges, read_compartments, read_species
 from .sources import read_sources
+from .sweep_form import read_sweep
 from .tracers import read_tracers
 from .water import check_water
 
@@ -63,6 +64,8 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_protocol(draft)
     read_events(draft)
     read_recording(draft)
+    if document.sweep is not None:
+        read_sweep(document.sweep, faults)
     if not faults.found:
         check_moving(draft)
     if not faults.found:

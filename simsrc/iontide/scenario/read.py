@@ -16,7 +16,7 @@ from ..model import Model
 from .build import build_model
 from .check import check
 from .faults import Faults
-from .lines import key_lines
+from .lines import KeyPath, key_lines
 from .overrides import apply_overrides
 from .quantities import declared_dimensions
 from .repeat import expand
@@ -103,6 +103,19 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
         A path in ``set`` leads nowhere.
     """
     source = os.fspath(path)
+    return loads(read_text(source), source, set)
+
+
+def read_text(source: str) -> str:
+    """The text of a scenario file, or of another that is written like one.
+
+    Raises
+    ------
+    FileError
+        No such file, or it cannot be read.
+    ScenarioError
+        It is too large, or no UTF-8.
+    """
     try:
         with Path(source).open("rb") as file:
             raw = file.read(MAX_SIZE + 1)
@@ -119,31 +132,16 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
     if len(raw) > MAX_SIZE:
         raise _whole(source, f"the file is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         told = f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x} has no meaning; save it as UTF-8"
         raise _whole(source, told, line) from None
-    return loads(text, source, set)
 
 
 def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = None) -> Scenario:
     """Read a scenario from text; ``source`` is what messages call it. See `load`."""
-    if len(text) > MAX_SIZE:
-        raise _whole(source, f"the text is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
-    body = text.removeprefix("\ufeff")
-    try:
-        written = tomllib.loads(body)
-    except RecursionError:
-        raise _whole(source, "tables or lists are nested too deep") from None
-    except ValueError as error:
-        line, message = _syntax(body, str(error))
-        raise _whole(source, message, line) from None
-    try:
-        lines = key_lines(body)
-    except ValueError as error:
-        place, _, message = str(error).partition(": ")
-        raise _whole(source, message, int(place.removeprefix("Line "))) from None
+    written, lines = read_tables(text, source)
     raw, applied, of_pieces = apply_overrides(written, set)
     faults = Faults(lines, applied)
     expanded = expand(raw, faults) if check_size(raw, faults) else None
@@ -156,6 +154,31 @@ def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = Non
     if faults.found:
         raise ScenarioError(source, faults.found)
     return Scenario(source, text, dict(set or {}), document=document, model=build_model(draft), faults=faults)
+
+
+def read_tables(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """The tables of a text, and the line of each key.
+
+    Raises
+    ------
+    ScenarioError
+        It is no TOML, too large, or nested too deep.
+    """
+    if len(text) > MAX_SIZE:
+        raise _whole(source, f"the text is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
+    body = text.removeprefix("\ufeff")
+    try:
+        written = tomllib.loads(body)
+    except RecursionError:
+        raise _whole(source, "tables or lists are nested too deep") from None
+    except ValueError as error:
+        line, message = _syntax(body, str(error))
+        raise _whole(source, message, line) from None
+    try:
+        return written, key_lines(body)
+    except ValueError as error:
+        place, _, message = str(error).partition(": ")
+        raise _whole(source, message, int(place.removeprefix("Line "))) from None
 
 
 def _whole(source: str, message: str, line: int = 0) -> ScenarioError:

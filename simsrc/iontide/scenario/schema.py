@@ -16,6 +16,7 @@ from . import kinds
 from .pieces import Along, Repeat
 from .schema_events import EventTable
 from .schema_protocol import ProtocolTable, RecordingTable
+from .schema_sweep import SweepTable
 from .words import (
     ActivityCoefficient,
     Amount,
@@ -66,10 +67,12 @@ def _no_number(value: Any) -> Any:
     return value
 
 
-#: Where a value can be of several forms (``*``: any name), and what these are called.
+#: Where a value can be of several forms (``*``: any name), and what these are called; the outer before the inner.
 FORMS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("recording", "times"): ("table", "list", "word"),
     ("membranes", "*", "area"): ("table", "word"),
+    ("sweep", "vary", "*"): ("table", "list"),
+    ("sweep", "vary", "*", "times"): ("table", "list"),
 }
 
 
@@ -346,3 +349,4 @@ class Document(Table):
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     events: Annotated[list[EventTable], Field(description="What is watched for, and what happens then")] = []
     recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()
+    sweep: Annotated[SweepTable | None, Field(description="What a sweep varies; a run takes no notice of it")] = None

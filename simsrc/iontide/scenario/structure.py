@@ -17,6 +17,7 @@ from .kinds import Kind, show
 from .lines import KeyPath
 from .schema import FORMS, Document
 from .schema_protocol import TargetValues
+from .sweep_words import listless_axis, unknown_axis_key
 
 _LISTS = {
     "protocol": "must be a list of tables, each opened by [[protocol]]",
@@ -80,7 +81,7 @@ def _path(location: tuple[str | int, ...]) -> KeyPath:
         above, below = location[: len(place)], location[len(place) :]
         is_there = len(above) == len(place) and all(key in ("*", a) for key, a in zip(place, above, strict=True))
         if is_there and below and below[0] in forms:
-            return (*above, *below[1:])
+            location = (*above, *below[1:])
     return location
 
 
@@ -104,7 +105,9 @@ def _sentence(item: Any, path: KeyPath) -> str:
         near = did_you_mean(path[-1], _known_keys(path))
         return f"must be a list of values, one for each time{near}, got {show(value)}"
     if kind == "extra_forbidden":
-        return unknown_key(path)
+        return unknown_axis_key(path) or unknown_key(path)
+    if kind == "list_type" and (told := listless_axis(path)):
+        return f"{told}, got {show(value)}"
     if kind == "sentence":
         return str(context["sentence"])
     if kind == "literal_error":
