@@ -98,7 +98,7 @@ def test_name_of_the_folder_follows_what_the_code_depends_on(root, monkeypatch):
 
 
 def test_every_source_that_numba_compiles_is_in_the_name():
-    """All that ``rosenbrock`` imports from this package, and what those import, but for the cache itself."""
+    """All that the two integrators import from this package, and what those import, but for the cache itself."""
 
     def imported(module: str) -> Iterator[str]:
         for node in ast.walk(ast.parse((KERNEL / f"{module}.py").read_text(encoding="utf-8"))):
@@ -106,7 +106,7 @@ def test_every_source_that_numba_compiles_is_in_the_name():
                 assert node.level == 1, f"{module} imports from outside of the kernel"
                 yield from [node.module] if node.module else [alias.name for alias in node.names]
 
-    found, waiting = set(), ["rosenbrock"]
+    found, waiting = set(), ["rosenbrock", "lanes"]
     while waiting:
         module = waiting.pop()
         if module not in found:
@@ -115,18 +115,19 @@ def test_every_source_that_numba_compiles_is_in_the_name():
     assert set(cache.COMPILED_SOURCES) == found | {"entry", "machine_code"}
 
 
-def test_must_compile_says_whether_one_has_to_wait(root, monkeypatch):
-    monkeypatch.setattr(native, "_loaded", None)
-    assert native.must_compile()
+@pytest.mark.parametrize("kind", [native.RUN, native.LANES])
+def test_must_compile_says_whether_one_has_to_wait(root, monkeypatch, kind):
+    monkeypatch.setattr(native, "_loaded", {})
+    assert native.must_compile(kind)
     folder = cache.usable_cache_folder()
     assert folder is not None
-    native._keep(b"object code")
-    assert not native.must_compile()
-    assert native._kept() == b"object code"
-    file = folder / native.FILE
+    native._keep(kind, b"object code")
+    assert not native.must_compile(kind)
+    assert native._kept(kind) == b"object code"
+    file = folder / f"{kind}.o"
     for spoilt in (b"", file.read_bytes()[:-1], file.read_bytes() + b"x", b"x" + file.read_bytes()[1:]):
         file.write_bytes(spoilt)
-        assert native.must_compile()
+        assert native.must_compile(kind)
 
 
 # -- a run, whatever the cache ----------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def warm_copy(tmp_path: Path) -> Path:
     simulate(p1())
     own = cache.usable_cache_folder()
     assert own is not None
-    assert (own / native.FILE).exists()
+    assert (own / f"{native.RUN}.o").exists()
     shutil.copytree(own, tmp_path / "cache" / own.name)
     return tmp_path / "cache"
 
@@ -171,7 +172,7 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["cut", "garbled", "empty"])
 def test_a_broken_cache_is_made_anew(warm_copy, how):
     """The run is right, and the object file whole again."""
-    (file,) = warm_copy.rglob(native.FILE)
+    (file,) = warm_copy.rglob(f"{native.RUN}.o")
     whole = file.read_bytes()
     damage(file, how)
     assert run_elsewhere(warm_copy) == fingerprint(simulate(p1()))

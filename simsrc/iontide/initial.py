@@ -9,7 +9,7 @@ with a gross excess has been refused before.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,12 +25,7 @@ from .layout import Layout, lay_out
 from .model import Compartment, Impermeant, Membrane, Model
 from .schedule import Segment, segments_of, values_of
 from .tracing import given_share
-
-#: Potentials between which a zero-current potential is looked for, V.
-SEARCH_LIMIT = 2.0
-
-#: The middle of that range, V, in which they are looked for one by one, and at how many places.
-SCAN_LIMIT, SCAN_POINTS = 0.2, 801
+from .zero_current import SEARCH_LIMIT, zero_current_potential_of_each, zero_current_potentials
 
 #: Most Newton steps, the difference (V) that gives a slope, and a step (V) so small that a floating part is settled.
 FLOAT_STEPS, FLOAT_PROBE, FLOAT_SETTLED = 100, 1e-6, 1e-10
@@ -55,8 +50,11 @@ class InitialState:
     residual_charge: Mapping[str, float]
 
 
-def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> InitialState:
+def initial_state(model: Model, layout: Layout, values: Mapping[str, Any], cells: int = 0) -> InitialState:
     """Initial state of a model at the given values (SI, by path).
+
+    Values may be arrays, of so many ``cells``; then so is what follows from them (``y`` has a row for each), and where
+    one cell has no initial state, a number in its row is NaN. A potential that floats is sought for one cell alone.
 
     Raises
     ------
@@ -73,7 +71,7 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
     membrane_potentials = {
         m.name: value
         for m in model.membranes.values()
-        if (value := _membrane_potential(model, layout, m, known)) is not None
+        if (value := _membrane_potential(model, layout, m, known, cells)) is not None
     }
     potentials = compartment_potentials(model, layout, membrane_potentials)
     potentials = _settled_floats(model, layout, known, potentials)
@@ -97,7 +95,7 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, float]) -> 
         if c.is_finite
         for i in c.impermeants
     }
-    start = np.array(y, dtype=float)
+    start = np.stack(np.broadcast_arrays(*y), axis=-1).astype(float) if y else np.zeros(0)
     start.setflags(write=False)  # shared by all runs of the model
     return InitialState(start, amounts, residual)
 
@@ -188,7 +186,9 @@ def _balance(model: Model, c: Compartment, at: Evaluation, known: MutableMapping
     if balancing is None:
         return missing
     amount = missing / balancing.valence
-    if amount < 0.0:
+    if isinstance(amount, np.ndarray):
+        amount = np.where(amount < 0.0, np.nan, amount)
+    elif amount < 0.0:
         message = (
             f"the impermeant {balancing.name} (valence {balancing.valence:g}) cannot balance "
             f"{-missing / volume:+.4g} mM of charge: it would need a negative amount; give it the other sign"
@@ -198,20 +198,18 @@ def _balance(model: Model, c: Compartment, at: Evaluation, known: MutableMapping
     return 0.0
 
 
-def _stored_charge(at: Evaluation, compartment: str) -> float:
+def _stored_charge(at: Evaluation, compartment: str) -> Any:
     """Σ ± C A V over the membranes of a compartment, C."""
-    return float(
-        sum(sign * at.capacity(m) * at.membrane_potential(m) for m, sign in membranes_of(at.model, compartment))
-    )
+    return sum(sign * at.capacity(m) * at.membrane_potential(m) for m, sign in membranes_of(at.model, compartment))
 
 
-def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> float:
+def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> Any:
     """Where a gate starts. A potential at which its formulas mean nothing is a fault like any other."""
     membrane = at.model.membranes[key[0]]
     pathway = next(p for p in membrane.pathways if p.name == key[1])
     gate = next(g for g in pathway.gates if g.name == key[2])
     try:
-        return float(at.gate(membrane, pathway, gate))
+        return at.gate(membrane, pathway, gate)
     except FormulaError as error:
         volt = float(at.membrane_potential(membrane))
         path = f"membranes.{membrane.name}.{pathway.name}"
@@ -219,29 +217,21 @@ def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> 
         raise ScenarioError("<model>", [Fault(0, path, message)]) from None
 
 
-def zero_current_potentials(current: Callable[[NDArray], NDArray]) -> list[float]:
-    """Every potential within ± 2 V at which a current grows through 0, V: where it falls through 0 none can stay.
+class Columns(Mapping[str, Any]):
+    """Values of many cells, each array as a column, to be set against a row of potentials."""
 
-    A scan in steps of half a millivolt, then of what lies between two of them, down to rounding: it needs no
-    derivative, cannot leave its bracket, and each scan is one evaluation over an array.
-    """
-    grid = np.concatenate([[-SEARCH_LIMIT], np.linspace(-SCAN_LIMIT, SCAN_LIMIT, SCAN_POINTS), [SEARCH_LIMIT]])
-    found = []
-    for low, high in _brackets(current, grid):
-        while np.nextafter(low, high) < high and high - low > 1e-18:
-            finer = np.linspace(low, high, SCAN_POINTS)
-            bracket = next(iter(_brackets(current, finer)), None)
-            if bracket is None or bracket == (low, high):
-                break
-            low, high = bracket
-        found.append(0.5 * (low + high))
-    return found
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
 
+    def __getitem__(self, key: str) -> Any:
+        value = self._values[key]
+        return value[:, np.newaxis] if isinstance(value, np.ndarray) else value
 
-def _brackets(current: Callable[[NDArray], NDArray], grid: NDArray) -> list[tuple[float, float]]:
-    """Neighbouring points of a grid between which a current grows through 0."""
-    values = current(grid)
-    return [(float(grid[k]), float(grid[k + 1])) for k in np.flatnonzero((values[:-1] <= 0.0) & (values[1:] > 0.0))]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def _membrane_current(
@@ -252,15 +242,22 @@ def _membrane_current(
     potentials[membrane.inside] = potential
     with np.errstate(all="ignore"):
         found = _at_start(model, layout, known, potentials).current_density(membrane)
-    return np.broadcast_to(np.asarray(found, dtype=float), potential.shape)
+    return np.asarray(found, dtype=float)
 
 
-def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, float]) -> float | None:
+def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known: Mapping[str, Any], cells: int) -> Any:
     if membrane.potential is None or not membrane.has_capacitance:
         return None
     if membrane.potential != "ghk":
         return known[f"membranes.{membrane.name}.potential"]
-    found = zero_current_potentials(lambda v: _membrane_current(model, layout, membrane, known, v))
+
+    def current(v: NDArray) -> NDArray:
+        return _membrane_current(model, layout, membrane, known, v)
+
+    if cells:
+        known = Columns(known)
+        return zero_current_potential_of_each(lambda v: np.broadcast_to(current(v), (cells, v.shape[1])))
+    found = zero_current_potentials(lambda v: np.broadcast_to(current(v), v.shape))
     if len(found) == 1:
         return found[0]
     if found:
@@ -307,7 +304,7 @@ def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Ma
                 raise ScenarioError("<model>", [Fault(0, f"membranes.{m.name}", message)])
         v = membrane_potentials.get(m.name)
         actual = potentials[m.inside] - potentials[m.outside]
-        if v is not None and abs(v - actual) > 1e-9:
+        if v is not None and np.any(np.abs(v - actual) > 1e-9):
             message = (
                 f"its potential of {v * 1e3:.6g} mV contradicts the other membranes, by which it is "
                 f"{actual * 1e3:.6g} mV; leave one of them out"

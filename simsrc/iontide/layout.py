@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from types import MappingProxyType
+from typing import Any
 
 from .circuit import floating_parts, grounds
+from .expression import maximum, where
 from .model import Clamp, Model
 
 #: Scale of a potential, V, and the fraction of a scale below which an absolute tolerance holds.
@@ -116,7 +118,7 @@ class Layout:
         values: Mapping[str, float],
         capacities: Mapping[str, float] = MappingProxyType({}),
         supplied: Mapping[str, float] = MappingProxyType({}),
-    ) -> list[float]:
+    ) -> list[Any]:
         """Natural size of each state.
 
         For an amount its start, or (where it starts near nothing) a thousandth of the most concentrated
@@ -128,17 +130,21 @@ class Layout:
         for compartment, name in self.amounts:
             own = values[f"compartments.{compartment}.initial_concentrations.{name}"]
             # Of a bath the concentrations, of a finite compartment those at its start; a bath's may be moving.
-            most = max(
-                values.get(f"compartments.{c}.{key}.{name}", 0.0)
-                for c in self.compartments
-                for key in ("initial_concentrations", "concentrations")
+            most = reduce(
+                maximum,
+                (
+                    values.get(f"compartments.{c}.{key}.{name}", 0.0)
+                    for c in self.compartments
+                    for key in ("initial_concentrations", "concentrations")
+                ),
             )
-            size = max(own, 1e-3 * most) or 1.0
+            size = maximum(own, 1e-3 * most)
+            size = where(size == 0.0, 1.0, size)
             scales.append(size * values[f"compartments.{compartment}.initial_volume"])
         scales += [values[f"compartments.{c}.initial_volume"] for c in self.volumes]
         for compartment, tracer, name in self.tracers:
-            most = max(values.get(f"tracers.{tracer}.share.{c}", 0.0) for c in self.compartments)
-            scales.append(scales[self.amount_index[compartment, name]] * (most or 1.0))
+            most = reduce(maximum, (values.get(f"tracers.{tracer}.share.{c}", 0.0) for c in self.compartments))
+            scales.append(scales[self.amount_index[compartment, name]] * where(most == 0.0, 1.0, most))
         scales += [1.0] * len(self.gates)
         scales += [supplied[name] for name in self.supplies]
         return scales + [POTENTIAL_SCALE * (capacities[c] if self.holds_charge(c) else 1.0) for c in self.potentials]

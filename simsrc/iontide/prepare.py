@@ -19,6 +19,7 @@ from .circuit import membranes_of
 from .constants import FARADAY
 from .equations import build_program
 from .evaluation import Evaluation
+from .expression import where
 from .initial import InitialState, complete_values, initial_state
 from .kernel.integrator import Table, table_of
 from .kernel.machine_code import MachineCode, compile_program
@@ -227,27 +228,30 @@ def _problem(
     )
 
 
-def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> NDArray:
-    """Absolute tolerance of each state: a part of its natural size, which the values of the first segment say."""
-    scales = np.array(_scales(model, layout, values, initial))
-    return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * scales
+def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> NDArray:
+    """Absolute tolerance of each state: a part of its natural size, which the values of the first segment say.
+
+    Of many cells (see ``initial_state``) a row for each.
+    """
+    scales = _scales(model, layout, values, initial)
+    return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * np.stack(np.broadcast_arrays(*scales), axis=-1)
 
 
-def _scales(model: Model, layout: Layout, values: Mapping[str, float], initial: InitialState) -> list[float]:
+def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> list[Any]:
     """Natural size of each state, from the start."""
-    at = Evaluation(model, layout, values.__getitem__, lambda i: float(initial.y[i]), 0.0)
+    at = Evaluation(model, layout, values.__getitem__, lambda i: initial.y[..., i], 0.0)
     capacities = (
-        {c: float(sum(at.capacity(m) for m, _ in membranes_of(model, c))) for c in layout.potentials}
-        if layout.charges
-        else {}
+        {c: sum(at.capacity(m) for m, _ in membranes_of(model, c)) for c in layout.potentials} if layout.charges else {}
     )
     supplied = {}
     for clamp in model.clamps:
         # What charges the membrane; or, where it takes no charge, what is a thousandth of an ion's in a millimolar.
         membrane = model.membranes[clamp.membrane]
         finite = [c for c in (membrane.inside, membrane.outside) if model.compartments[c].is_finite]
-        carried = 1e-3 * FARADAY * float(at.volume(finite[0])) if finite else 1e-12
-        supplied[clamp.name] = POTENTIAL_SCALE * float(at.capacity(membrane)) or carried
+        carried = 1e-3 * FARADAY * at.volume(finite[0]) if finite else 1e-12
+        charged = POTENTIAL_SCALE * at.capacity(membrane)
+        supplied[clamp.name] = where(charged == 0.0, carried, charged)
     for held in model.ion_clamps:
-        supplied[held.name] = float(at.amount(held.compartment, held.species)) or float(at.volume(held.compartment))
+        amount = at.amount(held.compartment, held.species)
+        supplied[held.name] = where(amount == 0.0, at.volume(held.compartment), amount)
     return layout.scales(values, capacities, supplied)

@@ -1,14 +1,16 @@
 """Many points of one model as arrays: what the integrator over lanes starts from.
 
-Where what is varied has no part in the initial state (permeabilities, pump rates, baths), all points are made at once
-by array arithmetic; else each point is prepared like a model of its own, some tenths of a millisecond each.
+All points are made at once by array arithmetic. Where a ramp depends on what varies, or a potential floats, each is
+prepared like a model of its own, a millisecond each.
 """
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import IontideError
 from ..expression import FUNCTIONS
 from ..formula import Formula
-from ..initial import initial_state
+from ..initial import complete_values, initial_state
 from ..model import Model, dependency_order
 from ..prepare import Preparation, absolute_tolerances, prepare
 from ..schedule import segments_of, values_of
@@ -85,36 +87,46 @@ class Population:
     def __init__(self, model: Model, paths: Sequence[str]) -> None:
         self.model, self.paths = model, tuple(paths)
         self.prepared: Preparation = prepare(model)
-        self.at_once = self._starts_are_one()
+        self._settled = values_of(model, segments_of(model))
 
     def members(self, points: NDArray) -> Members:
         """The points with these values (SI), shape (points, paths)."""
-        if not self.at_once:
-            return self._one_by_one(points, range(len(points)))
+        every = np.arange(len(points))
+        if self._protocol_varies or (not self._starts_are_one and self.prepared.layout.floats):
+            return self._one_by_one(points, every)
         with np.errstate(all="ignore"):
-            values = [self._varied(segment.settings, points) for segment in self.prepared.segments]
-        sound = np.ones(len(points), dtype=bool)
-        for own in values:
-            for column in own.values():
-                sound &= np.isfinite(column)
-        if not sound.all():  # their faults are told as for a model of their own
-            told = self._one_by_one(points, np.flatnonzero(~sound)).faults
-            kept = np.flatnonzero(sound)
-            members = self._all_at_once(kept, [{path: c[kept] for path, c in own.items()} for own in values])
-            return replace(members, faults=told)
-        return self._all_at_once(np.arange(len(points)), values)
+            try:
+                found, sound = self._all_at_once(points)
+            except (IontideError, ValueError, ArithmeticError):
+                return self._one_by_one(points, every)
+            if sound.all():
+                return found
+            # What has no start is told of as a model of its own would be; the others are made once more, without it.
+            faults = self._one_by_one(points, every[~sound]).faults
+            found, _ = self._all_at_once(points[sound])
+        return replace(found, rows=every[sound], faults=faults)
 
     # -- all at once --------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _touched(self) -> frozenset[str]:
+        """Parameters that vary, or are made of such."""
+        named = {path.removeprefix("parameters.") for path in self.paths if path.startswith("parameters.")}
+        return self.model.made_of(named)
+
+    @cached_property
+    def _protocol_varies(self) -> bool:
+        """Whether what is ramped, or made of time, may depend on what varies."""
+        model = self.model
+        slopes = any(s.slopes for s in self.prepared.segments)
+        return bool(model.ramped & self._touched) or slopes
+
+    @cached_property
     def _starts_are_one(self) -> bool:
-        """Whether neither the initial state, nor the tolerances, nor when things happen depend on what varies."""
+        """Whether neither the initial state nor the tolerances depend on what varies."""
         model, prepared = self.model, self.prepared
-        varied = {path.removeprefix("parameters.") for path in self.paths if path.startswith("parameters.")}
-        touched = model.made_of(varied)
-        paths = {path for path, q in model.quantities() if isinstance(q, Formula) and q.names & touched}
-        paths |= set(self.paths) | {f"parameters.{name}" for name in touched}
-        if model.ramped & touched or any(s.slopes for s in prepared.segments):
-            return False
+        paths = {path for path, q in model.quantities() if isinstance(q, Formula) and q.names & self._touched}
+        paths |= set(self.paths) | {f"parameters.{name}" for name in self._touched}
         watched = Watched(values_of(model, segments_of(model)[:1])[0])
         initial_state(model, prepared.layout, watched)
         complete = Watched(prepared.values[0])
@@ -149,28 +161,46 @@ class Population:
                 found[path] = _column(quantity, known, len(points))
         return found
 
-    def _all_at_once(self, rows: NDArray, values: list[dict[str, NDArray]]) -> Members:
-        prepared, count = self.prepared, len(rows)
+    def _all_at_once(self, points: NDArray) -> tuple[Members, NDArray]:
+        """Every point, and which of them have a start and finite values."""
+        model, prepared, count = self.model, self.prepared, len(points)
         assert prepared.problem is not None
         assert prepared.program is not None
+        varied = [self._varied(segment.settings, points) for segment in prepared.segments]
+        values: list[Mapping[str, Any]] = [
+            ChainMap(cast("dict[str, Any]", own), cast("dict[str, Any]", base))
+            for own, base in zip(varied, self._settled, strict=True)
+        ]
+        initial = prepared.initial
+        if not self._starts_are_one:
+            initial = initial_state(model, prepared.layout, values[0], count)
+        complete = complete_values(model, prepared.segments, values[0], values, initial)
+        absolute = prepared.problem.absolute
+        if not self._starts_are_one:
+            absolute = absolute_tolerances(model, prepared.layout, complete[0], initial)
         constants, mass = [], []
-        for own, base in zip(values, prepared.values, strict=True):
-            columns = [own[path] if path in own else base[path] for path in prepared.program.inputs]
-            k, m = prepared.program.prepare_columns(columns, count)
+        for own in complete:
+            k, m = prepared.program.prepare_columns([own[path] for path in prepared.program.inputs], count)
             constants.append(k)
             mass.append(m)
-        lengths, absolute, start = (np.broadcast_to(a, (count, *a.shape)) for a in _same_for_all(prepared))
-        return Members(
-            rows=rows,
+        n = len(prepared.initial.y)
+        start = np.broadcast_to(initial.y, (count, n))
+        sound = np.isfinite(start).all(axis=1)
+        for columns in varied:
+            for column in columns.values():
+                sound &= np.isfinite(column)
+        found = Members(
+            rows=np.arange(count),
             constants=np.stack(constants, axis=1),
             mass=np.stack(mass, axis=1),
-            lengths=lengths,
-            absolute=absolute,
+            lengths=np.broadcast_to(prepared.problem.lengths, (count, len(prepared.problem.lengths))),
+            absolute=np.broadcast_to(absolute, (count, n)),
             start=start,
-            values=[{**base, **own} for own, base in zip(values, prepared.values, strict=True)],
-            impermeants=prepared.initial.impermeant_amounts,
+            values=complete,
+            impermeants=initial.impermeant_amounts,
             faults={},
         )
+        return found, sound
 
     # -- one by one ---------------------------------------------------------------------------------------------------
 

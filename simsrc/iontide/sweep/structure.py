@@ -100,13 +100,9 @@ class Structure:
         own = self._scenario
         return loads(own.text, own.source, {**own.overrides, **overrides})
 
-    def _text(self, axis: int, value: float) -> Any:
+    def _text(self, axis: int, value: float) -> str:
         """A value of an axis as a scenario file has it."""
-        own = self._plan.axes[axis]
-        if own.words:
-            return own.words[int(value)]
-        number = float(np.asarray(own.from_si(np.array([value])))[0])
-        return f"{number!r} {own.unit}" if own.unit else number
+        return self._plan.axes[axis].setting(value)
 
     def _number_of(self, axis: int) -> str | None:
         """The path of the one number of the model that an axis varies; None where it varies more, or something else."""
