@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from .steady import SteadyState, steady_state
     from .storage import open_branch
     from .storage import open_trajectory as open
+    from .sweep.api import sweep
+    from .sweep.reading import Sweep, open_sweep
     from .trajectory import Trajectory
     from .verdict import Verdict, verdict_of
 
@@ -106,6 +108,8 @@ _HOME = {
     "loads": "scenario.read",
     "run": "simulate",
     "open": "storage",
+    "Sweep": "sweep.reading",
+    "open_sweep": "sweep.reading",
     "Trajectory": "trajectory",
 }
 
@@ -139,6 +143,7 @@ __all__ = [
     "Source",
     "Species",
     "SteadyState",
+    "Sweep",
     "Tracer",
     "Trajectory",
     "TrajectorySensitivities",
@@ -155,16 +160,20 @@ __all__ = [
     "nernst_potential",
     "open",
     "open_branch",
+    "open_sweep",
     "plot",
     "run",
     "steady_sensitivities",
     "steady_state",
+    "sweep",
     "trajectory_sensitivities",
     "verdict_of",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "sweep":  # a package that can be called
+        return import_module(".sweep", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'iontide' has no attribute {name!r}")
     attribute = "open_trajectory" if name == "open" else name

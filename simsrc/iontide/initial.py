@@ -304,7 +304,12 @@ def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Ma
                 raise ScenarioError("<model>", [Fault(0, f"membranes.{m.name}", message)])
         v = membrane_potentials.get(m.name)
         actual = potentials[m.inside] - potentials[m.outside]
-        if v is not None and np.any(np.abs(v - actual) > 1e-9):
+        if v is None:
+            continue
+        apart = np.abs(v - actual) > 1e-9
+        if isinstance(apart, np.ndarray):
+            potentials[m.inside] = np.where(apart, np.nan, potentials[m.inside])
+        elif apart:
             message = (
                 f"its potential of {v * 1e3:.6g} mV contradicts the other membranes, by which it is "
                 f"{actual * 1e3:.6g} mV; leave one of them out"

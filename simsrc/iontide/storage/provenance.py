@@ -53,20 +53,12 @@ def provenance_of(run: Run, started: datetime | None = None) -> Provenance:
         When the run began, with its time zone.
     """
     model = canonical_json(model_to_json(run.model))
-    attributes = {
-        "iontide": __version__,
-        "python": platform.python_version(),
-        **{name: _version(name) for name in _PACKAGES},
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_name(),
-    }
+    attributes = surroundings()
     if started is not None:
         attributes["started"] = utc_text(started)
     if run.origin.text:
         written = run.origin.text.encode("utf-8", "surrogatepass")
         attributes["scenario_sha256"] = hashlib.sha256(written).hexdigest()
-    with contextlib.suppress(FileNotFoundError):  # the working folder may have been removed under us
-        attributes |= {f"git_{key}": value for key, value in git_state(Path.cwd()).items()}
     texts = {
         "scenario": run.origin.text,
         "scenario_name": run.origin.name,
@@ -74,6 +66,20 @@ def provenance_of(run: Run, started: datetime | None = None) -> Provenance:
         "model": model,
     }
     return Provenance(run_id_of_text(model), attributes, texts, tuple(sys.argv))
+
+
+def surroundings() -> dict[str, str]:
+    """By what and on what it is computed: versions, platform, CPU, and the commit of the working folder."""
+    found = {
+        "iontide": __version__,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in _PACKAGES},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+    }
+    with contextlib.suppress(FileNotFoundError):  # the working folder may have been removed under us
+        found |= {f"git_{key}": value for key, value in git_state(Path.cwd()).items()}
+    return found
 
 
 def finished(provenance: Provenance) -> Provenance:

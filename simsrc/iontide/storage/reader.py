@@ -198,7 +198,11 @@ def read_header(file: Checked, kind: str, due: int) -> dict[str, Any]:
 
 
 def _other_format(found: Any, due: str) -> str:
-    words = {"iontide-trajectory": "a run", "iontide-branch": "a branch of steady states"}
+    words = {
+        "iontide-trajectory": "a run",
+        "iontide-branch": "a branch of steady states",
+        "iontide-sweep": "a sweep",
+    }
     if found in words:
         return f"the file holds {words[found]}, not {words[due]}"
     return "this HDF5 file is no result of iontide"

@@ -35,11 +35,12 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> FileError:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
+def replacing(path: str | os.PathLike[str], *, writer: str = "") -> Iterator[int]:
     """Give a descriptor to write to; on leaving, the file at ``path`` is what was written to it.
 
     Missing parent folders are made. Where the block raises, whatever it raises, the temporary file is removed and an
-    older file at ``path`` is as it was. A symbolic link is followed: what it points to is replaced.
+    older file at ``path`` is as it was. A symbolic link is followed: what it points to is replaced. Where a ``writer``
+    is named, so is the temporary file: ``.NAME.WRITER.XXXXXXXX.part`` tells whose it is.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
         target = Path(os.path.realpath(path))
         _refuse_special(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary_name(target)
+        temporary = _temporary_name(target, writer)
         # Mode as open() would give; O_EXCL: never write into what someone else put there.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -83,10 +84,11 @@ def _refuse_special(target: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file")
 
 
-def _temporary_name(target: Path) -> Path:
+def _temporary_name(target: Path, writer: str) -> Path:
     # Bytes, not characters, count against the limit of 255 for a name.
-    stem = os.fsdecode(os.fsencode(target.name)[:200])
-    return target.with_name(f".{stem}.{secrets.token_hex(4)}.part")
+    stem = os.fsdecode(os.fsencode(target.name)[: 200 - len(os.fsencode(writer))])
+    owner = f"{writer}." if writer else ""
+    return target.with_name(f".{stem}.{owner}{secrets.token_hex(4)}.part")
 
 
 def _sync_folder(folder: Path) -> None:

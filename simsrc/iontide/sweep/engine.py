@@ -113,7 +113,7 @@ class Engine:
 
     def _kept(self, keep: Keep, values: NDArray) -> Kept:
         words = VERDICTS if keep.name == VERDICT else ()
-        dimensions = {"trajectory": ("time",), END: ("state",)}.get(keep.draw, ())
+        dimensions = ("time",) if keep.draw == "trajectory" else ("state",) if keep.name == END else ()
         return Kept(values, keep.unit, dimensions, words, keep.long_name)
 
     def _coordinates(self, keeps: list[Keep]) -> Mapping[str, Kept]:
