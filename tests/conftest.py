@@ -1,4 +1,5 @@
-"""Hypothesis profiles: ``dev`` (default) is quick, ``ci`` looks harder; chosen by ``HYPOTHESIS_PROFILE``.
+"""Hypothesis profiles, chosen by ``HYPOTHESIS_PROFILE``: ``dev`` (default) looks at the same examples every time, so
+that a change fails by its own fault; ``explore`` looks at others each time, ``ci`` at many.
 
 The compiled integrator's disk cache is keyed by its own sources, so that the default folder serves the tests too.
 """
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 # A failing example is not made smaller unless asked for: that can take minutes a test.
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=QUICK)
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=300, print_blob=True, phases=tuple(Phase))
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=QUICK)
+settings.register_profile("dev", settings.get_profile("explore"), derandomize=True)
+settings.register_profile("ci", settings.get_profile("explore"), max_examples=300, print_blob=True, phases=tuple(Phase))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

@@ -308,7 +308,7 @@ def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Ma
             continue
         apart = np.abs(v - actual) > 1e-9
         if isinstance(apart, np.ndarray):
-            potentials[m.inside] = np.where(apart, np.nan, potentials[m.inside])
+            potentials = {c: np.where(apart, np.nan, value) for c, value in potentials.items()}
         elif apart:
             message = (
                 f"its potential of {v * 1e3:.6g} mV contradicts the other membranes, by which it is "

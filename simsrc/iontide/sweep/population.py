@@ -186,7 +186,7 @@ class Population:
         n = len(prepared.initial.y)
         start = np.broadcast_to(initial.y, (count, n))
         sound = np.isfinite(start).all(axis=1)
-        for columns in varied:
+        for columns in (*varied, initial.impermeant_amounts):
             for column in columns.values():
                 sound &= np.isfinite(column)
         found = Members(
