@@ -13,7 +13,7 @@ from .lane_problem import CURSOR, LANES, NO_TASK, RUN, SAMPLES_DUE, SEGMENT, TAS
 from .tableau import STAGES, H
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def next_sample(queue, bench, lane):
     """Time of the next sample in this segment, infinite where there is none."""
     i = bench.place[CURSOR, lane]
@@ -22,7 +22,7 @@ def next_sample(queue, bench, lane):
     return np.inf
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def write_samples_at_start(queue, bench, lane):
     """Samples of the moment in which a segment begins."""
     run = bench.place[RUN, lane]
@@ -33,7 +33,7 @@ def write_samples_at_start(queue, bench, lane):
     bench.control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def record_samples(queue, bench):
     """Samples that the last steps have brought within reach."""
     tasks, control = bench.place[TASK], bench.control

@@ -3,6 +3,8 @@
 The printed ``advance`` (see ``lane_step``) makes the steps; what stands here is done for one lane at a time, when a
 segment ends, a sample is due or a run is over. It is compiled once for all models, like ``rosenbrock``, whose single
 run it repeats in what it does and in what order.
+
+``forceinline``: a call hands on some three hundred words (every array with its shape), more than most of these do.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def integrate_lanes(queue, bench):
         waiting = refill(queue, bench, waiting)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def refill(queue, bench, waiting):
     """Give every lane that is free a run from the queue; returns where in the queue to look next."""
     for lane in range(LANES):
@@ -78,7 +80,7 @@ def refill(queue, bench, waiting):
     return waiting
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def take_run(queue, bench, lane, waiting):
     """Put the next run that waits into a lane; without one, the lane stays as it is, at rest."""
     control = bench.control
@@ -103,7 +105,7 @@ def take_run(queue, bench, lane, waiting):
     return waiting + 1
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def enter_segment(queue, bench, lane, segment):
     """Set a lane to the start of a segment, with the values that hold there."""
     control, run = bench.control, bench.place[RUN, lane]
@@ -120,7 +122,7 @@ def enter_segment(queue, bench, lane, segment):
     control[row.WATCH_STEADY, lane] = 1.0 if last and queue.counts[place.SETTLING] > 0 else 0.0
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def end_segment(queue, bench, lane):
     """What comes after the end of a segment: the next one, or the end."""
     segment = bench.place[SEGMENT, lane]
@@ -130,7 +132,7 @@ def end_segment(queue, bench, lane):
         enter_segment(queue, bench, lane, segment + 1)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def finish(queue, bench, lane, status, worst):
     """Write down how a run ended, and leave the lane free."""
     run, control = bench.place[RUN, lane], bench.control
@@ -172,7 +174,7 @@ def limiting_state(queue, bench, lane):
 # -- the start of a segment -------------------------------------------------------------------------------------------
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def begin_segments(queue, bench):
     """Consistent states, the samples of this moment and a first step, for the lanes whose segment begins.
 
@@ -203,7 +205,7 @@ def begin_segments(queue, bench):
     return True
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def newton(queue, bench):
     """A linearised step of the lengths in ``clock``, from the times there, into ``move``."""
     call(
@@ -285,7 +287,7 @@ def end_where_steady(queue, bench):
             finish(queue, bench, lane, STEADY, 0)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def distance(queue, bench, lane):
     """The largest part of ``move`` in units of the tolerance at y; not a number where one of them is none."""
     largest = 0.0
