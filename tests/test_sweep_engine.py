@@ -151,6 +151,26 @@ def test_models_with_events_are_run_one_by_one(tmp_path):
         assert block.time[point] == run.run.end_time
 
 
+def test_events_are_counted_and_those_that_only_record_change_nothing(tmp_path):
+    text = (SCENARIOS / "hodgkin_huxley.toml").read_text(encoding="utf-8")
+    membrane = next(iter(loads(text).model.membranes))
+    event = "spike"
+    text += f'\n[[events]]\nwhen = "V rises through 0 mV"\nrecord = "{event}"\n'
+    sweep = 'vary = {{ "simulation.temperature" = ["6 degC", "7 degC"] }}\nkeep = [{keep}]'
+    both = f'"count({event})", "first({event})", "{membrane}.V"'
+    counted = Engine(plan_of(tmp_path, text, sweep.format(keep=both))).block(0, 2)
+    plan = plan_of(tmp_path, text, sweep.format(keep=f'"{membrane}.V"'))
+    plain = Engine(plan).block(0, 2)
+    for point in range(2):
+        times = single(plan, point).event_times(event)
+        assert counted.kept[f"count({event})"].values[point] == len(times)
+        assert counted.kept[f"first({event})"].values[point] == times[0]
+    v = f"{membrane}.V"
+    np.testing.assert_allclose(plain.kept[v].values, counted.kept[v].values, rtol=1e-4)
+    told = list(check_keep(plan.scenario.model, ["count(nothing)"]))
+    assert told == ["count(nothing): there is no such event; there are spike"]
+
+
 # -- what becomes of a point ------------------------------------------------------------------------------------------
 
 

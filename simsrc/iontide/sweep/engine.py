@@ -1,6 +1,6 @@
 """The engine of a sweep: a stretch of a plan in, a block of results out, whatever becomes of each point.
 
-Points of one structure go through the integrator over lanes together. Where events may change a protocol, or a system
+Points of one structure go through the integrator over lanes together. Where events act or are counted, or a system
 is so large that its code over lanes would take longer to make than to run, each point is a run of its own, by the same
 compiled integrator as a single run. Which way a point takes is a matter of its model, never of its neighbours.
 """
@@ -28,7 +28,7 @@ from ..simulate import Integration, collect
 from ..trajectory import Trajectory
 from ..verdict import verdict_of
 from .block import DONE, EXCLUDED, FAILED, STEADY, STOPPED, Block, Kept
-from .keep import DRAWS, END, TIME_TO_STEADY, VERDICT, VERDICTS, Keep, parse_keep
+from .keep import COUNT, DRAWS, END, TIME_TO_STEADY, VERDICT, VERDICTS, Keep, parse_keep
 from .population import Members, Population
 from .side_by_side import side_by_side
 from .structure import Structure
@@ -130,7 +130,8 @@ class Engine:
 
     def _compute(self, population: Population, keeps: list[Keep], points: NDArray, rows: NDArray, into: Rows) -> None:
         model, prepared = population.model, population.prepared
-        if prepared.problem is None or model.events or len(prepared.initial.y) > MOST_STATES:
+        alone = any(e.interrupts for e in model.events) or any(k.event for k in keeps)
+        if prepared.problem is None or alone or len(prepared.initial.y) > MOST_STATES:
             for point, row in zip(points, rows, strict=True):
                 self._run_alone(population, keeps, point, int(row), into)
             return
@@ -233,6 +234,9 @@ class Engine:
             return end.states[0]
         if keep.name == VERDICT:
             return VERDICTS.index(verdict_of(trajectory).kind)
+        if keep.event:
+            times = trajectory.event_times(keep.event)
+            return len(times) if keep.draw == COUNT else times[0] if len(times) else np.nan
         if keep.name == TIME_TO_STEADY:
             return trajectory.run.end_time if trajectory.status == "steady" else np.nan
         assert keep.column is not None

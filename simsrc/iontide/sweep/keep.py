@@ -2,6 +2,7 @@
 
 ``keep`` names quantities as a result file does (``V_plasma``, ``cell_K``, ``volume_cell``, ``E_plasma_K``), or by what
 they belong to (``plasma.V``, ``cell.K``, ``cell.volume``, ``plasma.E.K``); of one alone the value at the end is kept.
+Of an event its ``count(spike)`` and ``first(spike)``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _GROUPS = (
 END, VERDICT, TIME_TO_STEADY = "end", "verdict", "time_to_steady"
 WORDS = (END, VERDICT, TIME_TO_STEADY)
 
+#: Of events.
+COUNT, FIRST = "count", "first"
+
 #: How a quantity may also be called: what it is, then how it is spoken of.
 _SPOKEN = {"membrane_potential": "V", "reversal_potential": "E", "volume": "volume", "area": "area"}
 
@@ -45,12 +49,16 @@ class Keep:
     column : Column or None
         The quantity; None for a word.
     draw : str
-        How a number is drawn from it (a key of ``DRAWS``), or ``trajectory``, or the word itself.
+        How a number is drawn from it (a key of ``DRAWS``), or ``trajectory``, or the word itself; of an event
+        ``count`` or ``first``.
+    event : str
+        The event that is counted, or whose first time is kept; else empty.
     """
 
     name: str
     column: Column | None
     draw: str
+    event: str = ""
 
     @property
     def over_time(self) -> bool:
@@ -60,13 +68,15 @@ class Keep:
     @property
     def unit(self) -> str:
         """Of the kept values."""
-        if self.draw in ("time_of_max", "time_of_min") or self.name == TIME_TO_STEADY:
+        if self.draw in ("time_of_max", "time_of_min", FIRST) or self.name == TIME_TO_STEADY:
             return "s"
         return "" if self.column is None or self.column.units == "1" else self.column.units
 
     @property
     def long_name(self) -> str:
         """For axes and for people."""
+        if self.event:
+            return f"number of {self.event}" if self.draw == COUNT else f"time of the first {self.event}"
         if self.column is None:
             return {END: "state at the end", VERDICT: "verdict", TIME_TO_STEADY: "time to the steady state"}[self.name]
         return (
@@ -110,6 +120,7 @@ DRAWS: Mapping[str, Callable[[NDArray, NDArray], NDArray]] = {
     "time_of_min": _when(np.nanargmin),
 }
 
+_OF_EVENT = re.compile(rf"({COUNT}|{FIRST})\((.*)\)")
 _DRAWN = re.compile(rf"({'|'.join([*DRAWS, 'trajectory'])})\((.*)\)")
 
 
@@ -139,8 +150,15 @@ def parse_keep(model: Model, names: Iterable[str]) -> tuple[list[Keep], list[str
     for name in names:
         drawn = _DRAWN.fullmatch(name.strip())
         draw, quantity = (drawn[1], drawn[2].strip()) if drawn else ("end", name.strip())
+        of_event = _OF_EVENT.fullmatch(name.strip())
         if name in {k.name for k in kept}:
             faults.append(f"{name} is kept twice")
+        elif of_event:
+            events = [event.name for event in model.events]
+            if of_event[2].strip() in events:
+                kept.append(Keep(name, None, of_event[1], of_event[2].strip()))
+            else:
+                faults.append(f"{name}: there is no such event; there are {', '.join(events) or 'none'}")
         elif quantity in WORDS and not drawn:
             if quantity == TIME_TO_STEADY and not model.simulation.stop_at_steady_state:
                 faults.append(
