@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import importlib.util
 import os
 import signal
@@ -16,7 +17,8 @@ import pytest
 
 from iontide.errors import FileError, IontideError, UsageError
 from iontide.sweep import dask_cluster
-from iontide.sweep.dask_cluster import compute_block, run_in_slurm_jobs, run_on_dask, slurm_cluster
+from iontide.sweep.dask_cluster import compute_block, run_on_dask
+from iontide.sweep.dask_in_slurm import run_in_slurm_jobs, slurm_cluster
 from iontide.sweep.slurm_options import SlurmOptions
 from iontide.sweep.work import BlockReport
 from slurm_loopback import Loopback, free_ports, slurm
@@ -294,7 +296,7 @@ with_jobqueue = pytest.mark.skipif(
 @with_jobqueue
 def test_whoever_listens_for_ctrl_c_still_does():
     code = (
-        "import signal\nfrom iontide.sweep.dask_cluster import import_jobqueue\nimport_jobqueue()\n"
+        "import signal\nfrom iontide.sweep.dask_in_slurm import import_jobqueue\nimport_jobqueue()\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -322,12 +324,11 @@ def test_what_slurm_refuses_is_told(slurm: Loopback, tmp_path):
 
 
 @with_jobqueue
-def test_jobs_that_end_without_becoming_workers_are_told(slurm: Loopback, tmp_path, monkeypatch):
+def test_jobs_that_end_without_becoming_workers_are_told(slurm: Loopback, tmp_path):
     store = make_sweep(tmp_path / "sweep")
-    monkeypatch.setattr(dask_cluster, "PATIENCE", 1.0)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(slurm_cluster(SlurmOptions({"elements": "1"}), store.folder))
         slurm.wait_until(lambda: slurm.ask("squeue", "-h").strip())
-        slurm.ask("scancel", "--user=root")
+        slurm.ask("scancel", f"--user={getpass.getuser()}")
         with pytest.raises(IontideError, match="has had no worker"):
             run_on_dask(store.folder, cluster, patience=1.0, to_come=lambda: bool(slurm.ask("squeue", "-h").strip()))

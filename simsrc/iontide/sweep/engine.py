@@ -46,10 +46,17 @@ _STATUS = {"done": DONE, "steady": STEADY, "stopped": STOPPED, "failed": FAILED}
 class PlanLike(Protocol):
     """What the engine needs of a plan."""
 
-    scenario: Scenario
-    axes: Sequence[Any]
-    size: int
-    keep: tuple[str, ...]
+    @property
+    def scenario(self) -> Scenario: ...
+
+    @property
+    def axes(self) -> Sequence[Any]: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def keep(self) -> tuple[str, ...]: ...
 
     def values(self, start: int, stop: int) -> NDArray: ...
 
