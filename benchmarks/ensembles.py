@@ -379,7 +379,7 @@ def main() -> None:
     ends = [np.array([0.0, length]) for length in ensemble.lengths]
 
     measured: dict[str, list[tuple[float, float]]] = {"iontide, lanes": []}
-    for rtol in (3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6):
+    for rtol in (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6):
         lanes = Lanes(ensemble, rtol)
         error = median_error(lanes.scaled(lanes.run(few, sampled=True)), reference)
         seconds = fastest(lambda lanes=lanes: lanes.run(factors), arguments.repeats)
