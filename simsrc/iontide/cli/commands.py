@@ -269,16 +269,16 @@ def schema(arguments: Namespace) -> int:
 
 
 def warmup(arguments: Namespace) -> int:
-    """``iontide warmup``: run the smallest of all models, which compiles what every model needs."""
+    """``iontide warmup``: run the smallest of all models, which compiles what every model needs, and what sweeps do."""
     from ..kernel import native
     from ..kernel.cache import usable_cache_folder
     from ..model import Compartment, Membrane, Model, Pathway, Simulation, Species
     from ..simulate import simulate
 
-    compiles = native.must_compile()
-    if compiles and not arguments.quiet:
-        print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
+    compiles = native.must_compile(), native.must_compile(native.LANES)
     began = time.perf_counter()
+    if compiles[0] and not arguments.quiet:
+        print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
     simulate(
         Model(
             species={"K": Species("K", 1)},
@@ -294,9 +294,12 @@ def warmup(arguments: Namespace) -> int:
             simulation=Simulation(1.0),
         )
     )
+    if compiles[1] and not arguments.quiet:
+        print("compiling the integrator for sweeps on this machine (once, some twenty seconds) …", file=sys.stderr)
+    native.load(native.LANES)
     if not arguments.quiet:
         folder = usable_cache_folder()
         kept = f"kept in {folder}" if folder else "kept nowhere: no cache folder can be written (set IONTIDE_CACHE_DIR)"
-        done = "compiled" if compiles else "already compiled"
+        done = "compiled" if any(compiles) else "already compiled"
         print(f"{done}, {kept} ({time.perf_counter() - began:.1f} s)", file=sys.stderr)
     return 0

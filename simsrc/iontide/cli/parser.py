@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from .. import __version__
+from .sweep_words import add_sweep
 
 _SET_HELP = "use another value in place of the file's, as parameters.P_K='5e-8 m/s'; may be given again"
 
@@ -67,6 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     follow.add_argument("--json", action="store_true", help="print the outcome as JSON")
     _add_volume(follow)
     follow.set_defaults(command=lambda arguments: import_module(f"{__package__}.following").follow(arguments))
+
+    add_sweep(commands, _setting)
 
     plot = commands.add_parser("plot", help="draw figures of a result file")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
@@ -135,7 +138,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_solutions(ghk)
     ghk.set_defaults(command=_command("ghk", "calculators"))
 
-    warmup = commands.add_parser("warmup", help="compile the integrator now, so that no later run waits for it")
+    warmup = commands.add_parser(
+        "warmup", help="compile the integrators now, so that no run or sweep waits for them"
+    )
     _add_volume(warmup)
     warmup.set_defaults(command=_command("warmup"))
     return parser

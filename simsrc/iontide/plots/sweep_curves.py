@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .style import SINGLE_COLUMN, PaperFigure, paper_style
 from .sweep_grids import level_text
-from .sweep_page import MARK_NAMES, colour_bar, legend, letter, rug, sheet, word_colours, word_patches, wrapped
+from .sweep_page import MARK_NAMES, colour_bar, finish, legend, letter, rug, sheet, word_colours, word_patches, wrapped
 from .sweep_points import (
     SweepColumn,
     SweepPoints,
@@ -109,6 +109,7 @@ def curve_figure(
         elif second is not None and mapped is not None:
             colour_bar(figure, mapped, every, second, second.scale(), row * len(columns) - 9.0)
         figure.data = numbers_beside(points, *columns)
+        finish(figure)
         return figure
 
 

@@ -13,6 +13,7 @@ from .line_labels import text_width
 from .style import LABEL_SIZE, SINGLE_COLUMN, PaperFigure, paper_style
 from .sweep_page import (
     colour_bar,
+    finish,
     legend,
     settle,
     sheet,
@@ -118,6 +119,7 @@ def families_figure(
             f"{column.name} ({column.unit or '1'}) of point {row} [{_told(colour, row)}]": column.values[row]
             for row in rows
         }
+        finish(figure)
         return figure
 
 

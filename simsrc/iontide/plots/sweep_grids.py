@@ -10,7 +10,7 @@ from matplotlib.tri import TriAnalyzer, Triangulation
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .sweep_points import SweepColumn, SweepPoints
+from .sweep_points import SweepColumn, SweepPoints, names_of
 from .sweep_scales import Scale
 
 #: A parameter of which every value occurs at least so often, on average, has levels, of which one can be shown.
@@ -44,11 +44,10 @@ class Plane:
 
     def sentence(self) -> str:
         """What the caption says of the other parameters."""
-        told = [f"{c.name.removeprefix('parameters.')} = {level_text(c, level)}" for c, level in self.held]
+        told = [f"{c.spoken} = {level_text(c, level)}" for c, level in self.held]
         sentences = [f"At {', '.join(told)}."] if told else []
         if self.free:
-            names = ", ".join(c.name.removeprefix("parameters.") for c in self.free)
-            sentences.append(f"Varied too, so that neighbours differ: {names}.")
+            sentences.append(f"Varied too, so that neighbours differ: {names_of(self.free)}.")
         return " ".join(sentences)
 
 

@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .style import FAINT, SINGLE_COLUMN, PaperFigure, paper_style
-from .sweep_page import legend, letter, sheet
+from .style import FAINT, LABEL_SIZE, SINGLE_COLUMN, PaperFigure, paper_style
+from .sweep_page import finish, legend, sheet, wrapped
 from .sweep_points import SweepColumn, count_text
 from .sweep_scales import Scale, set_axis
 
@@ -86,11 +86,10 @@ def indices_figure(
         for k, (column, result) in enumerate(found):
             panel = figure.add_subplot(grid[k, 0])
             _draw(panel, axes, result, bars, width_mm - 40.0)
-            name = f"of the {column.long_name}" if column.long_name else f"of {column.name}"
-            panel.set_xlabel(f"Share of the variance {name}" if width_mm > 120.0 else f"Share of the variance\n{name}")
-            if len(found) > 1:
-                letter(panel, k)
-        legend(figure, [Patch(facecolor=_TOTAL, label="total"), Patch(facecolor=_FIRST, label="first order")])
+            panel.set_xlabel("Share of the variance")
+            panel.set_title(wrapped(column.text, width_mm - 42.0), loc="left", fontsize=LABEL_SIZE, x=0.0, pad=3.0)
+        entries = [Patch(facecolor=_TOTAL, label="total"), Patch(facecolor=_FIRST, label="first order")]
+        legend(figure, entries, above=True)
         figure.data = {"parameter": np.arange(1.0, len(axes) + 1.0)}
         for column, result in found:
             for order, values, interval in (
@@ -103,6 +102,7 @@ def indices_figure(
                     f"{name}, {confidence} % from": interval[:, 0],
                     f"{name}, {confidence} % to": interval[:, 1],
                 }
+        finish(figure)
         return figure
 
 

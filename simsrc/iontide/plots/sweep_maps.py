@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, Normalize
 from matplotlib.contour import ContourSet
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from .names import number_text
 from .style import INCH, SHADE, SINGLE_COLUMN, SMALL_SIZE, PaperFigure, paper_style
 from .sweep_grids import MOST_JOINED, Grid, Plane, edges, grid_of, plane_of, triangles_of
 from .sweep_page import (
@@ -22,6 +25,7 @@ from .sweep_page import (
     MOST_VECTORS,
     colour_bar,
     fate_handles,
+    finish,
     legend,
     mark_fates,
     sheet,
@@ -44,8 +48,8 @@ from .sweep_scales import Scale, set_axis
 #: Height of the axes with their labels, mm.
 _BODY = 62.0
 
-#: Levels of a contour map, about.
-_LEVELS = 9
+#: Levels of a contour map, about; those so near to the ends, in parts of all values, have no label.
+_LEVELS, _UNLABELLED = 9, 0.03
 
 #: Size of a mark, points: of scattered ones, and the least.
 _MARK, _LEAST_MARK = 2.6, 0.8
@@ -61,11 +65,14 @@ class _Map:
     grid: Grid | None
     across: Scale
     up: Scale
+    contours: bool
 
     @property
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
         if self.grid is None:
             return self.across.limits(), self.up.limits()
+        if self.contours:
+            return (self.across.low, self.across.high), (self.up.low, self.up.high)
         ends = [edges(v, s)[[0, -1]] for v, s in ((self.grid.x, self.across), (self.grid.y, self.up))]
         return (float(ends[0][0]), float(ends[0][1])), (float(ends[1][0]), float(ends[1][1]))
 
@@ -114,8 +121,8 @@ def map_figure(
     shown = points.of(plane.rows)
     own = column.of(plane.rows)
     require_values(shown, own)
-    what = _Map(shown, plane, own, grid_of(plane), plane.x.scale(), plane.y.scale())
-    caption = [plane.sentence(), tell_points(shown, own, MARK_NAMES | {EXCLUDED: "grey"}), _of_points(what, contours)]
+    what = _Map(shown, plane, own, grid_of(plane), plane.x.scale(), plane.y.scale(), contours)
+    caption = [plane.sentence(), tell_points(shown, own, MARK_NAMES | {EXCLUDED: "grey"}), _of_points(what)]
     with paper_style():
         figure = sheet(width_mm, _BODY, points.title, caption)
         axes = figure.add_subplot()
@@ -137,6 +144,7 @@ def map_figure(
             colour_bar(figure, drawn, axes, own, scale, _BODY - 9.0)
         _mark(axes, what, length)
         figure.data = numbers_beside(shown, own)
+        finish(figure)
         return figure
 
 
@@ -165,15 +173,15 @@ def verdict_figure(
     return map_figure(points, quantity, x, y, at, width_mm=width_mm)
 
 
-def _of_points(what: _Map, contours: bool) -> str:
+def _of_points(what: _Map) -> str:
     if what.grid is not None:
-        return "Contours between the points of a grid." if contours else ""
+        return "Contours between the points of a grid." if what.contours else ""
     if what.column.words or what.plane.free:
         return ""
     joined = min(len(what.plane.rows), MOST_JOINED)
     if joined < len(what.plane.rows):
         return f"Linear between {count_text(joined)} of the points."
-    return "Linear between the points (dots)." if contours else "A triangle has the mean of its points (dots)."
+    return "Linear between the points (dots)." if what.contours else "A triangle has the mean of its points (dots)."
 
 
 def _draw_words(axes: Axes, what: _Map) -> None:
@@ -184,7 +192,8 @@ def _draw_words(axes: Axes, what: _Map) -> None:
         _draw_cells(axes, what, np.ma.masked_where(~own.there, own.values), colours, norm)
     else:
         axes.scatter(
-            *(c.values[own.there] for c in (what.plane.x, what.plane.y)),
+            what.plane.x.values[own.there],
+            what.plane.y.values[own.there],
             c=own.values[own.there],
             cmap=colours,
             norm=norm,
@@ -210,7 +219,8 @@ def _draw_colours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
             found, facecolors=values, cmap=scale.colours, norm=scale.norm(), rasterized=True, label="_triangles"
         )
     return axes.scatter(
-        *(c.values[own.there] for c in (what.plane.x, what.plane.y)),
+        what.plane.x.values[own.there],
+        what.plane.y.values[own.there],
         c=own.values[own.there],
         cmap=scale.colours,
         norm=scale.norm(),
@@ -223,38 +233,61 @@ def _draw_colours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
     )
 
 
-def _draw_cells(axes: Axes, what: _Map, values: NDArray, colours: object, norm: object) -> ScalarMappable:
+def _draw_cells(axes: Axes, what: _Map, values: NDArray, colours: Colormap, norm: Normalize) -> ScalarMappable:
     grid = what.grid
     assert grid is not None
     axes.set_facecolor("white")
     corners = edges(grid.x, what.across), edges(grid.y, what.up)
-    style = {"rasterized": True, "linewidth": 0.0}
+    _grey_out(axes, what, grid)
+    return axes.pcolormesh(
+        *corners, values[grid.place], cmap=colours, norm=norm, label="_cells", rasterized=True, linewidth=0.0
+    )
+
+
+def _grey_out(axes: Axes, what: _Map, grid: Grid) -> None:
+    """Cells of points that do not meet the constraints of the plan."""
     excluded = what.points.fate == EXCLUDED
     if excluded.any():
-        grey = np.ma.masked_where(~excluded, np.zeros(len(excluded)))[grid.place]
-        axes.pcolormesh(*corners, grey, cmap=ListedColormap([SHADE]), label="_excluded", **style)
-    return axes.pcolormesh(*corners, values[grid.place], cmap=colours, norm=norm, label="_cells", **style)
+        axes.pcolormesh(
+            edges(grid.x, what.across),
+            edges(grid.y, what.up),
+            np.ma.masked_where(~excluded, np.zeros(len(excluded)))[grid.place],
+            cmap=ListedColormap([SHADE]),
+            label="_excluded",
+            rasterized=True,
+            linewidth=0.0,
+        )
 
 
 def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
     own = what.column
     levels = _levels(scale)
     ends = (scale.low, scale.high) if scale.high > scale.low else scale.limits()
-    style = {"cmap": scale.colours, "norm": scale.norm(), "levels": np.unique([ends[0], *levels, ends[1]])}
-    black = {"colors": "black", "linewidths": 0.4, "levels": levels, "linestyles": "solid"}
+    style: dict[str, Any] = {
+        "cmap": scale.colours,
+        "norm": scale.norm(),
+        "levels": np.unique([ends[0], *levels, ends[1]]),
+    }
+    black: dict[str, Any] = {"colors": "black", "linewidths": 0.4, "levels": levels, "linestyles": "solid"}
     if what.grid is not None:
         if min(what.grid.place.shape) < 2:
             raise UsageError("contours need at least two values of either parameter; draw a map")
-        grid = what.grid.x, what.grid.y, np.ma.masked_where(~own.there, own.values)[what.grid.place]
-        areas, lines = axes.contourf(*grid, **style), axes.contour(*grid, **black)
+        _grey_out(axes, what, what.grid)
+        values = np.ma.masked_where(~own.there, own.values)[what.grid.place]
+        places = what.across.placed(what.grid.x), what.up.placed(what.grid.y)
+        areas: ContourSet = axes.contourf(*places, values, **style)
+        lines: ContourSet = axes.contour(*places, values, **black)
     else:
         if what.plane.free:
             names = ", ".join(c.name for c in what.plane.free)
             raise UsageError(f"contours over two parameters need the others to have levels; {names} have none")
         found, joined = triangles_of(what.plane, own.there, (what.across, what.up))
-        areas, lines = _contours_of_triangles(axes, found, own.values[joined], style, black)
+        values = np.where(own.there, own.values, 0.0)[joined]  # those of no triangle
+        found = Triangulation(what.across.placed(found.x), what.up.placed(found.y), found.triangles, found.mask)
+        areas, lines = axes.tricontourf(found, values, **style), axes.tricontour(found, values, **black)
         axes.plot(
-            *(c.values[own.there] for c in (what.plane.x, what.plane.y)),
+            what.plane.x.values[own.there],
+            what.plane.y.values[own.there],
             linestyle="none",
             marker=".",
             markersize=1.2,
@@ -263,17 +296,26 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
             label="_points",
             rasterized=len(own.values) > MOST_VECTORS,
         )
+    for drawn in (areas, lines):  # straight between neighbours along the axes as they are drawn
+        drawn.set_paths([_placed_back(path, what) for path in drawn.get_paths()])
     areas.set_rasterized(True)
     factor = scale.ticks(*ends, 8).factor
-    axes.clabel(lines, fontsize=SMALL_SIZE, fmt=lambda value: _level_text(value, factor), inline_spacing=2.0)
+    # A line at the very top or bottom of all values is short, or runs along the edge: its label finds no room there.
+    inner = np.abs(scale.placed(levels) - 0.5) < 0.5 - _UNLABELLED
+    axes.clabel(
+        lines,
+        levels[inner],
+        fontsize=SMALL_SIZE,
+        fmt=lambda value: number_text(value / factor + 0.0),
+        inline_spacing=2.0,
+    )
     return areas
 
 
-def _contours_of_triangles(
-    axes: Axes, found: Triangulation, values: NDArray, style: dict, black: dict
-) -> tuple[ContourSet, ContourSet]:
-    values = np.where(np.isfinite(values), values, 0.0)  # those of no triangle
-    return axes.tricontourf(found, values, **style), axes.tricontour(found, values, **black)
+def _placed_back(path: Path, what: _Map) -> Path:
+    """A path between 0 and 1 along either axis, in the units of the axes."""
+    x, y = path.vertices.T  # type: ignore[union-attr]
+    return Path(np.column_stack([what.across.between(x), what.up.between(y)]), path.codes)
 
 
 def _levels(scale: Scale) -> NDArray:
@@ -281,18 +323,15 @@ def _levels(scale: Scale) -> NDArray:
     if scale.logarithmic and scale.high > 30.0 * scale.low:
         every = max(1, int(np.log10(scale.high / scale.low) / 2.5))
         subs = (1.0,) if every > 1 else (1.0, 2.0, 5.0)
-        found = LogLocator(subs=subs, numticks=100).tick_values(scale.low, scale.high)
+        found = np.asarray(LogLocator(subs=subs, numticks=100).tick_values(scale.low, scale.high))
     else:
-        found = MaxNLocator(nbins=_LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(scale.low, scale.high)
+        locator = MaxNLocator(nbins=_LEVELS, steps=[1, 2, 5, 10])
+        found = np.asarray(locator.tick_values(scale.low, scale.high))
     inside = found[(found > scale.low) & (found < scale.high)]
     if len(inside) < 1:
         low, high = scale.limits() if scale.high == scale.low else (scale.low, scale.high)
         return np.array([0.5 * (low + high)])
     return inside
-
-
-def _level_text(value: float, factor: float) -> str:
-    return f"{value / factor + 0.0:.6g}".replace("-", "−")
 
 
 def _dot_size(count: int) -> float:

@@ -13,9 +13,11 @@ from .style import DOUBLE_COLUMN, FAINT, PaperFigure, paper_style
 from .sweep_page import (
     MARK_NAMES,
     MOST_VECTORS,
+    finish,
     legend,
     letter,
     rug,
+    rug_sentence,
     sheet,
     word_colours,
     word_patches,
@@ -41,6 +43,9 @@ _ROW = 44.0
 
 #: Dots of a panel, at most; all points count for the median and the band.
 MOST_DOTS = 4000
+
+#: Of more points than this, the numbers beside the figure are those of the dots.
+MOST_BESIDE = 100_000
 
 #: Bars of a histogram, at least and at most.
 _BARS = (8, 40)
@@ -70,7 +75,7 @@ def marginal_figure(points: SweepPoints, quantity: str | None = None, width_mm: 
     Returns
     -------
     PaperFigure
-        Its ``data`` holds all points.
+        Its ``data`` holds all points; of very many, those that are drawn as dots.
 
     Raises
     ------
@@ -94,6 +99,7 @@ def marginal_figure(points: SweepPoints, quantity: str | None = None, width_mm: 
     caption = [
         "Shares of the points of each bin." if column.words else "Line: median; band: 10 to 90 %.",
         tell_points(points, column, {} if column.words else MARK_NAMES),
+        "" if column.words else rug_sentence(points),
         ""
         if column.words or len(dots) == np.count_nonzero(column.there)
         else f"Shown: {count_text(len(dots))} of them; line, band and histogram are of all.",
@@ -104,7 +110,7 @@ def marginal_figure(points: SweepPoints, quantity: str | None = None, width_mm: 
     rows = -(-panels // columns)
     with paper_style():
         figure = sheet(width_mm, rows * _ROW, points.title, caption)
-        grid = figure.add_gridspec(rows, columns)
+        grid = figure.add_gridspec(rows, columns, wspace=0.06)
         length = width_mm / columns - 11.0
         for k in range(panels):
             axes = figure.add_subplot(grid[k // columns, k % columns])
@@ -120,7 +126,9 @@ def marginal_figure(points: SweepPoints, quantity: str | None = None, width_mm: 
         if column.words:
             none = [] if column.there.all() else [Patch(facecolor="white", edgecolor="black", lw=0.4, label="no value")]
             legend(figure, [*word_patches(column.words, column.values), *none], wrapped(column.text, 22.0))
-        figure.data = numbers_beside(points, column)
+        beside = dots if len(points) > MOST_BESIDE and not column.words else slice(None)
+        figure.data = {name: values[beside] for name, values in numbers_beside(points, column).items()}
+        finish(figure)
         return figure
 
 
@@ -149,7 +157,7 @@ def _draw_marginal(
         column.values[dots],
         s=3.0 if len(dots) < 500 else 1.5,
         color=_DOTS,
-        alpha=float(np.clip(150.0 / len(dots), 0.12, 0.7)),
+        alpha=float(np.clip(500.0 / len(dots), 0.2, 0.7)),
         linewidths=0.0,
         label="_points",
         zorder=1.0,

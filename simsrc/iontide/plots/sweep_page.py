@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .line_labels import shortened
 from .style import FAINT, INCH, LABEL_SIZE, SHADE, SMALL_SIZE, TEXT_GREY, TITLE_SIZE, PaperFigure
-from .sweep_points import EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints
+from .sweep_points import EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, count_text
 from .sweep_scales import Scale
 
 #: Colours of words, one after the other: Okabe & Ito's, then Tol's "muted".
@@ -48,8 +50,8 @@ _CAPTION_LINE, _TITLE_LINE, _EDGE = 2.7, 5.2, 1.0
 #: Width of a letter in a wide font, in parts of its size.
 _LETTER = 0.55
 
-#: More marks than this go into a file as a picture.
-MOST_VECTORS = 2000
+#: More marks than this go into a file as a picture; more at the foot of a panel are a bar.
+MOST_VECTORS, MOST_IN_RUG = 2000, 250
 
 
 def sheet(width: float, body: float, title: str, caption: Sequence[str]) -> PaperFigure:
@@ -102,6 +104,13 @@ def settle(figure: PaperFigure) -> None:
     figure.canvas.draw()
 
 
+def finish(figure: PaperFigure) -> None:
+    """Place the axes for good: each pass of the layout begins where the last ended, and would move them a little."""
+    for _ in range(2):
+        figure.canvas.draw()
+    figure.set_layout_engine("none")
+
+
 def width_of(axes: Axes) -> float:
     """mm."""
     return float(axes.get_window_extent().width) / axes.figure.dpi * INCH
@@ -109,8 +118,6 @@ def width_of(axes: Axes) -> float:
 
 def wrapped(label: str, length: float) -> str:
     """The label of an axis so long (mm), in as many lines as it needs."""
-    if r"\ " in label:  # a space within mathematics
-        return label
     return "\n".join(
         textwrap.wrap(label, max(12, int(length / (LABEL_SIZE * 0.5 / 72 * INCH))), break_long_words=False)
     )
@@ -143,10 +150,10 @@ def colour_bar(
     ticks = scale.ticks(low, high, max(2, int(length / 8.0)))
     bar.set_ticks(ticks.places, labels=ticks.labels)
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
     bar.ax.tick_params(width=0.4, length=1.8)
     bar.set_label(wrapped(column.label(ticks.factor), length))
-    if drawn.get_alpha() is not None:
+    if bar.solids is not None:
         bar.solids.set_alpha(1.0)
     return bar
 
@@ -169,18 +176,28 @@ def fate_handles(points: SweepPoints, excluded: bool = False) -> list[Patch | Li
     for code, (marker, colour) in MARKS.items():
         if (points.fate == code).any():
             name = "failed" if code == FAILED else "missing"
-            style = {"markerfacecolor": "none", "markeredgewidth": 0.7, "markersize": 3.0, "linestyle": "none"}
-            handles.append(Line2D([], [], marker=marker, markeredgecolor=colour, label=name, **style))  # type: ignore[arg-type]
+            style: dict[str, Any] = {
+                "markerfacecolor": "none",
+                "markeredgewidth": 0.7,
+                "markersize": 3.0,
+                "linestyle": "none",
+            }
+            handles.append(Line2D([], [], marker=marker, markeredgecolor=colour, label=name, **style))
     if excluded and (points.fate == EXCLUDED).any():
         handles.append(Patch(facecolor=SHADE, label="excluded"))
     return handles
 
 
-def legend(figure: PaperFigure, handles: Sequence[Patch | Line2D], title: str = "") -> None:
-    """A legend right of all axes."""
+def legend(figure: PaperFigure, handles: Sequence[Patch | Line2D], title: str = "", above: bool = False) -> None:
+    """A legend right of all axes, or in a line above them; the axes share what is left of the page."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    left, bottom, width, height = engine.get()["rect"]
     found = figure.legend(
         handles=list(handles),
-        loc="outside right upper",
+        loc="upper right" if above else "upper left",
+        bbox_to_anchor=(left, bottom, width, height),
+        ncols=len(handles) if above else 1,
         title=title or None,
         title_fontsize=SMALL_SIZE,
         alignment="left",
@@ -188,10 +205,18 @@ def legend(figure: PaperFigure, handles: Sequence[Patch | Line2D], title: str = 
         handleheight=0.9,
         handletextpad=0.5,
         labelspacing=0.3,
+        columnspacing=1.2,
         borderpad=0.0,
         borderaxespad=0.2,
     )
-    found.get_title().set_multialignment("left")
+    found.set_in_layout(False)
+    box = found.get_window_extent().transformed(figure.transFigure.inverted())
+    if above:
+        engine.set(rect=(left, bottom, width, height - box.height - 0.5 / INCH / figure.get_figheight()))
+    else:
+        width -= box.width + 2.5 / INCH / figure.get_figwidth()
+        engine.set(rect=(left, bottom, width, height))
+        found.set_bbox_to_anchor((left + width + 1.5 / INCH / figure.get_figwidth(), bottom, 1.0, height))
 
 
 def mark_fates(axes: Axes, points: SweepPoints, x: NDArray, y: NDArray, size: float = 2.6) -> None:
@@ -205,7 +230,9 @@ def mark_fates(axes: Axes, points: SweepPoints, x: NDArray, y: NDArray, size: fl
     for code, (marker, colour) in MARKS.items():
         there = points.fate == code
         if there.any():
-            filling = {"color": colour} if marker == "x" else {"facecolors": "none", "edgecolors": colour}
+            filling: dict[str, Any] = (
+                {"color": colour} if marker == "x" else {"facecolors": "none", "edgecolors": colour}
+            )
             axes.scatter(
                 x[there],
                 y[there],
@@ -221,13 +248,13 @@ def mark_fates(axes: Axes, points: SweepPoints, x: NDArray, y: NDArray, size: fl
 
 
 def rug(axes: Axes, points: SweepPoints, x: NDArray) -> None:
-    """Mark the points without a value at the foot of a panel, above what is varied."""
+    """Mark the points without a value at the foot of a panel, above what is varied; of many some, evenly."""
     for code, (marker, colour) in MARKS.items():
-        there = points.fate == code
-        if there.any():
+        there = np.flatnonzero(points.fate == code)[:: _every(points, code)]
+        if len(there):
             axes.plot(
                 x[there],
-                np.full(np.count_nonzero(there), 0.03),
+                np.full(len(there), 0.03),
                 transform=axes.get_xaxis_transform(),
                 linestyle="none",
                 marker=marker,
@@ -237,5 +264,18 @@ def rug(axes: Axes, points: SweepPoints, x: NDArray) -> None:
                 markeredgewidth=0.6,
                 label=f"_{'failed' if code == FAILED else 'missing'}",
                 zorder=4,
-                rasterized=bool(np.count_nonzero(there) > MOST_VECTORS),
             )
+
+
+def rug_sentence(points: SweepPoints) -> str:
+    """What a caption says where not all of these are marked."""
+    told = [
+        f"{'failed' if code == FAILED else 'missing'} (one in {count_text(_every(points, code))})"
+        for code in MARKS
+        if _every(points, code) > 1
+    ]
+    return f"Marked of those that are {' and '.join(told)}." if told else ""
+
+
+def _every(points: SweepPoints, code: int) -> int:
+    return -(-int(np.count_nonzero(points.fate == code)) // MOST_IN_RUG) or 1

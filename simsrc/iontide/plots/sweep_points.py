@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .names import name_label, unit_label
+from .names import unit_label
 from .sweep_scales import Scale, scale_for
 
 #: What became of a point, as far as a figure goes, by its code: a point that was computed may still have no value.
 FATES = ("computed", "failed", "missing", "excluded")
 COMPUTED, FAILED, MISSING, EXCLUDED = range(len(FATES))
-
-#: Groups of a model that need not be named for a path to be understood.
-_GROUPS = ("parameters", "membranes", "compartments", "solutions")
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,27 @@ class SweepColumn:
         return self.values >= 0 if self.words else np.isfinite(self.values)
 
     @property
-    def text(self) -> str:
-        """How it is spoken of in a figure, as mathtext."""
+    def spoken(self) -> str:
+        """How it is spoken of in a sentence."""
         if self.long_name:
-            return name_label_of_words(self.long_name)
-        group, _, rest = self.name.partition(".")
-        return name_label(rest if rest and group in _GROUPS else self.name)
+            return self.long_name
+        group, *rest = self.name.split(".")
+        if group == "parameters" and rest:
+            return ".".join(rest)
+        if group == "compartments" and len(rest) == 3 and rest[1] == "concentrations":
+            return f"concentration of {rest[2]} in {rest[0]}"
+        if group == "membranes" and len(rest) == 3 and rest[1] == "permeability":
+            return f"permeability of {rest[0]} to {rest[2]}"
+        if group in ("compartments", "membranes") and len(rest) == 2:
+            return f"{rest[1].replace('_', ' ')} of {rest[0]}"
+        return self.name
+
+    @property
+    def text(self) -> str:
+        """How an axis calls it: a phrase with a capital, a name as it is; nothing in it is read as mathematics."""
+        spoken = self.spoken
+        is_phrase = bool(self.long_name) or " " in spoken
+        return (spoken[:1].upper() + spoken[1:] if is_phrase else spoken).replace("$", r"\$")
 
     @property
     def header(self) -> str:
@@ -76,7 +88,8 @@ class SweepColumn:
     def label(self, factor: float = 1.0) -> str:
         """Its name with the unit, in which ``factor`` of ``unit`` is 1 on the axis."""
         power = "" if factor == 1.0 else f"$10^{{{round(np.log10(factor))}}}$"
-        unit = " ".join(part for part in (power, unit_label(self.unit)) if part)
+        # Spaces at which no line is broken.
+        unit = " ".join(part for part in (power, unit_label(self.unit)) if part).replace(" ", "\N{NO-BREAK SPACE}")
         return f"{self.text} ({unit})" if unit else self.text
 
     def scale(self) -> Scale:
@@ -260,12 +273,7 @@ def numbers_beside(points: SweepPoints, *columns: SweepColumn) -> dict[str, NDAr
 
 def names_of(columns: Iterable[SweepColumn]) -> str:
     """As they are spoken of in a caption, which is plain text."""
-    return ", ".join(c.name.removeprefix("parameters.") for c in columns)
-
-
-def name_label_of_words(words: str) -> str:
-    """A phrase with a capital, upright; nothing in it is read as mathematics."""
-    return (words[:1].upper() + words[1:]).replace("$", r"\$")
+    return ", ".join(c.spoken for c in columns)
 
 
 def _part(column: SweepColumn, part: str) -> SweepColumn:

@@ -159,13 +159,14 @@ def set_axis(axes: Axes, which: str, scale: Scale, length: float, limits: tuple[
     if scale.logarithmic:
         axes.set(**{f"{which}scale": "log"})
     axes.set(**{f"{which}lim": (low, high)})
-    ticks = scale.ticks(low, high, max(2, int(length / (11.0 if which == "x" else 7.0))))
+    ticks = scale.ticks(low, high, max(2, int(length / (10.0 if which == "x" else 5.5))))
     axis.set_major_locator(FixedLocator(ticks.places))
     axis.set_major_formatter(FixedFormatter(ticks.labels))
     axis.set_minor_locator(FixedLocator(ticks.minor))
     axis.set_minor_formatter(FixedFormatter([""] * len(ticks.minor)))
     if scale.words:
-        axes.tick_params(axis="both" if which == "" else which, length=0.0)  # type: ignore[arg-type]
+        axes.tick_params(axis="x" if which == "x" else "y", length=0.0)
+        axis.labelpad = 4.0
         if which == "x" and sum(len(label) + 2 for label in ticks.labels) * 1.25 > length:
             axes.tick_params(axis="x", rotation=40.0)
             for label in axes.get_xticklabels():
@@ -174,17 +175,13 @@ def set_axis(axes: Axes, which: str, scale: Scale, length: float, limits: tuple[
 
 
 def _linear_ticks(low: float, high: float, most: int) -> Ticks:
-    places = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    places = np.asarray(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high))
     step = float(places[1] - places[0])
     places = places[(places >= low - 1e-9 * step) & (places <= high + 1e-9 * step)]
     largest = float(np.abs(places).max(initial=0.0)) or max(abs(low), abs(high))
     exponent = int(np.floor(np.log10(largest))) if largest > 0.0 else 0
     factor = 1.0 if largest == 0.0 or 1e-2 <= largest < _PLAIN[1] else 10.0**exponent
     digits = max(0, -int(np.floor(np.log10(step / factor) + 1e-9)))
-    for more in (0, 1):  # 2.5 has a digit more than its power of ten
-        if np.allclose(np.round(places / factor, digits + more) * factor, places, rtol=0.0, atol=1e-6 * step):
-            digits += more
-            break
     labels = [f"{place / factor + 0.0:.{digits}f}".replace("-", "−") for place in places]
     labels = ["0" + label[2:] if label.startswith("−0") and not float(label[1:]) else label for label in labels]
     return Ticks([float(p) for p in places], labels, [], factor)
@@ -202,12 +199,13 @@ def _log_ticks(low: float, high: float, most: int) -> Ticks:
             break
     else:
         every = -(-len(major) // most)
-        major = [(m, e) for m, e in major if e % every == 0]
+        phase = max(range(every), key=lambda k: sum(e % every == k for _, e in major))
+        major = [(m, e) for m, e in major if e % every == phase]
     skipped = len({e for _, e in major}) < len({e for m, e in inside if m == 1})
     minor = [10.0**e for m, e in inside if m == 1] if skipped else [m * 10.0**e for m, e in inside]
-    plain = low >= _PLAIN[0] * 0.99 and high <= _PLAIN[1] * 0.2
-    labels = [_number(m, e, plain) for m, e in major]
     places = [m * 10.0**e for m, e in major]
+    plain = min(places, default=1.0) >= _PLAIN[0] and max(places, default=1.0) < _PLAIN[1] / 5
+    labels = [_number(m, e, plain) for m, e in major]
     return Ticks(places, labels, sorted(set(minor) - set(places)))
 
 

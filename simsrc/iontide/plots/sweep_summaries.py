@@ -12,8 +12,9 @@ from .sweep_points import SweepColumn
 #: Parts of the values below the band, in its middle, and below its upper end.
 QUANTILES = (0.1, 0.5, 0.9)
 
-#: A parameter with no more values than this is summed up value by value, else in bins of equally many points.
-MOST_LEVELS = 30
+#: A parameter with no more values than this, each of them so often, is summed up value by value, else in bins of
+#: equally many points.
+MOST_LEVELS, REPEATED = 200, 3
 
 #: Points that a bin needs to have a band; bins, at most.
 LEAST_IN_BIN, MOST_BINS = 10, 25
@@ -49,7 +50,7 @@ def bins_along(column: SweepColumn) -> Bins:
     values = column.values
     levels, which = np.unique(values, return_inverse=True)
     scale = column.scale()
-    if len(levels) <= MOST_LEVELS and (column.words or len(levels) * 2 <= len(values) or len(levels) < 3):
+    if column.words or len(levels) < 3 or (len(levels) <= MOST_LEVELS and len(levels) * REPEATED <= len(values)):
         drawn = scale.placed(levels)
         # Bars of levels must not overlap where these lie close in one place and far apart in another.
         middle = 0.5 * (drawn[1:] + drawn[:-1])

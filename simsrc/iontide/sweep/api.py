@@ -15,7 +15,9 @@ from .plan import Plan, load_plan
 from .progress import Watch
 from .reading import Sweep, open_sweep
 from .store import Store
-from .work import BlockReport, Outcome, never
+from .work import BlockReport, Outcome, Report, never
+
+Backend = Callable[[Path, Callable[[], bool], Report], Outcome]
 
 #: Shards that do not count of which a warning tells why.
 _MOST_TOLD = 3
@@ -76,7 +78,7 @@ def sweep(
     if again:
         remove_failed(store)
     watch = Watch(store, progress or _unshown)
-    outcome = compute(store, watch, never, workers=workers, scheduler=scheduler, tell=_warn)
+    outcome = compute(store, watch, never, workers=workers, backend=_on_dask(scheduler), tell=_warn)
     index = index_of(store)
     if index.missing:
         told = [] if outcome.given_up else list(index.faults.values())[:_MOST_TOLD]
@@ -90,10 +92,10 @@ def compute(
     stop: Callable[[], bool],
     *,
     workers: int | None = None,
-    scheduler: Any = None,
+    backend: Backend | None = None,
     tell: Callable[[str], None],
 ) -> Outcome:
-    """Compute what is missing of a sweep, on this machine or on a Dask cluster, and look at it meanwhile.
+    """Compute what is missing of a sweep, on this machine or on another backend, and look at it meanwhile.
 
     Parameters
     ----------
@@ -102,8 +104,10 @@ def compute(
         Of that store; it has looked once more at the end.
     stop : callable
         Says whether to stop, with blocks left.
-    workers, scheduler
-        As of ``sweep``.
+    workers : int, optional
+        Processes on this machine.
+    backend : callable, optional
+        Computes what is missing of a folder in place of this machine, from the folder, ``stop`` and ``report``.
     tell : callable
         Called with a sentence where something went wrong that can be mended.
     """
@@ -118,14 +122,20 @@ def compute(
             tell("\n".join(block.messages))
 
     watch.look()
-    if scheduler is not None:
-        from .dask_cluster import run_on_dask
-
-        outcome = run_on_dask(store.folder, scheduler, None, asked, report)
+    if backend is not None:
+        outcome = backend(store.folder, asked, report)
     else:
         outcome = run_locally(store.folder, None, asked, report, workers=workers, tell=tell)
     watch.look()
     return outcome
+
+
+def _on_dask(scheduler: Any) -> Backend | None:
+    if scheduler is None:
+        return None
+    from .dask_cluster import run_on_dask
+
+    return lambda folder, stop, report: run_on_dask(folder, scheduler, None, stop, report)
 
 
 def remove_failed(store: Store) -> int:
