@@ -375,6 +375,24 @@ def test_marginals_have_a_panel_a_parameter_and_a_histogram():
     assert len(figure.data["plasma.V (mV)"]) == 600
 
 
+def test_of_very_many_points_some_are_drawn_and_it_is_said():
+    fate = np.zeros(120_000, dtype=np.int8)
+    fate[np.random.default_rng(3).choice(120_000, 1200, replace=False)] = FAILED
+    points = scattered(120_000, fate)
+    figure = marginal_figure(points)
+    axes = figure.axes[0]
+    assert len(artists(axes, "_points")[0].get_offsets()) == len(figure.data["plasma.V (mV)"]) == 4000
+    assert len(artists(axes, "_failed")[0].get_xdata()) == 60
+    told = caption(figure)
+    assert "120 000 points: 1200 failed (×)." in told
+    assert "Marked of those that are failed (one in 20)." in told
+    assert math.isclose(sum(bar.get_width() for bar in figure.axes[2].patches), 118_800)
+    figure = map_figure(points)
+    (failed,) = artists(figure.axes[0], "_failed")
+    assert 150 < len(failed.get_offsets()) < 250
+    assert "Drawn: 20 000 of the points" in caption(figure)
+
+
 def test_marginals_of_a_verdict_are_shares_and_what_failed_is_among_them():
     fate = marred(35)
     figure = marginal_figure(gridded(fate), "verdict")

@@ -274,12 +274,12 @@ def _membrane_potential(model: Model, layout: Layout, membrane: Membrane, known:
     raise ScenarioError("<model>", [Fault(0, f"membranes.{membrane.name}.potential", message)])
 
 
-def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, float]) -> dict[str, float]:
+def compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, Any]) -> dict[str, Any]:
     """Potential of each compartment against its ground, from the potentials of the membranes between.
 
     What floats is put at 0, to be settled when the rest is known.
     """
-    potentials = dict.fromkeys((*grounds(model), *layout.floats), 0.0)
+    potentials: dict[str, Any] = dict.fromkeys((*grounds(model), *layout.floats), 0.0)
     capacitive = [m for m in model.membranes.values() if m.has_capacitance]
     moved = True
     while moved:

@@ -181,8 +181,17 @@ def plot(arguments: Namespace) -> int:
     if arguments.output and len(arguments.file) > 1:
         raise UsageError("-o names one figure, but there are several result files; leave it out, or plot one by one")
     from ..storage import is_branch
+    from .parser import SWEEP_KINDS
+    from .sweep_figures import draw_sweep, is_sweep
 
+    asked = {name: getattr(arguments, name) for name in ("quantity", "x", "y", "by", "at")}
     for file in arguments.file:
+        if is_sweep(file):
+            print(*draw_sweep(file, arguments), sep="\n")
+            continue
+        if arguments.kind in SWEEP_KINDS or any(asked.values()):
+            words = [f"--{name}" for name, value in asked.items() if value] or [f"--kind {arguments.kind}"]
+            raise UsageError(f"{', '.join(words)}: that is of sweeps, and {file} is none")
         if is_branch(file):
             from .following import draw_branch
 
@@ -191,8 +200,8 @@ def plot(arguments: Namespace) -> int:
         paths = draw(
             file,
             arguments.output,
-            kind=arguments.kind,
-            time_axis=arguments.time,
+            kind=arguments.kind or "overview",
+            time_axis=arguments.time or "linear",
             membrane=arguments.membrane,
             width_mm=arguments.width,
         )

@@ -69,7 +69,7 @@ def tell_branch(arguments: Namespace) -> int:
 
 def draw_branch(file: str, arguments: Namespace) -> list[Path]:
     """``iontide plot`` of the file of a branch, which has one figure."""
-    if arguments.kind != "overview" or arguments.membrane:
+    if arguments.kind not in (None, "overview") or arguments.membrane:
         raise UsageError(
             f"{file} holds a branch of steady states, which has one figure: leave --kind and --membrane out"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from .. import __version__
 from .sweep_words import add_sweep
@@ -71,28 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_sweep(commands, _setting)
 
-    plot = commands.add_parser("plot", help="draw figures of a result file")
-    plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5)")
-    plot.add_argument(
-        "-o", "--output", metavar="FIGURE", help="figure file, .pdf, .svg or .png (default: beside the result file)"
-    )
-    plot.add_argument(
-        "--kind",
-        choices=("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"),
-        default="overview",
-        help="what to draw (default: %(default)s)",
-    )
-    plot.add_argument(
-        "--time",
-        choices=("linear", "log", "symlog"),
-        default="linear",
-        help="time axis (default: %(default)s; the overview always shows linear and symlog)",
-    )
-    plot.add_argument("--membrane", metavar="NAME", help="only this membrane")
-    plot.add_argument(
-        "--width", metavar="MM", type=float, help="width in mm (default: 183 for the overview, 89 for the others)"
-    )
-    plot.set_defaults(command=_command("plot"))
+    _add_plot(commands)
 
     info = commands.add_parser("info", help="tell what a result file holds")
     info.add_argument("file", metavar="FILE", help="result file (HDF5)")
@@ -138,9 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_solutions(ghk)
     ghk.set_defaults(command=_command("ghk", "calculators"))
 
-    warmup = commands.add_parser(
-        "warmup", help="compile the integrators now, so that no run or sweep waits for them"
-    )
+    warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
     _add_volume(warmup)
     warmup.set_defaults(command=_command("warmup"))
     return parser
@@ -177,3 +155,45 @@ def _add_volume(parser: argparse.ArgumentParser) -> None:
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     loudness.add_argument("-v", "--verbose", action="store_true", help="say more")
+
+
+#: Figures of runs, and of sweeps.
+RUN_KINDS = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget")
+SWEEP_KINDS = ("curves", "map", "contours", "verdicts", "marginals", "families", "indices")
+
+
+def _add_plot(commands: Any) -> None:
+    plot = commands.add_parser("plot", help="draw figures of a result file, or of a sweep")
+    plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5); folder or merged file of a sweep")
+    plot.add_argument(
+        "-o", "--output", metavar="FIGURE", help="figure file, .pdf, .svg or .png (default: beside what is drawn)"
+    )
+    plot.add_argument(
+        "--kind",
+        choices=(*RUN_KINDS, *SWEEP_KINDS),
+        metavar="KIND",
+        help=f"of a run {', '.join(RUN_KINDS)} (default: overview); of a sweep {', '.join(SWEEP_KINDS)} (default: what "
+        "suits its design)",
+    )
+    plot.add_argument(
+        "--time",
+        choices=("linear", "log", "symlog"),
+        help="time axis (default: linear; the overview always shows linear and symlog)",
+    )
+    plot.add_argument("--membrane", metavar="NAME", help="of a run: only this membrane")
+    plot.add_argument(
+        "--quantity", metavar="NAME", action="append", help="of a sweep: what is kept; may be given again"
+    )
+    for axis in ("x", "y"):
+        plot.add_argument(f"--{axis}", metavar="PATH", help=f"of a sweep: the parameter along the {axis} axis")
+    plot.add_argument("--by", metavar="PATH", help="of a sweep: the parameter that colours curves")
+    plot.add_argument(
+        "--at",
+        metavar="PATH=VALUE",
+        action="append",
+        help="of a sweep: where other parameters are held; may be given again",
+    )
+    plot.add_argument(
+        "--width", metavar="MM", type=float, help="width in mm (default: 183 for the overview, 89 for the others)"
+    )
+    plot.set_defaults(command=_command("plot"))

@@ -29,7 +29,7 @@ def add_sweep(commands: Any, setting: Callable[[str], tuple[str, str]]) -> None:
     sweep = commands.add_parser(
         "sweep",
         help="run a scenario at many values of its parameters, here or on a cluster",
-        epilog="A first sweep: iontide sweep run scenarios/sweeps/pump_against_leak.toml",
+        epilog="A first sweep: iontide sweep run scenarios/pump_leak_sweep.toml",
     )
     words = sweep.add_subparsers(title="what to do", metavar="WORD", required=True)
 

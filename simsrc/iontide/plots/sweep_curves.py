@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .style import SINGLE_COLUMN, PaperFigure, paper_style
 from .sweep_grids import level_text
-from .sweep_page import MARK_NAMES, colour_bar, finish, legend, letter, rug, sheet, word_colours, word_patches, wrapped
+from .sweep_page import (
+    MARK_NAMES,
+    colour_bar,
+    finish,
+    legend,
+    letter,
+    rug,
+    rug_sentence,
+    sheet,
+    word_colours,
+    word_patches,
+    wrapped,
+)
 from .sweep_points import (
     SweepColumn,
     SweepPoints,
@@ -78,6 +90,7 @@ def curve_figure(
         shown = [groups[k] for k in np.round(np.linspace(0, len(groups) - 1, MOST_LINES)).astype(int)]
     caption = [
         tell_points(points, columns[0] if len(columns) == 1 else None, MARK_NAMES),
+        rug_sentence(points),
         f"Shown: {count_text(len(shown))} of {count_text(len(groups))} lines." if len(shown) < len(groups) else "",
         f"At {names_of([second])} = {level_text(second, float(second.values[0]))}."
         if second is not None and len(groups) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.tri import TriAnalyzer, Triangulation
@@ -16,8 +16,8 @@ from .sweep_scales import Scale
 #: A parameter of which every value occurs at least so often, on average, has levels, of which one can be shown.
 _REPEATED = 4
 
-#: Points that are joined to triangles, at most.
-MOST_JOINED = 20_000
+#: Scattered points that are drawn, at most.
+MOST_SCATTERED = 20_000
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,15 @@ def grid_of(plane: Plane) -> Grid | None:
     return None if (place < 0).any() else Grid(x, y, place)
 
 
+def thinned(plane: Plane) -> Plane:
+    """Of very many points some, evenly through their numbers."""
+    count = len(plane.rows)
+    if count <= MOST_SCATTERED:
+        return plane
+    kept = np.round(np.linspace(0, count - 1, MOST_SCATTERED)).astype(int)
+    return replace(plane, x=plane.x.of(kept), y=plane.y.of(kept), rows=plane.rows[kept])
+
+
 def edges(levels: NDArray, scale: Scale) -> NDArray:
     """Where the cells around these levels end: in the middle between two, along the axis as it is drawn."""
     if scale.words:
@@ -186,16 +195,12 @@ def triangles_of(plane: Plane, there: NDArray, scales: tuple[Scale, Scale]) -> t
     UsageError
         There are fewer than three points, or all lie on one line.
     """
-    count = len(plane.rows)
-    joined = np.arange(count)
-    if count > MOST_JOINED:
-        joined = np.round(np.linspace(0, count - 1, MOST_JOINED)).astype(int)
-    x, y = plane.x.values[joined], plane.y.values[joined]
+    x, y = plane.x.values, plane.y.values
     # A point that stands twice in the same place would belong to no triangle.
     placed = np.column_stack([scales[0].placed(x), scales[1].placed(y)])
     _, first = np.unique(placed, axis=0, return_index=True)
-    first = np.sort(first)
-    joined, x, y, placed = joined[first], x[first], y[first], placed[first]
+    joined = np.sort(first)
+    x, y, placed = x[joined], y[joined], placed[joined]
     try:
         found = Triangulation(placed[:, 0], placed[:, 1])
     except (ValueError, RuntimeError):

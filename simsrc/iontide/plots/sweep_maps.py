@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .names import number_text
 from .style import INCH, SHADE, SINGLE_COLUMN, SMALL_SIZE, PaperFigure, paper_style
-from .sweep_grids import MOST_JOINED, Grid, Plane, edges, grid_of, plane_of, triangles_of
+from .sweep_grids import Grid, Plane, edges, grid_of, plane_of, thinned, triangles_of
 from .sweep_page import (
     MARK_NAMES,
     MOST_VECTORS,
@@ -48,11 +48,14 @@ from .sweep_scales import Scale, set_axis
 #: Height of the axes with their labels, mm.
 _BODY = 62.0
 
+#: More scattered points than this have no ring around them, nor a dot in a contour map, and are seen all the same.
+_MOST_RINGED = 2000
+
 #: Levels of a contour map, about; those so near to the ends, in parts of all values, have no label.
 _LEVELS, _UNLABELLED = 9, 0.03
 
-#: Size of a mark, points: of scattered ones, and the least.
-_MARK, _LEAST_MARK = 2.6, 0.8
+#: Size of a mark, points, and the least; more marks than this are drawn smaller.
+_MARK, _LEAST_MARK, _FEW_MARKS = 2.6, 0.8, 120
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,17 @@ def map_figure(
     plane = plane_of(points, x, y, at)
     if column.words and contours:
         raise UsageError(f"{column.name} is a word and has no contours; draw it as a map")
-    shown = points.of(plane.rows)
-    own = column.of(plane.rows)
-    require_values(shown, own)
-    what = _Map(shown, plane, own, grid_of(plane), plane.x.scale(), plane.y.scale(), contours)
-    caption = [plane.sentence(), tell_points(shown, own, MARK_NAMES | {EXCLUDED: "grey"}), _of_points(what)]
+    whole, every = points.of(plane.rows), column.of(plane.rows)
+    require_values(whole, every)
+    grid = grid_of(plane)
+    if grid is None:
+        plane = thinned(plane)
+    shown, own = points.of(plane.rows), column.of(plane.rows)
+    what = _Map(shown, plane, own, grid, plane.x.scale(), plane.y.scale(), contours)
+    marks = MARK_NAMES | ({EXCLUDED: "grey"} if grid is not None else {})
+    caption = [plane.sentence(), tell_points(whole, every, marks), _of_points(what)]
+    if len(shown) < len(whole):
+        caption.append(f"Drawn: {count_text(len(shown))} of the points, whatever became of them.")
     with paper_style():
         figure = sheet(width_mm, _BODY, points.title, caption)
         axes = figure.add_subplot()
@@ -178,10 +187,8 @@ def _of_points(what: _Map) -> str:
         return "Contours between the points of a grid." if what.contours else ""
     if what.column.words or what.plane.free:
         return ""
-    joined = min(len(what.plane.rows), MOST_JOINED)
-    if joined < len(what.plane.rows):
-        return f"Linear between {count_text(joined)} of the points."
-    return "Linear between the points (dots)." if what.contours else "A triangle has the mean of its points (dots)."
+    dots = "" if what.contours and len(what.plane.rows) > _MOST_RINGED else " (dots)"
+    return f"Linear between the points{dots}." if what.contours else f"A triangle has the mean of its points{dots}."
 
 
 def _draw_words(axes: Axes, what: _Map) -> None:
@@ -218,6 +225,7 @@ def _draw_colours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
         axes.tripcolor(
             found, facecolors=values, cmap=scale.colours, norm=scale.norm(), rasterized=True, label="_triangles"
         )
+    ringed = not what.plane.free and len(own.values) <= _MOST_RINGED
     return axes.scatter(
         what.plane.x.values[own.there],
         what.plane.y.values[own.there],
@@ -225,8 +233,8 @@ def _draw_colours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
         cmap=scale.colours,
         norm=scale.norm(),
         s=_dot_size(len(own.values)) ** 2,
-        linewidths=0.0 if what.plane.free else 0.25,
-        edgecolors="none" if what.plane.free else "white",
+        linewidths=0.25 if ringed else 0.0,
+        edgecolors="white" if ringed else "none",
         label="_points",
         zorder=3,
         rasterized=len(own.values) > MOST_VECTORS,
@@ -285,16 +293,16 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
         values = np.where(own.there, own.values, 0.0)[joined]  # those of no triangle
         found = Triangulation(what.across.placed(found.x), what.up.placed(found.y), found.triangles, found.mask)
         areas, lines = axes.tricontourf(found, values, **style), axes.tricontour(found, values, **black)
+        dots = len(own.values) <= _MOST_RINGED
         axes.plot(
-            what.plane.x.values[own.there],
-            what.plane.y.values[own.there],
+            what.plane.x.values[own.there & dots],
+            what.plane.y.values[own.there & dots],
             linestyle="none",
             marker=".",
             markersize=1.2,
             markeredgewidth=0.0,
             color="black",
             label="_points",
-            rasterized=len(own.values) > MOST_VECTORS,
         )
     for drawn in (areas, lines):  # straight between neighbours along the axes as they are drawn
         drawn.set_paths([_placed_back(path, what) for path in drawn.get_paths()])
@@ -342,7 +350,8 @@ def _dot_size(count: int) -> float:
 def _mark(axes: Axes, what: _Map, length: float) -> None:
     if not (what.points.fate != COMPUTED).any() and what.column.there.all():
         return
-    size = _MARK
+    gone = int(np.count_nonzero(what.points.fate != COMPUTED))
+    size = float(np.clip(_MARK * np.sqrt(_FEW_MARKS / max(gone, 1)), _LEAST_MARK, _MARK))
     if what.grid is not None:
         cell = min(length / len(what.grid.x), _BODY / len(what.grid.y)) / INCH * 72
         size = float(np.clip(0.55 * cell, _LEAST_MARK, _MARK))

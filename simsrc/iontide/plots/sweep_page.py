@@ -51,7 +51,7 @@ _CAPTION_LINE, _TITLE_LINE, _EDGE = 2.7, 5.2, 1.0
 _LETTER = 0.55
 
 #: More marks than this go into a file as a picture; more at the foot of a panel are a bar.
-MOST_VECTORS, MOST_IN_RUG = 2000, 250
+MOST_VECTORS, MOST_IN_RUG = 2000, 60
 
 
 def sheet(width: float, body: float, title: str, caption: Sequence[str]) -> PaperFigure:

@@ -19,8 +19,9 @@ SECONDS = 1.5
 #: Where in the plan the trial looks, as shares of it: points may differ.
 _PLACES = (1 / 6, 1 / 2, 5 / 6)
 
-#: Points of the first look: as many as there are lanes.
-_FEW = 16
+#: Points of the first look, as many as there are lanes; and by what factor the next ones are longer, as long as they
+#: take little time.
+_FEW, _GROWTH = 16, 4
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def forecast(plan: Plan) -> Forecast:
     """Compute some points here and there in a plan, write nothing, and reckon the rest from them."""
     engine = Engine(plan)
     engine.block(0, 1)  # what is compiled for the first one is not counted
-    first = _Trial(plan, engine, plan.size // 2, min(_FEW, plan.size))
-    wanted = int(first.tried * SECONDS / len(_PLACES) / max(first.seconds, 1e-9))
-    trials = [first]
-    if wanted > first.tried:
-        length = min(wanted, plan.block)
+    length = min(_FEW, plan.size, plan.block)
+    trials = [_Trial(plan, engine, plan.size // 2, length)]
+    # Many points side by side take less time each than few.
+    while trials[0].seconds < SECONDS / _GROWTH / len(_PLACES) and length < min(plan.block, plan.size):
+        length = min(_GROWTH * length, plan.block, plan.size)
         trials = [_Trial(plan, engine, int(share * plan.size) - length // 2, length) for share in _PLACES]
     tried = sum(trial.tried for trial in trials)
     return Forecast(

@@ -186,9 +186,9 @@ class Population:
         n = len(prepared.initial.y)
         start = np.broadcast_to(initial.y, (count, n))
         sound = np.isfinite(start).all(axis=1)
-        for columns in (*varied, initial.impermeant_amounts):
-            for column in columns.values():
-                sound &= np.isfinite(column)
+        made: list[Any] = [column for columns in varied for column in columns.values()]
+        for column in (*made, *initial.impermeant_amounts.values()):
+            sound &= np.asarray(np.isfinite(column))
         found = Members(
             rows=np.arange(count),
             constants=np.stack(constants, axis=1),
