@@ -148,7 +148,7 @@ def _write(
         target = ReservedFile(descriptor)
         target.reserve(rest if size is None else size)
         try:
-            with _hdf5(target) as file:
+            with opened_hdf5(target) as file:
                 with uninterrupted():
                     writer = Writer(file, plan, head.layout)
                 for part in parts:
@@ -165,7 +165,8 @@ def _write(
 
 
 @contextlib.contextmanager
-def _hdf5(target: ReservedFile) -> Iterator[h5py.File]:
+def opened_hdf5(target: ReservedFile) -> Iterator[h5py.File]:
+    """A new HDF5 file in what is reserved for it, closed whatever happens within."""
     with uninterrupted():
         file = h5py.File(target, "w", **FILE_OPTIONS)
     try:

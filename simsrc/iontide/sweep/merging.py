@@ -17,8 +17,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,8 @@ from ..storage.parts import write_array, write_text, write_texts
 from ..storage.provenance import Provenance, surroundings, utc_now
 from ..storage.replacing import replacing
 from ..storage.reserved import ReservedFile, uninterrupted
-from ..storage.writer import FILE_OPTIONS, plain, write_provenance
+from ..storage.saving import opened_hdf5
+from ..storage.writer import plain, write_provenance
 from .appending import Appender, size_limit
 from .block import MISSING, STATUSES
 from .contents import FORMAT, FORMAT_VERSION, STATUS, STEPS, TIME, FolderContents, Varied, axis_piece
@@ -157,7 +157,7 @@ class _Merger:
         room = self.size()
         target.reserve(room)
         points = self._contents.size
-        with _hdf5(target) as file:
+        with opened_hdf5(target) as file:
             with uninterrupted():
                 scale = Appender(file, "point", "<i8", points)
                 scale.dataset.make_scale("point")
@@ -290,14 +290,3 @@ def _add_texts(dataset: h5py.Dataset, here: Described) -> None:
         dataset.attrs["flag_values"] = np.arange(len(words), dtype=here.dtype)
         dataset.attrs["flag_meanings"] = " ".join(plain(word).replace(" ", "_") for word in words)
         dataset.attrs["words"] = [plain(word) for word in words]
-
-
-@contextmanager
-def _hdf5(target: ReservedFile) -> Iterator[h5py.File]:
-    with uninterrupted():
-        file = h5py.File(target, "w", **FILE_OPTIONS)
-    try:
-        yield file
-    finally:
-        with uninterrupted():
-            file.close()
