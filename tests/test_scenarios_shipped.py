@@ -78,6 +78,7 @@ def test_the_library_is_as_listed():
         "plant_cell",
         "potassium_in_layers",
         "pump_leak_cell",
+        "pump_leak_sweep",
         "pump_leak_swelling",
         "spike_feedback",
         "tracer_exchange",
