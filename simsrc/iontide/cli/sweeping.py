@@ -129,7 +129,7 @@ def take_failed_away(store: Store, quiet: bool) -> None:
 
     removed = remove_failed(store)
     if not quiet:
-        say(f"{removed} blocks with points that failed are computed again")
+        say(f"blocks with points that failed, to be computed again: {removed}")
 
 
 def _compute(store: Store, arguments: Namespace) -> int:
@@ -184,8 +184,8 @@ def _going_on(folder: Path) -> Iterator[None]:
     hint = f"what is finished is in {folder}; go on with it by: iontide sweep resume {shlex.quote(str(folder))}"
     try:
         yield
-    except IontideError:
-        say(hint)
+    except IontideError as error:
+        error.args = (f"{error}\n{hint}",)
         raise
     except KeyboardInterrupt:
         from .signals import Stopped

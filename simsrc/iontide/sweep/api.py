@@ -82,7 +82,7 @@ def sweep(
     index = index_of(store)
     if index.missing:
         told = [] if outcome.given_up else list(index.faults.values())[:_MOST_TOLD]
-        _warn("\n".join([f"{len(index.missing)} blocks are missing in {store.folder}", *told]))
+        _warn("\n".join([f"{store.folder}: missing are {len(index.missing)} of {index.blocks} blocks", *told]))
     return open_sweep(folder)
 
 
