@@ -21,7 +21,7 @@ TIERS = [
     {"formula_syntax", "formula_floats", "differentiation"},
     {"formula", "activity", "potentials"},
     {"parts"},
-    {"parts_in_time", "tracers"},
+    {"parts_in_time", "parts_of_rigs", "tracers"},
     {"model_faults"},
     {"model"},
     {"circuit"},

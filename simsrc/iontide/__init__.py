@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .basin_scan import Basins, basins
     from .continuation import Branch, continue_steady_state
+    from .electrode import ElectrodeReading, Junction, electrode_reading, junction, junction_potential
     from .energy import Energetics, energetics
     from .errors import FileError, IontideError, ScenarioError, SolverError, UsageError
     from .forward import TrajectorySensitivities, trajectory_sensitivities
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .model import (
         Clamp,
         Compartment,
+        Electrode,
         Event,
         Exchange,
         Gate,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         Pathway,
         Reaction,
         Recording,
+        Reference,
         Simulation,
         Source,
         Species,
@@ -67,6 +70,11 @@ _HOME = {
     "open_branch": "storage",
     "Energetics": "energy",
     "energetics": "energy",
+    "ElectrodeReading": "electrode",
+    "Junction": "electrode",
+    "electrode_reading": "electrode",
+    "junction": "electrode",
+    "junction_potential": "electrode",
     "FileError": "errors",
     "IontideError": "errors",
     "ScenarioError": "errors",
@@ -87,6 +95,8 @@ _HOME = {
     "Simulation": "model",
     "Species": "model",
     "Clamp": "model",
+    "Electrode": "model",
+    "Reference": "model",
     "Event": "model",
     "Exchange": "model",
     "Gate": "model",
@@ -118,6 +128,8 @@ __all__ = [
     "Branch",
     "Clamp",
     "Compartment",
+    "Electrode",
+    "ElectrodeReading",
     "Energetics",
     "Event",
     "Exchange",
@@ -128,6 +140,7 @@ __all__ = [
     "Injection",
     "IonClamp",
     "IontideError",
+    "Junction",
     "Membrane",
     "Model",
     "Parameter",
@@ -135,6 +148,7 @@ __all__ = [
     "Pathway",
     "Reaction",
     "Recording",
+    "Reference",
     "Scenario",
     "ScenarioError",
     "Sensitivities",
@@ -151,10 +165,13 @@ __all__ = [
     "Verdict",
     "basins",
     "continue_steady_state",
+    "electrode_reading",
     "energetics",
     "find_ion",
     "ghk_potential",
     "ion_library",
+    "junction",
+    "junction_potential",
     "load",
     "loads",
     "nernst_potential",

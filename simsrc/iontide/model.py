@@ -15,12 +15,14 @@ from .formula import Formula, evaluate_float
 from .model_faults import ACTIVITY_MODEL_NAMES, faults_of
 from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
 from .parts_in_time import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
+from .parts_of_rigs import Electrode, Reference
 from .tracers import Tracer
 
 __all__ = [
     "ACTIVITY_MODEL_NAMES",
     "Clamp",
     "Compartment",
+    "Electrode",
     "Event",
     "Exchange",
     "Gate",
@@ -36,6 +38,7 @@ __all__ = [
     "Quantity",
     "Reaction",
     "Recording",
+    "Reference",
     "Simulation",
     "Source",
     "Species",
@@ -69,6 +72,7 @@ class Model:
     ion_clamps: tuple[IonClamp, ...] = ()
     events: tuple[Event, ...] = ()
     tracers: tuple[Tracer, ...] = ()
+    electrodes: tuple[Electrode, ...] = ()
     water_molar_volume: Quantity = 1.8069e-5
     #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
     #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.

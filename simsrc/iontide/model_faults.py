@@ -60,6 +60,14 @@ def faults_of(model: Model) -> Iterator[str]:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
     yield from _clamp_faults(model)
     yield from tracer_faults(model)
+    for e in model.electrodes:
+        for name in (e.compartment, e.reference.compartment):
+            if name not in model.compartments:
+                yield f"electrode {e.name}: there is no compartment {name}"
+        if e.membrane is not None and e.membrane not in model.membranes:
+            yield f"electrode {e.name}: there is no membrane {e.membrane}"
+        if e.zeroed_at is not None and not 0.0 <= e.zeroed_at <= model.simulation.duration:
+            yield f"electrode {e.name}: it must be zeroed from 0 to the end of the run, not at {e.zeroed_at:g} s"
     for f in model.feeds:
         into = model.compartments.get(f.compartment)
         missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]

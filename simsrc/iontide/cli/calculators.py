@@ -41,8 +41,10 @@ def nernst(arguments: Namespace) -> int:
         row += [_cell(ion["RT_over_zF_mV"]), _cell(ion["slope_per_decade_mV"])]
         keys = ("gamma_inside", "gamma_outside", "E_by_concentrations_mV", "dE_mV") if corrected else ()
         rows.append(row + [_cell(ion[key]) for key in keys])
-    _print(f"Nernst potentials, {CONVENTION}, at {_told(temperature)}{_by(arguments, inside, outside)}", rows)
-    _warn(found["warnings"])
+    print_table(
+        f"Nernst potentials, {CONVENTION}, at {told_temperature(temperature)}{_by(arguments, inside, outside)}", rows
+    )
+    warn(found["warnings"])
     return 0
 
 
@@ -124,13 +126,13 @@ def ghk(arguments: Namespace) -> int:
         row = [name, f"{ion['valence']:+d}", f"{permeability[name]:g}", _cell(ion["E_mV"])]
         row += [_cell(100.0 * ion["vote"], 4), _cell(100.0 * ion["current_share"], 4)]
         rows.append(row + ([_cell(ion["current_uA_per_cm2"], 5)] if absolute else []))
-    title = f"V = {1e3 * v:.6g} mV, {CONVENTION}: the net GHK current is 0 there, at {_told(temperature)}"
+    title = f"V = {1e3 * v:.6g} mV, {CONVENTION}: the net GHK current is 0 there, at {told_temperature(temperature)}"
     if _has_activities(inside, outside):
         title += (
             f"\nby concentrations {1e3 * by_concentrations:.6g} mV: off by dV = {1e3 * (v - by_concentrations):.4g} mV"
         )
-    _print(f"{title}{_by(arguments, inside, outside)}", rows)
-    _warn(found["warnings"])
+    print_table(f"{title}{_by(arguments, inside, outside)}", rows)
+    warn(found["warnings"])
     return 0
 
 
@@ -181,7 +183,8 @@ def _by(arguments: Namespace, inside: Solution, outside: Solution) -> str:
     return f"\nactivities by {arguments.activity}, ionic strength {strengths}"
 
 
-def _told(temperature: float) -> str:
+def told_temperature(temperature: float) -> str:
+    """A temperature (K) as a person reads it."""
     return f"{temperature - ZERO_CELSIUS:.6g} degC ({temperature:.6g} K)"
 
 
@@ -189,7 +192,8 @@ def _cell(value: float | None, digits: int = 6) -> str:
     return "none" if value is None else f"{value:.{digits}g}"
 
 
-def _print(title: str, rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
+    """Print a title, and rows under the first of them in columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     print(title)
     for row in rows:
@@ -197,6 +201,7 @@ def _print(title: str, rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(cells)).rstrip())
 
 
-def _warn(sentences: Sequence[str]) -> None:
+def warn(sentences: Sequence[str]) -> None:
+    """Print warnings to standard error."""
     for sentence in sentences:
         print(f"warning: {sentence}", file=sys.stderr)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from .. import __version__
+from .junction_options import add_junction
 from .sweep_words import add_sweep
 
 _SET_HELP = "use another value in place of the file's, as parameters.P_K='5e-8 m/s'; may be given again"
@@ -117,6 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_solutions(ghk)
     ghk.set_defaults(command=_command("ghk", "calculators"))
+
+    add_junction(commands)
 
     warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
     _add_volume(warmup)

@@ -65,7 +65,13 @@ def quantity_of(option: str, text: str, unit: str) -> float:
     return value
 
 
-_EXAMPLES = {"mM": "'140 mM'", "K": "'37 degC' or '310.15 K'", "m/s": "'4e-8 m/s' or '4e-6 cm/s'", "1": "0.75"}
+_EXAMPLES = {
+    "mM": "'140 mM'",
+    "K": "'37 degC' or '310.15 K'",
+    "m/s": "'4e-8 m/s' or '4e-6 cm/s'",
+    "m^2/s": "'6.5e-10 m^2/s'",
+    "1": "0.75",
+}
 
 
 def _parsed(option: str, text: str) -> tuple[float, Dimension]:

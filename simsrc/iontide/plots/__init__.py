@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         volume_figure,
     )
     from .files import plot, write_figure, write_pair
+    from .forming import forming_figure
+    from .junctions import junction_figure, junction_table_figure
     from .power import power_figure
     from .ranking import sensitivity_figure
 
@@ -28,7 +30,10 @@ __all__ = [
     "budget_figure",
     "concentration_figure",
     "current_figure",
+    "forming_figure",
     "gate_figure",
+    "junction_figure",
+    "junction_table_figure",
     "overview_figure",
     "plot",
     "potential_figure",
@@ -42,6 +47,9 @@ __all__ = [
 _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
     "branch_figure": "branch",
     "budget_figure": "budget",
+    "forming_figure": "forming",
+    "junction_figure": "junctions",
+    "junction_table_figure": "junctions",
     "plot": "files",
     "power_figure": "power",
     "sensitivity_figure": "ranking",

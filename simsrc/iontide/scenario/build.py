@@ -28,6 +28,7 @@ from .clamps import build_clamps, switch_of
 from .crossings import flattened
 from .diffusion import coupling
 from .draft import Draft
+from .electrodes import build_electrodes
 from .events import build_event
 from .laws import FORMULA, LIBRARY, TABLES
 from .lines import KeyPath
@@ -88,6 +89,7 @@ def build_model(draft: Draft) -> Model:
         ion_clamps=ion_clamps,
         events=tuple(build_event(draft, index, table) for index, table in enumerate(document.events)),
         tracers=build_tracers(draft),
+        electrodes=build_electrodes(draft),
         title=document.title,
         description=document.description,
         sources=tuple(document.source),

@@ -10,6 +10,7 @@ from ..units import Dimension
 from .crossings import read_membranes
 from .diffusion import read_diffusion
 from .draft import Draft
+from .electrodes import read_electrodes
 from .events import read_events
 from .faults import Faults
 from .moving import check_moving, check_steps
@@ -32,7 +33,7 @@ NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
 #: Tables of what happens within and between compartments.
-_BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers")
+_BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers", "electrodes")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
@@ -63,6 +64,7 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     read_tracers(draft)
     read_protocol(draft)
     read_events(draft)
+    read_electrodes(draft)
     read_recording(draft)
     if document.sweep is not None:
         read_sweep(document.sweep, faults)
@@ -80,6 +82,10 @@ def _check_names(document: Document, faults: Faults) -> None:
     for name, compartment in document.compartments.items():
         _check_ions(("compartments", name, "concentrations"), compartment.concentrations, faults)
         _check_table(("compartments", name, "impermeants"), compartment.impermeants, faults)
+    for name, electrode in document.electrodes.items():
+        if isinstance(electrode.filling, dict):
+            _check_ions(("electrodes", name, "filling"), electrode.filling, faults)
+        _check_ions(("electrodes", name, "reference", "bridge"), electrode.reference.bridge, faults)
     for name, membrane in document.membranes.items():
         _check_table(("membranes", name, "pathways"), membrane.pathways, faults)
         for pathway, given in membrane.pathways.items():

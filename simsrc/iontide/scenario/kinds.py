@@ -172,5 +172,8 @@ WATCHED = Kind("a level", None, "0 mV")
 RAMP_TIME = Kind("a duration", "s", "30 s", lowest=0.0, lowest_allowed=False)
 REACTION_CONSTANT = Kind("a rate constant", None, "300 /s", lowest=0.0)
 DIFFUSION_COEFFICIENT = Kind("a diffusion coefficient", "m^2/s", "1.96e-9 m^2/s", lowest=0.0, lowest_allowed=False)
+#: What cannot move through a junction has 0.
+JUNCTION_DIFFUSION = replace(DIFFUSION_COEFFICIENT, lowest_allowed=True)
+SELECTIVITY = Kind("a selectivity coefficient", "", "1e-4", lowest=0.0)
 ION_SIZE = Kind("an ion size", "m", "3e-10 m", lowest=0.0, lowest_allowed=False)
 PARAMETER = Kind("a parameter", None, "1.4e-6 mol/m^2/s")

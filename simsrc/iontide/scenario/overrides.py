@@ -25,6 +25,7 @@ _NAMED = {
     "exchange": "exchange",
     "sources": "source",
     "tracers": "tracer",
+    "electrodes": "electrode",
 }
 _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
 

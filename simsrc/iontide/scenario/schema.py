@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from . import kinds
 from .pieces import Along, Repeat
+from .schema_electrodes import ElectrodeTable
 from .schema_events import EventTable
 from .schema_protocol import ProtocolTable, RecordingTable
 from .schema_sweep import SweepTable
@@ -345,6 +346,9 @@ class Document(Table):
     ] = {}
     tracers: Annotated[
         dict[str, TracerTable], Field(description="Labels on part of a species, by name; they change nothing else")
+    ] = {}
+    electrodes: Annotated[
+        dict[str, ElectrodeTable], Field(description="Electrodes that look on, by name; they draw no current")
     ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
     events: Annotated[list[EventTable], Field(description="What is watched for, and what happens then")] = []

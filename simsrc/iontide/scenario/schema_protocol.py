@@ -25,6 +25,7 @@ Group = Literal[
     "zero_current_potentials",
     "votes",
     "tracers",
+    "electrodes",
 ]
 
 

@@ -20,6 +20,7 @@ CAPS = {
     "tracers": 50,
     "protocol": 1000,
     "events": 100,
+    "electrodes": 50,
 }
 MOST_KEYS = 200
 

@@ -45,6 +45,8 @@ ReactionConstant = Annotated[str, kinds.REACTION_CONSTANT]
 CrossSection = Annotated[str, kinds.CROSS_SECTION]
 Tortuosity = Annotated[str | float, kinds.TORTUOSITY]
 Share = Annotated[str | float, kinds.SHARE]
+JunctionDiffusion = Annotated[str, kinds.JUNCTION_DIFFUSION]
+Selectivity = Annotated[str | float, kinds.SELECTIVITY]
 ParameterValue = Annotated[str | float, kinds.PARAMETER]
 
 

@@ -23,6 +23,7 @@ from operator import methodcaller
 import numpy as np
 from numpy.typing import NDArray
 
+from ..electrode.reading import electrode_reading
 from ..mechanisms import UNIDIRECTIONAL
 from ..model import Injection, Model
 from ..trajectory import Trajectory
@@ -38,6 +39,7 @@ DEFAULT_GROUPS = (
     "gates",
     "water_fluxes",
     "tracers",
+    "electrodes",
 )
 
 
@@ -328,6 +330,31 @@ def _tracers(model: Model) -> Iterator[Column]:
                 yield Column(f"tracer_flux_{m}_{t.name}", "tracer_flux", told, "umol/m^2/s", 1e6, compute, of)
 
 
+def _electrodes(model: Model) -> Iterator[Column]:
+    for e in model.electrodes:
+        of = {"electrode": e.name} | ({"membrane": e.membrane} if e.membrane else {})
+        for quantity, said, attribute in (
+            ("V_recorded", "what {} records", "measured"),
+            (
+                "LJP_tip",
+                "junction potential at the tip of {}, of what is around it against its filling",
+                "tip_junction",
+            ),
+            (
+                "LJP_bridge",
+                "junction potential at the reference of {}, of the bath against its bridge",
+                "bridge_junction",
+            ),
+        ):
+            compute = partial(_of_electrode, e.name, attribute)
+            yield Column(f"{quantity}_{e.name}", quantity, said.format(e.name), "mV", 1e3, compute, of)
+
+
+def _of_electrode(name: str, attribute: str, part: Trajectory) -> NDArray:
+    found: NDArray = getattr(electrode_reading(part, name), attribute)
+    return found
+
+
 #: What each group of the scenario's ``recording.quantities`` stands for; the order is that of the file.
 _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "potentials": _potentials,
@@ -346,6 +373,7 @@ _GROUPS: dict[str, Callable[[Model], Iterator[Column]]] = {
     "zero_current_potentials": _zero_current_potentials,
     "votes": _votes,
     "tracers": _tracers,
+    "electrodes": _electrodes,
 }
 
 
