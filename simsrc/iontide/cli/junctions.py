@@ -23,8 +23,19 @@ Solution = tuple[str, Mapping[str, float]]
 def junction(arguments: Namespace) -> int:
     """``iontide junction``."""
     temperature = quantity_of("--temperature", arguments.temperature, "K")
-    ions = _own_ions(arguments)
-    sides = [[_solution(f"--{side}", text) for text in getattr(arguments, side)] for side in ("pipette", "bath")]
+    ions, compartments = own_ions(arguments), {}
+    if arguments.scenario:
+        from ..electrode.contents import solutes_of, starting_solutions
+        from ..scenario.read import load
+
+        scenario = load(arguments.scenario)
+        with scenario.locating():
+            compartments = starting_solutions(scenario.model)
+        ions = {**solutes_of(scenario.model), **ions}
+    sides = [
+        [written_solution(f"--{side}", text, compartments) for text in getattr(arguments, side)]
+        for side in ("pipette", "bath")
+    ]
     rows: list[tuple[str, dict[str, Junction | None]]] = []
     reasons: list[str] = []
     for (pipette, held), (bath, outside) in product(*sides):
@@ -32,6 +43,8 @@ def junction(arguments: Namespace) -> int:
         found, why = _by_method(pair, arguments.method)
         reasons += [reason for reason in why if reason not in reasons]
         rows.append((f"{pipette} | {bath}", found))
+    if arguments.width is not None:
+        return _in_time(arguments, rows)
     warnings = list(dict.fromkeys(w for _, found in rows for j in found.values() if j for w in j.warnings))
     if arguments.plot:
         _draw(rows, arguments.plot)
@@ -55,6 +68,49 @@ def junction(arguments: Namespace) -> int:
     return 0
 
 
+def _in_time(arguments: Namespace, rows: list[tuple[str, dict[str, Junction | None]]]) -> int:
+    """The junction as it forms from a step."""
+    from ..electrode.forming import form_junction
+
+    if len(rows) > 1:
+        raise UsageError("--width follows one junction; give one pipette and one bath")
+    if arguments.activity != "ideal":
+        raise UsageError("--width holds for ideal solutions only; leave --activity out")
+    solved = rows[0][1].get("nernst-planck")
+    if solved is None:
+        raise UsageError("--width solves the Nernst–Planck equations; leave --method out")
+    pair = solved.pair
+    forming = form_junction(
+        pair.valences,
+        pair.diffusion_coefficients,
+        pair.pipette,
+        pair.bath,
+        temperature=pair.temperature,
+        width=quantity_of("--width", arguments.width, "m"),
+        duration=None if arguments.duration is None else quantity_of("--duration", arguments.duration, "s"),
+        ends=arguments.ends,
+        poisson=arguments.poisson,
+    )
+    stationary = solved.potential if arguments.ends == "held" else None
+    if arguments.plot:
+        from ..plots import forming_figure, write_figure
+
+        figure = forming_figure(solved.ions, forming, stationary=stationary)
+        for written in write_figure(figure, arguments.plot, figure.data):
+            print(written)
+    potentials = (1e3 * forming.junction_potential).tolist()
+    if arguments.json:
+        found = {"convention": CONVENTION, "time_s": forming.time.tolist(), "LJP_mV": potentials}
+        print(json.dumps(found | {"stationary_mV": None if stationary is None else 1e3 * stationary}))
+        return 0
+    shown = sorted({*range(0, len(potentials), max(1, len(potentials) // 16)), len(potentials) - 1})
+    table = [["time, s", "LJP, mV"], *([f"{forming.time[k]:.4g}", f"{potentials[k]:+.4f}"] for k in shown)]
+    end = "" if stationary is None else f"; stationary {1e3 * stationary:+.4f} mV"
+    print_table(f"Liquid junction potential as it forms, {CONVENTION}{end}", table)
+    warn(solved.warnings)
+    return 0
+
+
 def _by_method(pair: SolutionPair, only: str | None) -> tuple[dict[str, Junction | None], list[str]]:
     """The junction by each method, and why some do not apply."""
     if only is not None:
@@ -70,16 +126,19 @@ def _by_method(pair: SolutionPair, only: str | None) -> tuple[dict[str, Junction
     return found, why
 
 
-def _solution(option: str, text: str) -> Solution:
+def written_solution(option: str, text: str, compartments: Mapping[str, Mapping[str, float]] | None = None) -> Solution:
     """A solution as it was written, with its name."""
     label, colon, rest = text.partition(":")
     name, body = (label.strip(), rest) if colon else (text.strip(), text)
+    if compartments and body.strip() in compartments:
+        return name, compartments[body.strip()]
     found: dict[str, float] = {}
     for part in re.split(r"[,;]", body):
         written = re.fullmatch(r"\s*([^\s=]+)\s*[=\s]\s*(.+?)\s*", part)
         if written is None:
+            known = f", nor a compartment ({', '.join(compartments)})" if compartments else ""
             raise UsageError(
-                f"{option}: {part.strip()!r} is no salt or ion with its concentration, as 'K-gluconate 140 mM'"
+                f"{option}: {part.strip()!r} is no salt or ion with its concentration, as 'K-gluconate 140 mM'{known}"
             )
         if written[1] in found:
             raise UsageError(f"{option}: {written[1]} is given twice")
@@ -87,7 +146,7 @@ def _solution(option: str, text: str) -> Solution:
     return name, found
 
 
-def _own_ions(arguments: Namespace) -> dict[str, Ion]:
+def own_ions(arguments: Namespace) -> dict[str, Ion]:
     """Ions with a valence or a diffusion coefficient of their own."""
     valences = pairs_of("--valence", arguments.valence) if arguments.valence else {}
     given = pairs_of("--diffusion-coefficient", arguments.diffusion_coefficient)

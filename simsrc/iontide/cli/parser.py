@@ -119,7 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_solutions(ghk)
     ghk.set_defaults(command=_command("ghk", "calculators"))
 
-    add_junction(commands)
+    add_junction(commands, _setting)
 
     warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
     _add_volume(warmup)

@@ -15,6 +15,7 @@ membrane.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ PLACEMENTS = {
 }
 
 
-def corrected(configuration: str, measured: float, junction: float, inner: float = 0.0, resting: float = 0.0) -> float:
+def corrected(configuration: str, measured: Any, junction: Any, inner: Any = 0.0, resting: Any = 0.0) -> Any:
     """Membrane potential from what was read, V, inside minus outside; also of arrays.
 
     Parameters

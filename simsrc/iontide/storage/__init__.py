@@ -6,6 +6,7 @@ h5py takes a tenth of a second to import: it is imported when a file is touched.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from ..errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..continuation import Branch
     from ..simulate import Integration, ProgressCallback
     from ..trajectory import Run, Trajectory
@@ -96,3 +99,10 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
     from . import branches
 
     return branches.open_branch(path)
+
+
+def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> list[NDArray]:
+    """Datasets of numbers from any HDF5 file; see ``foreign.read_arrays``."""
+    from . import foreign
+
+    return foreign.read_arrays(path, names)
