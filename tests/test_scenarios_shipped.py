@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
 #: Scenarios that are about more, or something else, than a cell in a bath.
 OF_SEVERAL_CELLS = {"epithelium", "published/saetra_2020"}
+OF_SEVERAL_CELLS |= {"ion_selective_electrode", "ph_glass_electrode", "concentration_cell", "oxygen_sensor"}
 PUBLISHED = sorted(f"published/{path.stem}" for path in (FOLDER / "published").glob("*.toml"))
 
 WARM, COLD, ROOM = 310.15, 293.15, 298.15
@@ -65,16 +66,20 @@ def test_the_library_is_as_listed():
         "activities",
         "calcium_store",
         "carbon_dioxide",
+        "concentration_cell",
         "donnan_equilibrium",
         "epithelium",
         "gap_junction",
         "ghk_resting_potential",
         "ghk_to_nernst",
         "hodgkin_huxley",
+        "ion_selective_electrode",
         "nernst_calcium",
         "nernst_chloride",
         "nernst_potassium",
         "neutral_solute",
+        "oxygen_sensor",
+        "ph_glass_electrode",
         "plant_cell",
         "potassium_in_layers",
         "pump_leak_cell",

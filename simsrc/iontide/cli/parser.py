@@ -161,7 +161,7 @@ def _add_volume(parser: argparse.ArgumentParser) -> None:
 
 
 #: Figures of runs, and of sweeps.
-RUN_KINDS = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget")
+RUN_KINDS = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes")
 SWEEP_KINDS = ("curves", "map", "contours", "verdicts", "marginals", "families", "indices")
 
 

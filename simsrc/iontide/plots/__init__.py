@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .branch import branch_figure
     from .budget import budget_figure
+    from .electrodes import electrode_figure
     from .figures import (
         concentration_figure,
         current_figure,
@@ -30,6 +31,7 @@ __all__ = [
     "budget_figure",
     "concentration_figure",
     "current_figure",
+    "electrode_figure",
     "forming_figure",
     "gate_figure",
     "junction_figure",
@@ -47,6 +49,7 @@ __all__ = [
 _HOMES = {name: "figures" for name in __all__ if name.endswith("_figure")} | {
     "branch_figure": "branch",
     "budget_figure": "budget",
+    "electrode_figure": "electrodes",
     "forming_figure": "forming",
     "junction_figure": "junctions",
     "junction_table_figure": "junctions",

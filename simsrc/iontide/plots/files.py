@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import UsageError
 from ..storage.replacing import replacing, write_all
 from .budget import budget_figure
+from .electrodes import electrode_figure
 from .figures import (
     concentration_figure,
     current_figure,
@@ -32,8 +33,10 @@ from .time_axis import TimeScale
 if TYPE_CHECKING:
     from ..trajectory import Trajectory
 
-Kind = Literal["overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"]
-KINDS: tuple[Kind, ...] = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget")
+Kind = Literal[
+    "overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: Dots per inch of a PNG.
 RESOLUTION = 300
@@ -107,7 +110,7 @@ def plot(
     output : path, optional
         Ends in ``.pdf``, ``.svg`` or ``.png``. Without it a PDF: next to the result file and named after it, or
         ``outputs/NAME.pdf`` for a trajectory that has no file; a kind other than the overview adds its name.
-    kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget"}
+    kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes"}
     time_axis : {"linear", "log", "symlog"}
         The overview has both linear and symlog, whatever is asked here.
     membrane : str, optional
@@ -174,6 +177,10 @@ def _drawn(trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: s
                 f"a figure of kind {kind} is of the whole model, in which alone power balances; leave out the membrane"
             )
         return power_figure(trajectory, time_axis, width) if kind == "power" else budget_figure(trajectory, width)
+    if kind == "electrodes":
+        if membrane is not None:
+            raise UsageError("a figure of kind electrodes is of all electrodes of the model; leave out the membrane")
+        return electrode_figure(trajectory, time_axis, width)
     if kind == "currents":
         return current_figure(trajectory, membrane, time_axis, width)
     if kind == "gates":
