@@ -251,3 +251,35 @@ def test_a_ramp_of_the_bath_is_followed_by_the_bridge() -> None:
         share = (r.time[k] - 45.0) / 10.0
         bath = {"K": 5.0 + 45.0 * share, "Na": 140.0 - 45.0 * share, "Cl": 145.0}
         assert r.tip_junction[k] == pytest.approx(junction_potential({"NaCl": 150.0}, bath), abs=1e-7)
+
+
+def test_an_electrode_is_at_one_piece_of_what_is_repeated() -> None:
+    text = """
+title = "Two layers"
+[simulation]
+duration = "1 s"
+temperature = "25 degC"
+[compartments.layer]
+repeat = 2
+volume = "1 pL"
+concentrations = { K = "100 mM", Cl = "100 mM" }
+[compartments.bath]
+bath = true
+concentrations = { K = "5 mM", Cl = "5 mM" }
+[membranes.wall]
+inside = "layer"
+outside = "bath"
+area = "100 um^2"
+capacitance = "1 uF/cm^2"
+potential = "ghk"
+permeability = { K = "1e-8 m/s" }
+[electrodes.e]
+on = "wall_2"
+"""
+    trajectory = iontide.run(iontide.loads(text))
+    assert electrode_reading(trajectory, "e").measured == pytest.approx(trajectory.membrane_potential("wall_2"))
+    with pytest.raises(iontide.ScenarioError, match="wall is repeated: name one of its pieces, wall_1 … wall_2"):
+        iontide.loads(text.replace('"wall_2"', '"wall"'))
+    inside = text.replace('on = "wall_2"', 'in = "layer"\nsenses = "K"\nreference = { in = "bath" }')
+    with pytest.raises(iontide.ScenarioError, match="layer is repeated"):
+        iontide.loads(inside)

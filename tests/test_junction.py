@@ -235,6 +235,15 @@ def test_lewis_sargent_without_measured_conductivities_is_hendersons() -> None:
         assert "infinite dilution" in found.warnings[-1]
 
 
+def test_solutions_without_a_common_ion_and_what_is_absent_on_one_side() -> None:
+    pipette, bath = {"K-gluconate": 100.0}, {"NaCl": 100.0}
+    solved = junction(pipette, bath)
+    assert np.isfinite(solved.potential)
+    # What is absent is the limit of what is there in traces.
+    traces = [junction_potential({**pipette, "NaCl": c}, {**bath, "K-gluconate": c}) for c in (1e-3, 1e-6)]
+    assert abs(traces[1] - solved.potential) < 1e-8 < abs(traces[0] - solved.potential) < 1e-6
+
+
 def test_logarithmic_mean() -> None:
     a = np.array([1.0, 1.0, 1.0, 0.0, 2.0, 1e-200])
     b = np.array([1.0, 1.0 + 1e-9, np.e, 1.0, 0.0, 1e200])

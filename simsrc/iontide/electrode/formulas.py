@@ -29,7 +29,7 @@ def henderson(valences: NDArray, mobilities: NDArray, left: NDArray, right: NDAr
 
     References
     ----------
-    Henderson 1907, Z Phys Chem 59:118, doi:10.1515/zpch-1907-5908; generalised by Barry & Lynch 1991,
+    Henderson 1907, Z Phys Chem 59:118; generalised by Barry & Lynch 1991,
     doi:10.1007/BF01870526, eq. 2.
     """
     charge, conductance = valences * mobilities, valences**2 * mobilities
@@ -63,7 +63,7 @@ def lewis_sargent(common_valence: int, left: float, right: float) -> float:
 
     References
     ----------
-    Lewis & Sargent 1909, J Am Chem Soc 31:363, doi:10.1021/ja01933a010; MacInnes, The Principles of Electrochemistry
+    Lewis & Sargent 1909, J Am Chem Soc 31:363; MacInnes, The Principles of Electrochemistry
     (1939), ch. 13.
     """
     return float(-common_valence * np.log(left / right))

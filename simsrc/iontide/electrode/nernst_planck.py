@@ -14,7 +14,7 @@ negative, and activity coefficients that follow the ionic strength S / 2 are par
 follow the whole composition are evaluated again for what comes out, until it no longer changes.
 
 Sources: Planck 1890, Ann Phys 275:161, doi:10.1002/andp.18902750202 (ions of one valence); Schlögl 1954, Z Phys Chem
-1:305, doi:10.1524/zpch.1954.1.5_6.305 (any valences). The numerical method is this module's own.
+(new series) 1:305 (any valences). The numerical method is this module's own.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def nikolsky_eisenman_potential(
 
     References
     ----------
-    Nikolsky 1937; Eisenman, Rudin & Casby 1957, doi:10.1126/science.126.3278.831; Guilbault et al. 1976 (IUPAC),
+    Nikolsky 1937; Eisenman, Rudin & Casby 1957, Science 126:831; Guilbault et al. 1976 (IUPAC),
     doi:10.1351/pac197648010127.
     """
     z, others = _valence(ion), []

@@ -146,7 +146,9 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
         if species is not None:
             lacks = bool(species.valence) and species.diffusion_coefficient is None
         else:
-            lacks = library is None or (bool(library.valence) and library.diffusion_coefficient is None)
+            # An ion of a filling that nobody knows has been told of.
+            unknown = library is None and bool(where)
+            lacks = unknown or (library is not None and bool(library.valence) and not library.mobility)
         if lacks:
             draft.faults.add(
                 path,

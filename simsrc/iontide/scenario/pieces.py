@@ -51,7 +51,7 @@ SINGLE: Mapping[str, Mapping[tuple[str, ...], str]] = {
         ("clamp", "membrane"): "membranes",
     },
     "events": {("compartment",): "compartments", ("membrane",): "membranes"},
-    "electrodes": {("on",): "membranes"},
+    "electrodes": {("on",): "membranes", ("in",): "compartments", ("reference", "in"): "compartments"},
 }
 
 #: Tables of a protocol entry whose keys are dotted paths.
