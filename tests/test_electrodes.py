@@ -6,37 +6,13 @@ import numpy as np
 import pytest
 
 import iontide
+from electrode_cell import CELL
 from iontide import UsageError, electrode_reading, junction_potential
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.electrode.configurations import PLACEMENTS, corrected
 from iontide.electrode.sensors import nernst_slope, nikolsky_eisenman_potential
 
 KT = GAS_CONSTANT * 298.15 / FARADAY  # R T / F, V
-
-CELL = """
-title = "A cell, and what electrodes see of it"
-[simulation]
-duration = "60 s"
-temperature = "25 degC"
-[compartments.cell]
-volume = "1 pL"
-concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
-impermeants = { gluconate = { concentration = "balance", valence = -1 } }
-[compartments.bath]
-bath = true
-concentrations = { K = "5 mM", Na = "140 mM", Cl = "145 mM", gluconate = "0 mM" }
-[membranes.plasma]
-inside = "cell"
-outside = "bath"
-area = "600 um^2"
-capacitance = "1 uF/cm^2"
-potential = "ghk"
-permeability = { K = "4e-9 m/s", Na = "2e-10 m/s" }
-[[protocol]]
-from = "20 s"
-to = "40 s"
-set = { "compartments.bath.Cl" = "25 mM", "compartments.bath.gluconate" = "120 mM" }
-"""
 
 FILLING = {"K": 140.0, "gluconate": 130.0, "Cl": 10.0}
 BATH = {"K": 5.0, "Na": 140.0, "Cl": 145.0}
