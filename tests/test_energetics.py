@@ -329,7 +329,8 @@ def reacting(**changes):
 def test_the_balance_closes_on_every_shipped_scenario(name):
     found = iontide.energetics(shipped(name))
     assert found.closure.max() < 1e-9
-    assert found.throughput.max() > 0.0
+    # Solutions that only electrodes look at exchange nothing.
+    assert (found.throughput.max() > 0.0) == bool(shipped(name).model.membranes)
 
 
 def rig_of_everything():

@@ -180,7 +180,10 @@ def scenarios_without_events() -> list[Path]:
 @pytest.mark.parametrize("path", scenarios_without_events(), ids=lambda path: path.stem)
 def test_every_scenario_without_events_runs_in_a_lane(path):
     model = iontide.load(path).model
-    if len(prepare(model).initial.y) > 24:
+    states = len(prepare(model).initial.y)
+    if not states:
+        pytest.skip("nothing moves, so nothing is integrated")
+    if states > 24:
         pytest.skip("a large system: its code over lanes takes its time")
     check_same(model, 100.0 * model.simulation.relative_tolerance)  # a train of spikes multiplies rounding
 

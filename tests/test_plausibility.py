@@ -20,7 +20,9 @@ UNUSED = ("[parameters]", '[parameters]\nP_Na = "1e-9 m/s"\nx = "2 * y"\ny = 3')
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_the_shipped_scenarios_have_none(path):
-    assert slips_of(load(path).model) == []
+    # The one that is no solution, but hot zirconia between gases.
+    hot = ["a temperature of 973.15 K is hotter than any solution"] if path.stem == "oxygen_sensor" else []
+    assert slips_of(load(path).model) == hot
 
 
 @pytest.mark.parametrize(

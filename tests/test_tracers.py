@@ -215,6 +215,8 @@ def test_in_shipped_scenarios_all_stays_all_and_nothing_else_changes(path):
     finer = simulate(replace(model, simulation=replace(model.simulation, relative_tolerance=0.5 * rtol)))
     if not len(without) == len(found) == len(finer):  # a recording of the solver's own steps
         return
+    if not without.run.layout.size:  # solutions that only electrodes look at
+        return
     places = [found.run.layout.names.index(name) for name in without.run.layout.names]
     scale = np.abs(without.states).max(axis=0) + 1e-300
     usual = np.abs((finer.states - without.states) / scale).max()

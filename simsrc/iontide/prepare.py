@@ -234,6 +234,8 @@ def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any],
     Of many cells (see ``initial_state``) a row for each.
     """
     scales = _scales(model, layout, values, initial)
+    if not scales:  # nothing moves
+        return np.zeros(initial.y.shape)
     return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * np.stack(np.broadcast_arrays(*scales), axis=-1)
 
 
