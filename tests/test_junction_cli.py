@@ -41,6 +41,8 @@ def test_one_junction_as_json(capsys) -> None:
     assert found["junctions"][0]["LJP_mV"]["nernst-planck"] == pytest.approx(1e3 * EXPECTED, abs=1e-9)
     assert found["junctions"][0]["LJP_mV"]["lewis-sargent"] is None
     assert found["junctions"][0]["pipette"]["K"] == 140.0
+    assert "CRC" in found["mobilities"]["K"]["source"]
+    assert found["mobilities"]["Cl"]["valence"] == -1
 
 
 def test_ions_and_salts_in_either_spelling(capsys) -> None:

@@ -197,5 +197,12 @@ def _document(
         "temperature_K": temperature,
         "activity": activity,
         "junctions": junctions,
+        "mobilities": {
+            ion.name: {"valence": ion.valence, "D_m2_per_s": ion.diffusion_coefficient, "source": ion.source}
+            for _, found in rows
+            for j in found.values()
+            if j is not None
+            for ion in j.pair.ions
+        },
         "warnings": warnings,
     }
