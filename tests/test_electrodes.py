@@ -259,3 +259,36 @@ on = "wall_2"
     inside = text.replace('on = "wall_2"', 'in = "layer"\nsenses = "K"\nreference = { in = "bath" }')
     with pytest.raises(iontide.ScenarioError, match="layer is repeated"):
         iontide.loads(inside)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('on = "plasma"\nactivity = "pitzer"', "gluconate has no Pitzer parameters"),
+        ('on = "plasma"\nactivity = "debye_hueckel"', "gluconate has no ion size"),
+        (
+            'on = "plasma"\nconfiguration = "inside-out"\nfilling = { K = "1 mM", Cl = "1 mM" }',
+            "the pipette holds bath, the outside of plasma; leave the filling out",
+        ),
+        ('on = "plasma"\nconfiguration = "cell-attached"', "missing; name the compartment of the reference"),
+        ('in = "bath"\nreference = { in = "bath" }', "needs a filling, an ion that it senses, or a wire"),
+        ('on = "plasma"\nsenses = "K"', "an electrode that senses an ion is in a compartment"),
+        ('in = "cell"\nsenses = "K"\nreference = { in = "bath" }\nzeroed_at = "5 s"', "cell is finite"),
+    ],
+)
+def test_what_does_not_fit_is_told(keys: str, told: str) -> None:
+    with pytest.raises(iontide.ScenarioError, match=told):
+        iontide.loads(CELL + "[electrodes.e]\n" + keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('senses = "gluconate"', "has no gluconate, or what interferes with it, at some time of the run"),
+        ('wire = "hydrogen"', "needs H"),
+    ],
+)
+def test_what_there_is_none_of_is_not_read(keys: str, told: str) -> None:
+    text = CELL + '[electrodes.e]\nin = "bath"\nreference = { in = "bath" }\n' + keys
+    with pytest.raises(iontide.IontideError, match=told):
+        electrode_reading(iontide.run(iontide.loads(text)), "e")

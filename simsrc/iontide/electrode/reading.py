@@ -68,6 +68,7 @@ class ElectrodeReading:
     wires: NDArray
     offset: float
     between: NDArray
+    #: Of the membrane potential in what is read: 1 where the tip is inside of it, −1 outside.
     sign: int
 
     @property
@@ -198,7 +199,15 @@ def _wire(run: Run, e: Electrode, wire: str | None, solution: Solution, temperat
     if wire is None:
         return np.zeros(len(temperature))
     ion = HALF_CELLS[wire].ion
-    return np.asarray(half_cell_potential(wire, _activities(run, e, solution, temperature)[ion], temperature))
+    activity = _activities(run, e, solution, temperature)[ion]
+    _refuse_nothing(e, activity, f"{ion} at its wire of {wire}")
+    return np.asarray(half_cell_potential(wire, activity, temperature))
+
+
+def _refuse_nothing(e: Electrode, activity: NDArray, what: str) -> None:
+    """The potential of a metal or a sensing tip grows without limit as what it follows goes."""
+    if not np.all(activity > 0.0):
+        raise UsageError(f"the electrode {e.name} has no {what} at some time of the run, so that it reads nothing then")
 
 
 def _sensed(run: Run, e: Electrode, around: Solution, temperature: NDArray) -> NDArray:
@@ -209,8 +218,8 @@ def _sensed(run: Run, e: Electrode, around: Solution, temperature: NDArray) -> N
     sensed = sensed_activity(z, a.get(e.senses, np.zeros(len(temperature))), others)
     inner = {name: np.full(len(temperature), c) for name, c in e.filling.items()}
     behind = _activities(run, e, inner, temperature)[e.senses] if e.senses in inner else 1e3
-    with np.errstate(divide="ignore"):
-        return np.asarray(GAS_CONSTANT * temperature / (z * FARADAY) * np.log(sensed / behind))
+    _refuse_nothing(e, sensed, f"{e.senses}, or what interferes with it,")
+    return np.asarray(GAS_CONSTANT * temperature / (z * FARADAY) * np.log(sensed / behind))
 
 
 def _activities(run: Run, e: Electrode, solution: Solution, temperature: NDArray) -> dict[str, NDArray]:

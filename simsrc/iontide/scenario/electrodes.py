@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..ions import find_ion, nearest_ions
+from ..ions import Ion, find_ion, nearest_ions
 from ..parts_of_rigs import Electrode, Reference
 from . import kinds
 from .draft import Draft
@@ -31,6 +31,8 @@ def read_electrodes(draft: Draft) -> None:
         _read_numbers(draft, path, table)
         if _check_place(draft, path, table):
             _check_solutes(draft, path, table)
+            _check_activity(draft, path, table)
+            _check_filling(draft, path, table)
             _check_wires(draft, path, table)
             _check_sensor(draft, path, table)
             _check_zero(draft, path, table)
@@ -156,6 +158,32 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
                 f'{{ {solute} = "5e-10 m^2/s" }}; "0 m^2/s" holds it where it is',
                 spoils=False,
             )
+
+
+def _check_activity(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
+    """The activity model must know every charged solute of every solution that the electrode meets."""
+    if table.activity == "ideal" or draft.faults.is_faulty(*path, "activity"):
+        return
+    from ..activity import ACTIVITY_MODELS  # loads NumPy: only where it is asked for
+
+    met = {*table.filling, *table.reference.bridge}
+    for place in (_compartment_of(draft, table), str(_reference_of(draft, table))):
+        held = draft.document.compartments[place]
+        met |= {*held.concentrations, *held.impermeants}
+    for solute in sorted(met):
+        known = draft.species.get(solute) or find_ion(solute) or Ion(solute, 1)
+        message = ACTIVITY_MODELS[table.activity].missing(known)
+        if message is not None:
+            draft.faults.add((*path, "activity"), f"{table.activity} cannot be used here: {message}")
+            return
+
+
+def _check_filling(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
+    """Outside of a patch, the pipette's solution is the compartment there."""
+    if table.on is not None and _SIDES[table.configuration][0] == "outside" and table.filling:
+        where = _compartment_of(draft, table)
+        told = f"in the {table.configuration} configuration the pipette holds {where}, the outside of {table.on}"
+        draft.faults.add((*path, "filling"), f"{told}; leave the filling out")
 
 
 def _check_wires(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
