@@ -26,7 +26,7 @@ __all__ = ["slurm"]
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README[README.index("## Sweeps, on this machine") : README.index("## What is here")]
+SECTION = README[README.index("## Sweeps, on this machine") : README.index("## What an electrode sees")]
 PUMP_LEAK_SWEEP = ROOT / "scenarios/pump_leak_sweep.toml"
 
 #: Of the pump-leak cell, with a point that no solver can do anything with, and two that are left out.
