@@ -21,13 +21,13 @@ import numpy as np
 from numba import njit
 from problems import AREA, CAPACITANCE, TEMPERATURE, VOLUME
 
-import iontide.equations as equations
+import iontide.equations.assembly as equations
 from iontide import Compartment, Impermeant, Membrane, Model, Pathway, Recording, Simulation, Species
-from iontide.kernel.call import call
-from iontide.kernel.llvm_step import StepPrinter
-from iontide.kernel.llvm_text import Printer
-from iontide.kernel.machine_code import compile_program
-from iontide.simulate import Integration
+from iontide.kernel.codegen.machine_code import compile_program
+from iontide.kernel.codegen.step_printer import StepPrinter
+from iontide.kernel.codegen.tape_printer import Printer
+from iontide.kernel.integrator.call import call
+from iontide.simulation.simulate import Integration
 
 IONS = {"K": 1, "Na": 1, "Cl": -1, "Ca": 2, "HCO3": -1}
 INSIDE = {"K": 140.0, "Na": 10.0, "Cl": 10.0, "Ca": 1e-4, "HCO3": 15.0}

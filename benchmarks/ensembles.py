@@ -126,8 +126,8 @@ class Ensemble:
 def ensemble_of(name: str) -> Ensemble:
     if name == "p1":
         return Ensemble("P1, passive cell", p1_problem().model, (36_000.0,), (0.0,), False)
-    from iontide.formula import parse_formula
-    from iontide.model import Parameter, ParameterStep, Pathway
+    from iontide.formulas.formula import parse_formula
+    from iontide.model.model import Parameter, ParameterStep, Pathway
 
     base = p1_problem().model
     plasma = base.membranes["plasma"]
@@ -160,8 +160,8 @@ class Lanes:
     """iontide's lanes at a tolerance."""
 
     def __init__(self, ensemble: Ensemble, rtol: float) -> None:
-        from iontide.model import Recording
-        from iontide.sweep.population import Population
+        from iontide.model.model import Recording
+        from iontide.sweeps.compute.batch_start import Population
 
         times = Recording("log", 60, 1e-3)
         simulation = replace(ensemble.model.simulation, relative_tolerance=rtol)
@@ -172,8 +172,8 @@ class Lanes:
         self.base = np.array([values[path] for path in paths])
 
     def queue(self, factors: NDArray, sampled: bool) -> tuple[Any, Any]:
-        from iontide.kernel.lane_integrator import empty_queue
-        from iontide.kernel.machine_code import compile_lanes
+        from iontide.kernel.batch_run import empty_queue
+        from iontide.kernel.codegen.machine_code import compile_lanes
 
         prepared = self.population.prepared
         problem = prepared.problem
@@ -188,7 +188,7 @@ class Lanes:
 
     def run(self, factors: NDArray, sampled: bool = False) -> NDArray:
         """Ends, or samples, in the units and the order of the equations by hand."""
-        from iontide.kernel.lane_integrator import integrate
+        from iontide.kernel.batch_run import integrate
 
         queue, code = self.queue(factors, sampled)
         integrate(queue, code)
@@ -335,7 +335,7 @@ def at_error(error: float, found: list[tuple[float, float]]) -> float:
 
 def two_threads(ensemble: Ensemble, rtol: float, factors: NDArray, repeats: int) -> float:
     """How many times faster two threads are than one, integration alone."""
-    from iontide.kernel.lane_integrator import integrate
+    from iontide.kernel.batch_run import integrate
 
     lanes = Lanes(ensemble, rtol)
     half = len(factors) // 2

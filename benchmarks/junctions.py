@@ -11,8 +11,8 @@ import numpy as np
 from scipy.integrate import solve_bvp
 
 from iontide import ion_library
-from iontide.electrode.nernst_planck import stationary_junction
-from iontide.electrode.pair import SolutionPair, solution_pair
+from iontide.electrode.junctions.nernst_planck import stationary_junction
+from iontide.electrode.junctions.pair import SolutionPair, solution_pair
 
 
 def random_pairs(count: int, most: int = 20) -> list[SolutionPair]:

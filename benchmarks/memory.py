@@ -43,7 +43,11 @@ _TO_FILE = (
     "code = main(['run', sys.argv[1], '-q', '-o', sys.argv[2]])\n" + _PEAK + "sys.exit(code)\n"
 )
 
-_NOTHING = "import iontide, iontide.simulate, iontide.scenario.read, h5py\nimport iontide.kernel.rosenbrock\n" + _PEAK
+_NOTHING = (
+    "import iontide, iontide.simulation.simulate, iontide.scenario.read, h5py\n"
+    "import iontide.kernel.integrator.rosenbrock\n"
+    + _PEAK
+)
 
 
 def peak_of(code: str, *arguments: str) -> int | str:

@@ -32,7 +32,7 @@ from iontide import (
     Species,
     Trajectory,
 )
-from iontide.formula import parse_formula
+from iontide.formulas.formula import parse_formula
 
 # The common cell, SI: a sphere of radius 10 µm, 1 µF/cm², 37 °C. Concentrations in mol/m³ = mM.
 RADIUS = 10e-6

@@ -53,14 +53,14 @@ class Missing(Exception):
 
 
 def iontide_whole(problem: Problem, times: list[NDArray], rtol: float, points: int) -> Run:
-    from iontide.simulate import simulate
+    from iontide.simulation.simulate import simulate
 
     model = problem.model_at(rtol, points)
     return lambda: simulate(model)
 
 
 def iontide_integration(problem: Problem, times: list[NDArray], rtol: float, points: int) -> Run:
-    from iontide.simulate import Integration
+    from iontide.simulation.simulate import Integration
 
     model = problem.model_at(rtol, points)
     ready: list[Integration] = []
@@ -349,7 +349,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     problem = PROBLEMS[arguments.problem]()
-    from iontide.simulate import simulate
+    from iontide.simulation.simulate import simulate
 
     exact = simulate(problem.model_at(1e-12, arguments.points))
     times = problem.output_times(exact)

@@ -42,8 +42,8 @@ def plan_file(folder: Path, points: int) -> Path:
 
 def engine_alone(plan_path: Path) -> float:
     """Seconds of all blocks in this process, nothing written."""
-    from iontide.sweep.engine import Engine
-    from iontide.sweep.plan import load_plan
+    from iontide.sweeps.compute.engine import Engine
+    from iontide.sweeps.plan.plan import load_plan
 
     plan = load_plan(plan_path)
     engine = Engine(plan)

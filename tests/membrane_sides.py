@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.mechanisms import Sides
-from iontide.scenario.transporters import TRANSPORTERS
+from iontide.physics.mechanisms import Sides
+from iontide.scenario.library.transporters import TRANSPORTERS
 
 VALENCE = {"Na": 1, "K": 1, "H": 1, "Cl": -1, "HCO3": -1, "Ca": 2, "glucose": 0}
 T = 310.15

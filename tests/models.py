@@ -10,8 +10,8 @@ from dataclasses import replace
 from math import pi
 from typing import Any
 
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Impermeant,
     Membrane,

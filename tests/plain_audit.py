@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import iontide
-from iontide.circuit import connected_parts, grounds
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.evaluation import Evaluation
-from iontide.trajectory import Trajectory
+from iontide.equations.evaluation import Evaluation
+from iontide.model.circuit import connected_parts, grounds
+from iontide.simulation.trajectory import Trajectory
 from random_models import DISSOCIATION
 
 # -- conservation ---------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from iontide.errors import FileError
-from iontide.sweep.block import DONE, EXCLUDED, FAILED, STEADY, Block, Kept
-from iontide.sweep.designs import Grid
+from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY, Block, Kept
+from iontide.sweeps.plan.designs import Grid
 
 WORDS = ("rests", "depolarises for good", "swells")
 
@@ -87,7 +87,7 @@ class PlainPlan:
 
 def stand_in():
     """Folders of sweeps hold plans of this kind, in this process."""
-    from iontide.sweep import store
+    from iontide.sweeps.store import store
 
     store.Plan = PlainPlan
 

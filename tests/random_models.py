@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from iontide.circuit import connected_parts
 from iontide.constants import FARADAY as F
-from iontide.formula import Formula, parse_formula
-from iontide.model import (
+from iontide.formulas.formula import Formula, parse_formula
+from iontide.model.circuit import connected_parts
+from iontide.model.model import (
     Clamp,
     Compartment,
     Event,

@@ -7,7 +7,7 @@ import sys
 import time
 
 from iontide.cli import main
-from iontide.sweep.engine import Engine
+from iontide.sweeps.compute.engine import Engine
 
 if __name__ == "__main__":
     quick = Engine.block

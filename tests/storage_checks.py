@@ -4,14 +4,14 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from iontide.layout import lay_out
-from iontide.trajectory import Origin, Trajectory
+from iontide.equations.states import lay_out
+from iontide.simulation.trajectory import Origin, Trajectory
 from models import pump_leak, with_recording
 
 
 def small_trajectory():
     """A pump-leak cell with two protocol steps, as if it came from a file."""
-    from iontide.simulate import simulate  # the scripts that only save do not wait for numba
+    from iontide.simulation.simulate import simulate  # the scripts that only save do not wait for numba
 
     origin = Origin("pump.toml", 'title = "µ"\n', {"parameters.pump_rate": "1 umol/m^2/s", "simulation.rtol": 1e-8})
     return simulate(with_recording(pump_leak(), "log", points=40, first=1e-3), origin=origin)

@@ -7,9 +7,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from iontide.sweep.plan import load_plan
-from iontide.sweep.store import Store
-from iontide.sweep.work import work
+from iontide.sweeps.backends.work import work
+from iontide.sweeps.plan.plan import load_plan
+from iontide.sweeps.store.store import Store
 
 PLAN = """
 [sweep]

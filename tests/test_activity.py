@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iontide.activity import (
+from iontide.physics.activity import (
     ACTIVITY_MODELS,
     debye_hueckel_A,
     debye_hueckel_B,
@@ -24,11 +24,11 @@ from iontide.activity import (
     log_gamma,
     out_of_range,
 )
-from iontide.activity.debye_hueckel import LN10, SMALLEST_IONIC_STRENGTH, extended_law
-from iontide.activity.water import density, molality, permittivity, permittivity_bradley_pitzer
-from iontide.expression import Graph
-from iontide.ions import Ion, find_ion
-from iontide.tape import assemble
+from iontide.physics.activity.debye_hueckel import LN10, SMALLEST_IONIC_STRENGTH, extended_law
+from iontide.physics.activity.water import density, molality, permittivity, permittivity_bradley_pitzer
+from iontide.physics.ions import Ion, find_ion
+from iontide.symbolic.expression import Graph
+from iontide.symbolic.tape import assemble
 
 REFERENCE = Path(__file__).parent / "reference"
 T25 = 298.15

@@ -13,16 +13,16 @@ import pytest
 
 import iontide
 from iontide import storage
-from iontide.activity import debye_hueckel_A, debye_hueckel_B
+from iontide.analysis.audit.diagnostics import Audit
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.diagnostics import Audit
 from iontide.errors import FileError
-from iontide.formula import parse_formula
-from iontide.ions import find_ion
-from iontide.model import Parameter
-from iontide.report import info, info_text
-from iontide.simulate import simulate
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Parameter
+from iontide.physics.activity import debye_hueckel_A, debye_hueckel_B
+from iontide.physics.ions import find_ion
+from iontide.reports.info import info, info_text
+from iontide.simulation.simulate import simulate
 from iontide.storage.columns import columns_of
 from models import p1, single_ion
 from models import with_recording as recorded

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from iontide.activity import ionic_strength, osmotic_coefficient
-from iontide.activity.pitzer import _g, _g_slope, log_gamma, mixing_integral, osmotic_slope
-from iontide.activity.pitzer_parameters import (
+from iontide.physics.activity import ionic_strength, osmotic_coefficient
+from iontide.physics.activity.pitzer import _g, _g_slope, log_gamma, mixing_integral, osmotic_slope
+from iontide.physics.activity.pitzer_parameters import (
     SALT_PARAMETERS,
     Parameter,
     exponents,
@@ -22,8 +22,8 @@ from iontide.activity.pitzer_parameters import (
     missing_salts,
     parameter_table,
 )
-from iontide.activity.water import density
-from iontide.ions import ion_library
+from iontide.physics.activity.water import density
+from iontide.physics.ions import ion_library
 
 VALENCE = {"Na": 1, "K": 1, "Ca": 2, "Mg": 2, "H": 1, "Cl": -1, "SO4": -2, "HCO3": -1, "OH": -1}
 T25 = 298.15

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import iontide
-from iontide.activity import ACTIVITY_MODELS, ionic_strength, log_gamma
-from iontide.diagnostics import warnings
-from iontide.ions import find_ion
-from iontide.model import ACTIVITY_MODEL_NAMES
+from iontide.analysis.audit.diagnostics import warnings
+from iontide.model.model import ACTIVITY_MODEL_NAMES
+from iontide.physics.activity import ACTIVITY_MODELS, ionic_strength, log_gamma
+from iontide.physics.ions import find_ion
 
 TEXT = """
 title = "Two salts through one membrane"

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 import iontide
-from iontide import equations as drawn
 from iontide import run
+from iontide.analysis.audit.diagnostics import summary
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.diagnostics import summary
+from iontide.equations import assembly as drawn
 from iontide.errors import ScenarioError, SolverError
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Exchange,
     Gate,
@@ -35,7 +35,7 @@ from iontide.model import (
     Simulation,
 )
 from iontide.scenario.read import loads
-from iontide.trajectory import Trajectory
+from iontide.simulation.trajectory import Trajectory
 from models import AREA, CAPACITANCE, CL, NA, P_K, TEMPERATURE, VOLUME, K, by_name, ghk, na_k_pump, p1, pump_leak
 from test_kernel_method import order_against_fine_steps
 from test_tape import system_of

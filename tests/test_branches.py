@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.continuation.continuation import Branch, continue_steady_state
+from iontide.analysis.steady_sensitivity import steady_sensitivities
 from iontide.cli import main
-from iontide.continuation import Branch, continue_steady_state
 from iontide.errors import FileError
 from iontide.plots import branch_figure, sensitivity_figure
-from iontide.sensitivity import steady_sensitivities
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 M1 = SCENARIOS / "published" / "duesterwald_2018.toml"

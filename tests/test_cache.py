@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from iontide.kernel import cache, native
-from iontide.simulate import simulate
+from iontide.kernel.build import cache
+from iontide.kernel.build import object_files as native
+from iontide.simulation.simulate import simulate
 from models import p1
 from test_kernel_run import fingerprint
 
@@ -136,7 +137,8 @@ def test_must_compile_says_whether_one_has_to_wait(root, monkeypatch, kind):
 def run_elsewhere(root: Path) -> str:
     """Fingerprint of P1 run in a fresh process with this cache root."""
     code = (
-        "from models import p1; from test_kernel_run import fingerprint; from iontide.simulate import simulate; "
+        "from models import p1; from test_kernel_run import fingerprint; "
+        "from iontide.simulation.simulate import simulate; "
         "print(fingerprint(simulate(p1())))"
     )
     environment = os.environ | {"IONTIDE_CACHE_DIR": str(root)}

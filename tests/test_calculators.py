@@ -10,12 +10,12 @@ from math import exp, log
 import pytest
 
 import iontide
-from iontide.activity import ionic_strength, log_gamma
 from iontide.cli import main
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.ions import find_ion
-from iontide.potentials import ghk_currents
+from iontide.physics.activity import ionic_strength, log_gamma
+from iontide.physics.ghk_nernst import ghk_currents
+from iontide.physics.ions import find_ion
 
 INSIDE = {"K": 140.0, "Na": 10.0, "Cl": 150.0}
 OUTSIDE = {"K": 4.0, "Na": 146.0, "Cl": 150.0}

@@ -10,13 +10,14 @@ import pytest
 from scipy.integrate import cumulative_trapezoid
 
 import iontide
-from iontide import equations, run
-from iontide.clamping import Rows
+from iontide import run
+from iontide.analysis.audit.diagnostics import charge_balance, mass_balance, summary
 from iontide.constants import FARADAY
-from iontide.diagnostics import charge_balance, mass_balance, summary
+from iontide.equations import assembly as equations
+from iontide.equations.clamp_rows import Rows
 from iontide.errors import SolverError
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Clamp,
     Compartment,
     Hold,

@@ -11,18 +11,18 @@ import pytest
 from scipy.optimize import brentq
 
 import iontide
-from iontide.basin_scan import basin_lines, basins
+from iontide.analysis.basins import basin_lines, basins
+from iontide.analysis.classification import verdict_of
+from iontide.analysis.continuation.continuation import continue_steady_state
+from iontide.analysis.steady import steady_state
+from iontide.analysis.steady_system import system_of
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.continuation import continue_steady_state
-from iontide.equilibration import system_of
 from iontide.errors import SolverError, UsageError
-from iontide.formula import parse_formula
-from iontide.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Recording, Simulation
-from iontide.prepare import prepare
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Compartment, Gate, Injection, Membrane, Model, Parameter, Pathway, Recording, Simulation
 from iontide.scenario.read import load, loads
-from iontide.simulate import simulate
-from iontide.steady import steady_state
-from iontide.verdict import verdict_of
+from iontide.simulation.prepare import prepare
+from iontide.simulation.simulate import simulate
 from models import TEMPERATURE, K, by_name
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

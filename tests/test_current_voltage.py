@@ -15,12 +15,12 @@ import iontide
 from iontide import storage
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.evaluation import Evaluation
-from iontide.formula import parse_formula
-from iontide.model import Gate, Pathway
-from iontide.rates import state_rates
-from iontide.report import info, info_text
-from iontide.simulate import simulate
+from iontide.equations.evaluation import Evaluation
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Gate, Pathway
+from iontide.reports.info import info, info_text
+from iontide.simulation.simulate import simulate
+from iontide.simulation.state_rates import state_rates
 from models import CAPACITANCE, P_K, ghk, ohmic, p1, pump_leak, single_ion, with_recording, with_simulation
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iontide.conservation import Pool, conserved_sums, exchange_pools
+from iontide.analysis.audit.conservation import Pool, conserved_sums, exchange_pools
+from iontide.analysis.audit.diagnostics import DRIFT_LIMIT, Audit, charge_balance, mass_balance, summary, warnings
 from iontide.constants import FARADAY
-from iontide.diagnostics import (
-    DRIFT_LIMIT,
-    Audit,
-    charge_balance,
-    mass_balance,
-    summary,
-    warnings,
-)
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Exchange,
     Impermeant,
@@ -29,7 +22,7 @@ from iontide.model import (
     Reaction,
     Species,
 )
-from iontide.simulate import simulate
+from iontide.simulation.simulate import simulate
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 
 

@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iontide
-from iontide import dissipation, storage
+from iontide import storage
+from iontide.analysis.audit import dissipation
+from iontide.analysis.audit.diagnostics import Audit, warnings
+from iontide.analysis.audit.dissipation import Dissipation
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.diagnostics import Audit, warnings
-from iontide.dissipation import Dissipation
-from iontide.formula import parse_formula
-from iontide.model import Compartment, Gate, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation
-from iontide.report import info, info_text
-from iontide.simulate import simulate
-from iontide.trajectory import Trajectory
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Compartment, Gate, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation
+from iontide.reports.info import info, info_text
+from iontide.simulation.simulate import simulate
+from iontide.simulation.trajectory import Trajectory
 from models import AREA, CAPACITANCE, CL, NA, TEMPERATURE, K, by_name, ghk, p1, single_ion
 from models import with_recording as recorded
 from models import with_simulation as simulated

@@ -144,7 +144,7 @@ def test_the_published_signs(configuration: str, read: float) -> None:
 def test_every_configuration_has_its_placement() -> None:
     from typing import get_args
 
-    from iontide.parts_of_rigs import Configuration
+    from iontide.model.electrodes import Configuration
 
     assert set(get_args(Configuration)) == set(PLACEMENTS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iontide.scenario.elements import elements_left_over, elements_of
+from iontide.scenario.library.elements import elements_left_over, elements_of
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from scipy.integrate import cumulative_simpson, simpson
 
 import iontide
-from iontide import mechanisms
+from iontide.analysis.energy import stored
 from iontide.cli import main
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.energy import stored
 from iontide.errors import UsageError
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Clamp,
     Compartment,
     Exchange,
@@ -40,8 +39,9 @@ from iontide.model import (
     Source,
     Species,
 )
+from iontide.physics import mechanisms
 from iontide.plots import plot
-from iontide.report import info, info_text
+from iontide.reports.info import info, info_text
 from models import (
     AREA,
     CAPACITANCE,

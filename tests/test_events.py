@@ -11,10 +11,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import iontide
-from iontide import run, schedule
-from iontide.diagnostics import summary
-from iontide.formula import parse_formula
-from iontide.model import Event, Model, Parameter, ParameterStep, Recording, Simulation
+from iontide import run
+from iontide.analysis.audit.diagnostics import summary
+from iontide.formulas.formula import parse_formula
+from iontide.model import schedule
+from iontide.model.model import Event, Model, Parameter, ParameterStep, Recording, Simulation
 from models import P_K, pump_leak, single_ion, two_cells, with_recording
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -140,7 +141,7 @@ def test_the_times_do_not_depend_on_the_recording():
 def test_a_thermostat_is_the_one_of_an_independent_solver():
     model = thermostat(simulation=Simulation(100.0, 1e-9))
     trajectory = run(model)
-    from iontide.equations import build_program
+    from iontide.equations.assembly import build_program
 
     _, program = build_program(model)
     time, y, events, state = 0.0, trajectory.run.initial.y, [], 0

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from iontide import run
+from iontide.analysis.audit.diagnostics import charge_balance, summary, warnings
 from iontide.constants import FARADAY
-from iontide.diagnostics import charge_balance, summary, warnings
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Exchange,
     Impermeant,

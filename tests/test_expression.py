@@ -13,8 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from iontide.differentiation import jacobian, reachable
-from iontide.expression import (
+from iontide.symbolic.differentiation import jacobian, reachable
+from iontide.symbolic.expression import (
     Expression,
     Graph,
     absolute,
@@ -34,7 +34,7 @@ from iontide.expression import (
     tanh,
     where,
 )
-from iontide.tape import Program, assemble
+from iontide.symbolic.tape import Program, assemble
 
 EPS = np.finfo(float).eps
 DIGITS = 60

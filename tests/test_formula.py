@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iontide.formula import (
+from iontide.formulas.formula import (
     FLOAT_FUNCTIONS,
     Binary,
     Call,
@@ -27,7 +27,7 @@ from iontide.formula import (
     fit_message,
     parse_formula,
 )
-from iontide.units import UNIT_NAMES, Dimension, UnitError, parse_quantity, parse_unit
+from iontide.formulas.units import UNIT_NAMES, Dimension, UnitError, parse_quantity, parse_unit
 
 SETTINGS = settings(deadline=2000)  # a loaded machine stalls; a text that hangs the parser takes longer
 

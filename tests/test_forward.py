@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.run_sensitivity import TrajectorySensitivities, trajectory_sensitivities
+from iontide.analysis.steady_sensitivity import steady_sensitivities
 from iontide.errors import UsageError
-from iontide.formula import parse_formula
-from iontide.forward import TrajectorySensitivities, trajectory_sensitivities
-from iontide.model import Compartment, Event, Membrane, Model, Parameter, Simulation
-from iontide.sensitivity import steady_sensitivities
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Compartment, Event, Membrane, Model, Parameter, Simulation
 from models import AREA, CAPACITANCE, P_K, TEMPERATURE, K, by_name, ghk, ohmic, p1, pump_leak, with_recording
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

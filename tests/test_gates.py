@@ -14,8 +14,8 @@ from scipy.integrate import solve_ivp
 
 from iontide import run
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Gate,
     Impermeant,

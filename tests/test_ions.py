@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.ions import Ion, find_ion, ion_library, nearest_ions
+from iontide.physics.ions import Ion, find_ion, ion_library, nearest_ions
 
 # Limiting equivalent conductivity (S cm² mol⁻¹) and D (1e-9 m² s⁻¹) at 25 °C of the CRC Handbook of Chemistry
 # and Physics, "Ionic conductivity and diffusion at infinite dilution", via LJPcalc and pyEQL.

@@ -13,10 +13,10 @@ from scipy.linalg import expm
 
 from iontide import UsageError, find_ion, ion_library, junction, junction_potential
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.electrode.forming import form_junction
-from iontide.electrode.formulas import logarithmic_mean
-from iontide.electrode.nernst_planck import stationary_junction
-from iontide.electrode.pair import solution_pair
+from iontide.electrode.junctions.closed_forms import logarithmic_mean
+from iontide.electrode.junctions.nernst_planck import stationary_junction
+from iontide.electrode.junctions.pair import solution_pair
+from iontide.electrode.junctions.transient import form_junction
 
 REFERENCE = Path(__file__).parent / "reference"
 KT = 1e3 * GAS_CONSTANT * 298.15 / FARADAY  # R T / F, mV
@@ -279,7 +279,7 @@ def test_what_is_wrong_is_told(pipette: dict, bath: dict, keywords: dict, told: 
 
 
 def test_an_ion_of_ones_own_needs_its_mobility() -> None:
-    from iontide.ions import Ion
+    from iontide.physics.ions import Ion
 
     pipette, bath = {"K": 100.0, "X": 100.0}, {"KCl": 100.0}
     with pytest.raises(UsageError, match="X has no mobility in the library; give its diffusion coefficient"):

@@ -8,14 +8,14 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, fsolve
 from scipy.special import erf
 
-from iontide.activity.debye_hueckel import VACUUM_PERMITTIVITY
-from iontide.activity.water import permittivity
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.electrode import forming
-from iontide.electrode.forming import form_junction
-from iontide.electrode.forming_equations import FormingEquations, graded_widths
+from iontide.electrode.junctions import transient as forming
+from iontide.electrode.junctions.transient import form_junction
+from iontide.electrode.junctions.transient_equations import FormingEquations, graded_widths
 from iontide.errors import SolverError, UsageError
+from iontide.physics.activity.debye_hueckel import VACUUM_PERMITTIVITY
+from iontide.physics.activity.water import permittivity
 
 K, NA, CL, MG, H = 1.9572e-9, 1.3344e-9, 2.0320e-9, 0.7063e-9, 9.3110e-9
 ROOM = 298.15

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.colors import to_hex
 
 from iontide.electrode import junction
-from iontide.electrode.forming import form_junction
-from iontide.electrode.liquid_junction import CONVENTION, METHODS
+from iontide.electrode.junctions.liquid_junction import CONVENTION, METHODS
+from iontide.electrode.junctions.transient import form_junction
 from iontide.errors import UsageError
 from iontide.plots import forming_figure, junction_figure, junction_table_figure, write_pair
-from iontide.plots.junctions import MOST_ROWS, concentration_scale, signed
+from iontide.plots.junctions.profiles import MOST_ROWS, concentration_scale, signed
 
 GLUCONATE = ({"K-gluconate": 140, "NaCl": 10}, {"NaCl": 140, "KCl": 5})
 INSIDE = (

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from iontide.expression import Graph
-from iontide.kernel import llvm_step, llvm_text, machine_code, tableau
-from iontide.kernel.llvm_step import Elimination, StepPrinter
-from iontide.kernel.llvm_text import Printer, lambert_polynomials
-from iontide.kernel.machine_code import FUNCTIONS, compile_program
-from iontide.tape import Program, Tape, assemble
+from iontide.kernel.codegen import machine_code
+from iontide.kernel.codegen import step_printer as llvm_step
+from iontide.kernel.codegen import tape_printer as llvm_text
+from iontide.kernel.codegen.machine_code import FUNCTIONS, compile_program
+from iontide.kernel.codegen.step_printer import Elimination, StepPrinter
+from iontide.kernel.codegen.tape_printer import Printer, lambert_polynomials
+from iontide.kernel.layout import tableau
+from iontide.symbolic.expression import Graph
+from iontide.symbolic.tape import Program, Tape, assemble
 from models import closed_pair, p1, pump_leak, series, single_ion
 from test_tape import bernoulli_program, machine_linearised, machine_rates, pointer_call, system_of, zoo
 

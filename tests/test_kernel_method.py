@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from iontide.expression import Graph, exp
-from iontide.kernel import rosenbrock
-from iontide.kernel.tableau import GAMMA, NODES, ORDER, STAGES, TIME_WEIGHTS, A, C, H
-from iontide.tape import Program, assemble
+from iontide.kernel.integrator import rosenbrock
+from iontide.kernel.layout.tableau import GAMMA, NODES, ORDER, STAGES, TIME_WEIGHTS, A, C, H
+from iontide.symbolic.expression import Graph, exp
+from iontide.symbolic.tape import Program, assemble
 from models import p1
 from test_kernel_code import linear_program, run_step
 from test_tape import machine_linearised, system_of, systems

@@ -16,17 +16,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from iontide import prepare as prepare_module
-from iontide import simulate as simulate_module
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.errors import SolverError
-from iontide.expression import log
-from iontide.formula import parse_formula
-from iontide.kernel import cache, native
-from iontide.mechanisms import LAWS
-from iontide.model import Compartment, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation, Species
-from iontide.simulate import simulate
-from iontide.trajectory import Trajectory
+from iontide.formulas.formula import parse_formula
+from iontide.kernel.build import cache
+from iontide.kernel.build import object_files as native
+from iontide.model.model import Compartment, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation, Species
+from iontide.physics.mechanisms import LAWS
+from iontide.simulation import prepare as prepare_module
+from iontide.simulation import simulate as simulate_module
+from iontide.simulation.simulate import simulate
+from iontide.simulation.trajectory import Trajectory
+from iontide.symbolic.expression import log
 from models import (
     AREA,
     CAPACITANCE,
@@ -323,7 +324,8 @@ def test_the_same_run_twice_is_the_same_to_the_last_bit():
 
 def test_the_same_run_in_another_process_is_the_same_to_the_last_bit():
     code = (
-        "from models import pump_leak; from test_kernel_run import fingerprint; from iontide.simulate import simulate; "
+        "from models import pump_leak; from test_kernel_run import fingerprint; "
+        "from iontide.simulation.simulate import simulate; "
         "model = pump_leak(); print(fingerprint(simulate(model)))"
     )
     result = subprocess.run(
@@ -342,8 +344,9 @@ def test_one_compiled_integrator_serves_every_model():
 
 def test_a_run_from_the_object_file_needs_no_numba():
     code = (
-        "import sys; from models import p1; from iontide.simulate import simulate; from iontide.kernel import native; "
-        "kept = not native.must_compile(); simulate(p1()); print(kept, 'numba' in sys.modules)"
+        "import sys; from models import p1; from iontide.simulation.simulate import simulate; "
+        "from iontide.kernel.build import object_files; "
+        "kept = not object_files.must_compile(); simulate(p1()); print(kept, 'numba' in sys.modules)"
     )
     simulate(p1())
     result = subprocess.run(

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 import iontide
 from iontide.errors import ScenarioError, SolverError
-from iontide.kernel import status
-from iontide.kernel.lane_integrator import empty_queue, integrate
-from iontide.kernel.lane_problem import LANES, Queue
-from iontide.kernel.llvm_math import power_steps
-from iontide.kernel.llvm_text import Printer
-from iontide.kernel.machine_code import compile_lanes
-from iontide.model import Model, Recording
-from iontide.prepare import prepare
-from iontide.simulate import Integration, collect
-from iontide.sweep.population import Population
-from iontide.tape import Instruction, Output, Tape
+from iontide.kernel.batch_run import empty_queue, integrate
+from iontide.kernel.codegen.machine_code import compile_lanes
+from iontide.kernel.codegen.math_functions import power_steps
+from iontide.kernel.codegen.tape_printer import Printer
+from iontide.kernel.layout import status
+from iontide.kernel.layout.batch_problem import LANES, Queue
+from iontide.model.model import Model, Recording
+from iontide.simulation.prepare import prepare
+from iontide.simulation.simulate import Integration, collect
+from iontide.sweeps.compute.batch_start import Population
+from iontide.symbolic.tape import Instruction, Output, Tape
 from models import closed_pair, p1, series, single_ion, two_cells, with_recording, with_simulation
 from random_models import models
 from test_algebraic_potentials import layers

@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from iontide.catalogue import WIDTH, catalogue, catalogue_text
 from iontide.cli import main
 from iontide.errors import UsageError
-from iontide.mechanisms import LAWS
-from iontide.scenario.laws import LIBRARY
-from iontide.scenario.transporters import TRANSPORTERS
-from iontide.units import parse_unit
+from iontide.formulas.units import parse_unit
+from iontide.physics.mechanisms import LAWS
+from iontide.reports.laws import WIDTH, catalogue, catalogue_text
+from iontide.scenario.library.laws import LIBRARY
+from iontide.scenario.library.transporters import TRANSPORTERS
 
 
 def test_every_law_and_transporter_is_told() -> None:

@@ -177,7 +177,7 @@ def test_help_imports_nothing_heavy(arguments):
 
 
 def test_numba_waits_until_something_runs():
-    assert "numba" not in imported_by("import iontide.simulate")
+    assert "numba" not in imported_by("import iontide.simulation.simulate")
     assert not {"numba", "llvmlite", "h5py", "matplotlib"} & imported_by("import iontide.scenario.read")
 
 

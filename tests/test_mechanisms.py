@@ -7,11 +7,11 @@ import pytest
 
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.expression import Graph
-from iontide.mechanisms import LAWS, Sides
-from iontide.scenario.laws import LIBRARY
-from iontide.scenario.transporters import TRANSPORTERS
-from iontide.tape import assemble
+from iontide.physics.mechanisms import LAWS, Sides
+from iontide.scenario.library.laws import LIBRARY
+from iontide.scenario.library.transporters import TRANSPORTERS
+from iontide.symbolic.expression import Graph
+from iontide.symbolic.tape import assemble
 from membrane_sides import (
     INSIDE,
     KCC,

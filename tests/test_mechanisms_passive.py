@@ -9,8 +9,8 @@ from hypothesis import assume, given
 
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.mechanisms import LAWS
-from iontide.scenario.transporters import TRANSPORTERS
+from iontide.physics.mechanisms import LAWS
+from iontide.scenario.library.transporters import TRANSPORTERS
 from membrane_sides import (
     INSIDE,
     KCC,

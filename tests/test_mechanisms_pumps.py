@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.mechanisms import LAWS
-from iontide.mechanisms.atp_cycles import free_energy_of_atp
-from iontide.mechanisms.binding import hill, sigmoid
+from iontide.physics.mechanisms import LAWS
+from iontide.physics.mechanisms.atp_cycles import free_energy_of_atp
+from iontide.physics.mechanisms.binding import hill, sigmoid
 from membrane_sides import (
     INSIDE,
     NA_K,

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.audit.diagnostics import summary
 from iontide.constants import FARADAY as F
-from iontide.diagnostics import summary
 from iontide.errors import ScenarioError
-from iontide.mechanisms import LAWS
+from iontide.formulas.units import parse_quantity
+from iontide.physics.mechanisms import LAWS
+from iontide.scenario.checks.contents.stoichiometry import written
 from iontide.scenario.jsonschema import json_schema
-from iontide.scenario.laws import LIBRARY, TABLES, either_way, rate_of_order
+from iontide.scenario.library.laws import LIBRARY, TABLES, either_way, rate_of_order
+from iontide.scenario.library.transporters import TRANSPORTERS
 from iontide.scenario.read import loads
-from iontide.scenario.stoichiometry import written
-from iontide.scenario.transporters import TRANSPORTERS
-from iontide.units import parse_quantity
 from test_scenario import misfit
 
 VALENCES = {"Na": 1, "K": 1, "H": 1, "Cl": -1, "HCO3": -1, "Ca": 2, "glucose": 0, "lactate": -1, "glutamate": -1}

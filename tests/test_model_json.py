@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iontide.formula import Formula, parse_formula
-from iontide.model import (
+from iontide.formulas.formula import Formula, parse_formula
+from iontide.formulas.units import Dimension
+from iontide.model.model import (
     Compartment,
     Impermeant,
     Membrane,
@@ -22,8 +23,7 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.model_json import canonical_json, model_from_json, model_to_json, run_id
-from iontide.units import Dimension
+from iontide.model.serialization import canonical_json, model_from_json, model_to_json, run_id
 from models import closed_pair, p1, pump_leak, series
 
 names = st.text(min_size=1, max_size=6)

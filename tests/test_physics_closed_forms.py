@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
+from iontide.model.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
 from models import (
     AREA,
     CAPACITANCE,

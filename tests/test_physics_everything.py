@@ -20,19 +20,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import iontide
-from iontide import equations, storage
-from iontide.clamping import Rows
+from iontide import storage
 from iontide.constants import GAS_CONSTANT as R
-from iontide.equations import build_program
+from iontide.equations import assembly as equations
+from iontide.equations.assembly import build_program
+from iontide.equations.clamp_rows import Rows
+from iontide.equations.evaluation import Evaluation
+from iontide.equations.states import ABSOLUTE_FRACTION
 from iontide.errors import ScenarioError, SolverError
-from iontide.evaluation import Evaluation
-from iontide.formula import Formula, parse_formula
-from iontide.layout import ABSOLUTE_FRACTION
-from iontide.model import Model
-from iontide.model_json import canonical_json, model_from_json, model_to_json
-from iontide.prepare import prepare
-from iontide.simulate import Integration
-from iontide.trajectory import Trajectory
+from iontide.formulas.formula import Formula, parse_formula
+from iontide.model.model import Model
+from iontide.model.serialization import canonical_json, model_from_json, model_to_json
+from iontide.simulation.prepare import prepare
+from iontide.simulation.simulate import Integration
+from iontide.simulation.trajectory import Trajectory
 from models import closed_pair, series, single_ion, with_recording, with_simulation
 from plain_audit import charge_excess, free_energy, held, mass_excess, rates
 from random_models import DRIVES, models, turned

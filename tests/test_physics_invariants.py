@@ -15,7 +15,7 @@ from scipy.optimize import root
 import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
+from iontide.model.model import Compartment, Impermeant, Membrane, Model, Recording, Simulation, Species
 from models import (
     by_name,
     closed_pair,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from iontide.analysis.audit.diagnostics import warnings
+from iontide.analysis.audit.plausibility import slips_of
 from iontide.cli import main
-from iontide.diagnostics import warnings
-from iontide.plausibility import slips_of
 from iontide.scenario.read import load, loads
 from test_scenario_language import CELL, changed, model_of, run_of
 from test_temperature import COOLED, WARMED

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from iontide.errors import UsageError
+from iontide.model.schedule import Crossing
 from iontide.plots import current_figure, gate_figure, overview_figure, potential_figure
-from iontide.plots.event_marks import FEW, ROWS, event_marks
-from iontide.plots.mark_labels import current_text
-from iontide.plots.names import name_label, symbol_label
-from iontide.plots.protocol_marks import protocol_marks
+from iontide.plots.drawing.mark_labels import current_text
+from iontide.plots.drawing.names import name_label, symbol_label
+from iontide.plots.runs.event_marks import FEW, ROWS, event_marks
+from iontide.plots.runs.protocol_marks import protocol_marks
 from iontide.scenario.read import loads
-from iontide.schedule import Crossing
-from iontide.simulate import simulate
+from iontide.simulation.simulate import simulate
 
 ROOT = Path(__file__).parents[1]
 

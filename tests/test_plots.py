@@ -21,8 +21,9 @@ from matplotlib.figure import Figure
 
 from iontide.cli.parser import build_parser
 from iontide.errors import FileError, UsageError
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.formulas.units import parse_unit
+from iontide.model.model import (
     Compartment,
     Impermeant,
     Membrane,
@@ -43,17 +44,16 @@ from iontide.plots import (
     volume_figure,
     write_figure,
 )
-from iontide.plots import decimation as decimation_module
-from iontide.plots.decimation import visible_samples
+from iontide.plots.drawing import decimation as decimation_module
+from iontide.plots.drawing.decimation import visible_samples
+from iontide.plots.drawing.line_labels import PITCH, spread
+from iontide.plots.drawing.names import name_label, number_text, species_label, symbol_label, unit_label
+from iontide.plots.drawing.panels import current_panel, volume_panel
+from iontide.plots.drawing.style import ION_STYLES, PaperFigure, species_styles
+from iontide.plots.drawing.time_axis import TimeAxis, time_axis_for, time_text
 from iontide.plots.files import KINDS
-from iontide.plots.line_labels import PITCH, spread
-from iontide.plots.names import name_label, number_text, species_label, symbol_label, unit_label
-from iontide.plots.panels import current_panel, volume_panel
-from iontide.plots.protocol_marks import protocol_marks, shade
-from iontide.plots.style import ION_STYLES, PaperFigure, species_styles
-from iontide.plots.time_axis import TimeAxis, time_axis_for, time_text
-from iontide.simulate import simulate
-from iontide.units import parse_unit
+from iontide.plots.runs.protocol_marks import protocol_marks, shade
+from iontide.simulation.simulate import simulate
 
 RADIUS = 10e-6
 AREA, VOLUME = 4 * math.pi * RADIUS**2, 4 / 3 * math.pi * RADIUS**3

@@ -17,9 +17,9 @@ from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.constants import ZERO_CELSIUS
 from iontide.errors import UsageError
-from iontide.ions import find_ion
-from iontide.potentials import ghk_currents
-from iontide.roots import rising_roots
+from iontide.numerics.roots import rising_roots
+from iontide.physics.ghk_nernst import ghk_currents
+from iontide.physics.ions import find_ion
 
 BODY = 310.15
 INSIDE, OUTSIDE = {"K": 140.0, "Na": 10.0, "Cl": 10.0}, {"K": 4.0, "Na": 146.0, "Cl": 150.0}

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 import iontide
+from iontide.analysis.audit.diagnostics import mass_balance, summary
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.diagnostics import mass_balance, summary
-from iontide.model import Recording
-from iontide.trajectory import Trajectory
+from iontide.model.model import Recording
+from iontide.simulation.trajectory import Trajectory
 
 FILE = Path(__file__).parent.parent / "scenarios" / "published" / "saetra_2020.toml"
 

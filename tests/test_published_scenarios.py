@@ -17,9 +17,9 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import iontide
+from iontide.analysis.audit.diagnostics import summary
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.diagnostics import summary
-from iontide.trajectory import Trajectory
+from iontide.simulation.trajectory import Trajectory
 
 FOLDER = Path(__file__).parent.parent / "scenarios/published"
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from iontide import run
-from iontide.equations import build_program, structure_of
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.equations.assembly import build_program, structure_of
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Gate,
     Impermeant,
@@ -29,9 +29,9 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.prepare import prepare
-from iontide.schedule import segments_of
-from iontide.trajectory import Trajectory
+from iontide.model.schedule import segments_of
+from iontide.simulation.prepare import prepare
+from iontide.simulation.trajectory import Trajectory
 from models import AREA, CAPACITANCE, VOLUME, by_name, ohmic, p1, pump_leak, with_recording, with_simulation
 
 
@@ -312,7 +312,7 @@ def test_a_model_that_was_changed_is_prepared_anew() -> None:
 
 
 def test_preparations_go_when_their_models_do() -> None:
-    from iontide.prepare import _kept
+    from iontide.simulation.prepare import _kept
 
     gc.collect()
     count = len(_kept)

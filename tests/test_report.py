@@ -12,9 +12,9 @@ import pytest
 
 from iontide import storage
 from iontide.errors import FileError, SolverError
-from iontide.report import info, info_text
+from iontide.reports.info import info, info_text
 from iontide.scenario.read import loads
-from iontide.simulate import simulate
+from iontide.simulation.simulate import simulate
 from models import p1, single_ion, with_recording, with_simulation
 from storage_checks import enlarged, small_trajectory
 
@@ -107,7 +107,7 @@ def test_no_result_is_one_error(tmp_path):
 
 def test_it_imports_nothing_slow(saved):
     code = (
-        "import sys; from iontide.report import info_text; info_text(sys.argv[1]); "
+        "import sys; from iontide.reports.info import info_text; info_text(sys.argv[1]); "
         "print({'numba', 'llvmlite', 'scipy', 'matplotlib', 'pydantic', 'rich', 'xarray'} & "
         "{name.partition('.')[0] for name in sys.modules})"
     )

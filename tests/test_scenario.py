@@ -12,14 +12,14 @@ import tomllib
 import pytest
 
 from iontide.errors import ScenarioError, UsageError
-from iontide.formula import Formula
-from iontide.model import Impermeant, ParameterStep, Recording, Simulation
-from iontide.scenario.faults import did_you_mean
+from iontide.formulas.formula import Formula
+from iontide.formulas.units import Dimension
+from iontide.model.model import Impermeant, ParameterStep, Recording, Simulation
+from iontide.scenario.checks.context.potentials import Tied
 from iontide.scenario.jsonschema import json_schema
-from iontide.scenario.laws import LIBRARY, TABLES
-from iontide.scenario.potentials import Tied
+from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.read import load, loads
-from iontide.units import Dimension
+from iontide.scenario.text.faults import did_you_mean
 
 SAMPLE = """\
 title       = "A pump-leak cell"
@@ -173,7 +173,7 @@ def test_ways_of_giving_sample_times(written, expected):
 
 
 def test_every_library_law_has_its_mechanism():
-    from iontide.mechanisms import LAWS
+    from iontide.physics.mechanisms import LAWS
 
     assert {*LIBRARY, *(law.name for law in TABLES.values()), "formula"} == set(LAWS)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from iontide.errors import FileError, ScenarioError, UsageError
+from iontide.scenario.library.salts import instead_of_salt, ions_of_salt
 from iontide.scenario.read import load, loads
-from iontide.scenario.salts import instead_of_salt, ions_of_salt
 
 CELL = """
 title = "a cell"

@@ -13,12 +13,12 @@ import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.errors import ScenarioError
-from iontide.formula import Formula
-from iontide.model import Exchange, Gate, Injection, ParameterStep, Reaction
+from iontide.formulas.formula import Formula
+from iontide.formulas.units import Dimension
+from iontide.model.model import Exchange, Gate, Injection, ParameterStep, Reaction
+from iontide.scenario.checks.contents.reactions import constant_of_order, equation_of
 from iontide.scenario.jsonschema import json_schema
-from iontide.scenario.reactions import constant_of_order, equation_of
 from iontide.scenario.read import loads
-from iontide.units import Dimension
 
 WARM = 310.15
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -591,7 +591,7 @@ def test_json_schema_knows_the_words():
 
 
 def test_a_model_goes_through_json_and_a_file(tmp_path):
-    from iontide.model_json import model_from_json, model_to_json
+    from iontide.model.serialization import model_from_json, model_to_json
 
     model = everything().model
     assert model_from_json(model_to_json(model)) == model

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iontide.scenario.lines import MAX_DEPTH, key_lines, line_of
+from iontide.scenario.text.key_lines import MAX_DEPTH, key_lines, line_of
 
 
 def all_paths(value, path=()):

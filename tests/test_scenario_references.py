@@ -7,7 +7,7 @@ import pytest
 
 import iontide
 from iontide.errors import ScenarioError
-from iontide.model_json import model_from_json, model_to_json
+from iontide.model.serialization import model_from_json, model_to_json
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 

@@ -11,11 +11,11 @@ import pytest
 
 import iontide
 from iontide.errors import ScenarioError, UsageError
-from iontide.scenario.faults import Faults
+from iontide.scenario.edits.repeat import MOST_REPEATED, expand
 from iontide.scenario.jsonschema import json_schema
-from iontide.scenario.lines import key_lines
 from iontide.scenario.read import loads
-from iontide.scenario.repeat import MOST_REPEATED, expand
+from iontide.scenario.text.faults import Faults
+from iontide.scenario.text.key_lines import key_lines
 from test_scenario import misfit
 from test_scenario_malformed import LAYERS
 

@@ -12,9 +12,9 @@ import pytest
 from scipy.optimize import brentq
 
 import iontide
+from iontide.analysis.audit.diagnostics import summary
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.diagnostics import summary
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))

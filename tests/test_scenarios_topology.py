@@ -14,10 +14,10 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, root
 
 import iontide
+from iontide.analysis.audit.diagnostics import summary, warnings
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.diagnostics import summary, warnings
-from iontide.trajectory import Trajectory
+from iontide.simulation.trajectory import Trajectory
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 NAMES = [

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from iontide.model import Model, Parameter, ParameterStep, Recording, Simulation
-from iontide.schedule import Segment, sample_count_limit, scheduled_samples, segments_of
+from iontide.model.model import Model, Parameter, ParameterStep, Recording, Simulation
+from iontide.model.schedule import Segment, sample_count_limit, scheduled_samples, segments_of
 from models import p1, with_recording
 
 

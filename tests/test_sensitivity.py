@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.parameter_derivatives import Dependence
+from iontide.analysis.steady_sensitivity import Sensitivities, sensitivity_lines, steady_sensitivities
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.dependence import Dependence
 from iontide.errors import SolverError, UsageError
-from iontide.expression import Graph, bernoulli, bernoulli_curvature_value, bernoulli_slope_value, maximum, tanh, where
-from iontide.formula import parse_formula
-from iontide.model import Compartment, Impermeant, Membrane, Model, Parameter, Simulation
-from iontide.prepare import prepare
-from iontide.sensitivity import Sensitivities, sensitivity_lines, steady_sensitivities
-from iontide.tangents import drawn
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Compartment, Impermeant, Membrane, Model, Parameter, Simulation
+from iontide.simulation.prepare import prepare
+from iontide.symbolic.expression import (
+    Graph,
+    bernoulli,
+    bernoulli_curvature_value,
+    bernoulli_slope_value,
+    maximum,
+    tanh,
+    where,
+)
+from iontide.symbolic.forward_mode import drawn
 from models import AREA, CAPACITANCE, NA, P_K, TEMPERATURE, VOLUME, K, by_name, ghk, pump_leak
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -222,7 +230,7 @@ def test_forward_mode_takes_the_branch_that_is_chosen():
 
 
 def abs_of(x):
-    from iontide.expression import absolute
+    from iontide.symbolic.expression import absolute
 
     return absolute(x)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import iontide
-from iontide.diagnostics import charge_balance, mass_balance, warnings
-from iontide.equations import structure_of
-from iontide.formula import Formula
-from iontide.model import Source
-from iontide.model_json import model_from_json, model_to_json
+from iontide.analysis.audit.diagnostics import charge_balance, mass_balance, warnings
+from iontide.equations.assembly import structure_of
+from iontide.formulas.formula import Formula
+from iontide.model.model import Source
+from iontide.model.serialization import model_from_json, model_to_json
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.storage import open_trajectory

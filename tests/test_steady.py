@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iontide.analysis.steady import SteadyState, steady_state
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.equations.invariants import kept_combinations, stoichiometry_of
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Event,
     Impermeant,
@@ -25,11 +27,9 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.prepare import prepare
 from iontide.scenario.read import load
-from iontide.simulate import simulate
-from iontide.steady import SteadyState, steady_state
-from iontide.stoichiometry import kept_combinations, stoichiometry_of
+from iontide.simulation.prepare import prepare
+from iontide.simulation.simulate import simulate
 from models import by_name, closed_pair, ghk, p1, pump_leak, series, single_ion, two_cells, with_simulation
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

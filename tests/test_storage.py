@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from iontide import storage
+from iontide.equations.initial_state import InitialState, complete_values
+from iontide.equations.states import lay_out
 from iontide.errors import SolverError
-from iontide.formula import parse_formula
-from iontide.initial import InitialState, complete_values
-from iontide.layout import lay_out
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.formulas.units import parse_quantity, parse_unit
+from iontide.model.model import (
     Compartment,
     Gate,
     Injection,
@@ -32,12 +33,11 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.model_json import run_id
-from iontide.schedule import segments_of, values_of
-from iontide.simulate import Integration, simulate
+from iontide.model.schedule import segments_of, values_of
+from iontide.model.serialization import run_id
+from iontide.simulation.simulate import Integration, simulate
+from iontide.simulation.trajectory import Origin, Run, Statistics, Trajectory
 from iontide.storage.columns import columns_of
-from iontide.trajectory import Origin, Run, Statistics, Trajectory
-from iontide.units import parse_quantity, parse_unit
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 from storage_checks import differences, small_trajectory
 

@@ -18,8 +18,8 @@ import pytest
 
 import iontide
 from iontide import storage
-from iontide.diagnostics import Audit
-from iontide.simulate import Integration, simulate
+from iontide.analysis.audit.diagnostics import Audit
+from iontide.simulation.simulate import Integration, simulate
 from iontide.storage import reserved, saving, writer
 from iontide.storage.reserved import ReservedFile, uninterrupted
 from models import p1, pump_leak, with_recording, with_simulation

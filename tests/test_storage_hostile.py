@@ -17,8 +17,8 @@ import pytest
 
 from iontide import storage
 from iontide.errors import FileError
-from iontide.storage import checked
-from iontide.storage.parts import FILTERS, write_array, write_text
+from iontide.storage import untrusted as checked
+from iontide.storage.datasets import FILTERS, write_array, write_text
 from storage_checks import differences, small_trajectory
 
 HERE = Path(__file__).parent

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from iontide.sweep import claims
-from iontide.sweep import store as storing
-from iontide.sweep.claims import Claims, is_gone, this_process
-from iontide.sweep.store import Store
+from iontide.sweeps.store import block_locks as claims
+from iontide.sweeps.store import store as storing
+from iontide.sweeps.store.block_locks import Claims, is_gone, this_process
+from iontide.sweeps.store.store import Store
 from plain_plan import PlainPlan
 
 
@@ -33,7 +33,7 @@ def name_with(machine=None, process=None, beginning=None):
 
 def ended_process():
     """The name of a process that was there a moment ago."""
-    code = "from iontide.sweep.claims import this_process; print(this_process())"
+    code = "from iontide.sweeps.store.block_locks import this_process; print(this_process())"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -90,7 +90,7 @@ def test_who_is_gone_and_who_is_not():
 
 
 def test_a_process_that_was_killed_and_not_yet_waited_for_is_gone():
-    code = "from iontide.sweep.claims import this_process; print(this_process(), flush=True); input()"
+    code = "from iontide.sweeps.store.block_locks import this_process; print(this_process(), flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
         name = p.stdout.readline().strip()
         assert is_gone(name) is False

@@ -16,10 +16,10 @@ import pytest
 
 import iontide
 from iontide.cli import main
-from iontide.cli.sweep_telling import SweepDisplay, duration, progress_line, size, speed
-from iontide.sweep.index import Progress, read_status
-from iontide.sweep.store import Store
-from iontide.sweep.work import work
+from iontide.cli.sweeps.output import SweepDisplay, duration, progress_line, size, speed
+from iontide.sweeps.backends.work import work
+from iontide.sweeps.store.status_index import Progress, read_status
+from iontide.sweeps.store.store import Store
 from slurm_loopback import Loopback, free_ports, slurm
 
 __all__ = ["slurm"]
@@ -91,7 +91,7 @@ def test_room_is_foretold(folder):
     plan = json.loads(
         iontide_("sweep", "plan", "scenarios/pump_leak_sweep.toml", "--dry-run", "--json", folder=folder).stdout
     )
-    work(Store.create(folder / "it", iontide.sweep.plan.load_plan(PUMP_LEAK_SWEEP)).folder)
+    work(Store.create(folder / "it", iontide.sweeps.plan.plan.load_plan(PUMP_LEAK_SWEEP)).folder)
     taken = sum(shard.stat().st_size for shard in (folder / "it" / "shards").iterdir())
     assert plan["bytes"] == pytest.approx(taken, rel=0.02)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from iontide.errors import FileError, IontideError, UsageError
-from iontide.sweep import dask_cluster
-from iontide.sweep.dask_cluster import compute_block, run_on_dask
-from iontide.sweep.dask_in_slurm import run_in_slurm_jobs, slurm_cluster
-from iontide.sweep.slurm_options import SlurmOptions
-from iontide.sweep.work import BlockReport
+from iontide.sweeps.backends import dask as dask_cluster
+from iontide.sweeps.backends.dask import compute_block, run_on_dask
+from iontide.sweeps.backends.dask_jobqueue import run_in_slurm_jobs, slurm_cluster
+from iontide.sweeps.backends.slurm_options import SlurmOptions
+from iontide.sweeps.backends.work import BlockReport
 from slurm_loopback import Loopback, free_ports, slurm
 from sweep_checks import assert_whole_and_same, make_sweep
 
@@ -43,7 +43,7 @@ def slowly(seconds: float) -> Callable[[str, int], object]:
     def task(folder, number):
         import time
 
-        from iontide.sweep.dask_cluster import compute_block
+        from iontide.sweeps.backends.dask import compute_block
 
         time.sleep(seconds)
         return compute_block(folder, number)
@@ -58,7 +58,7 @@ def deadly(*blocks: int) -> Callable[[str, int], object]:
         import os
         import signal
 
-        from iontide.sweep.dask_cluster import compute_block
+        from iontide.sweeps.backends.dask import compute_block
 
         if number in blocks:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -296,7 +296,7 @@ with_jobqueue = pytest.mark.skipif(
 @with_jobqueue
 def test_whoever_listens_for_ctrl_c_still_does():
     code = (
-        "import signal\nfrom iontide.sweep.dask_in_slurm import import_jobqueue\nimport_jobqueue()\n"
+        "import signal\nfrom iontide.sweeps.backends.dask_jobqueue import import_jobqueue\nimport_jobqueue()\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import qmc
 
-from iontide.sweep.axes import LARGEST_SHARE, LEAST_SHARE, Axis, in_unit, to_si
-from iontide.sweep.designs import Grid, LatinHypercube, Random, Saltelli, Sobol, Together, middles_of_cells
-from iontide.sweep.plan import block_size
-from iontide.units import parse_quantity
+from iontide.formulas.units import parse_quantity
+from iontide.sweeps.plan.axes import LARGEST_SHARE, LEAST_SHARE, Axis, in_unit, to_si
+from iontide.sweeps.plan.designs import Grid, LatinHypercube, Random, Saltelli, Sobol, Together, middles_of_cells
+from iontide.sweeps.plan.plan import block_size
 
 # -- axes -------------------------------------------------------------------------------------------------------------
 

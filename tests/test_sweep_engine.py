@@ -10,17 +10,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import iontide
+from iontide.analysis.classification import verdict_of
 from iontide.errors import IontideError
-from iontide.formula import Formula
+from iontide.formulas.formula import Formula
 from iontide.scenario.read import loads
-from iontide.sweep.block import DONE, EXCLUDED, FAILED, STEADY
-from iontide.sweep.engine import Engine
-from iontide.sweep.keep import VERDICTS, bytes_per_point, check_keep, quantities_of
-from iontide.sweep.plan import Plan, load_plan
-from iontide.sweep.population import Population
-from iontide.sweep.structure import Structure
-from iontide.sweep.variants import with_values
-from iontide.verdict import verdict_of
+from iontide.sweeps.compute.batch_start import Population
+from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY
+from iontide.sweeps.compute.engine import Engine
+from iontide.sweeps.compute.groups import Structure
+from iontide.sweeps.compute.model_variants import with_values
+from iontide.sweeps.plan.outputs import VERDICTS, bytes_per_point, check_keep, quantities_of
+from iontide.sweeps.plan.plan import Plan, load_plan
 from random_models import models
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from iontide.errors import UsageError
-from iontide.sweep.designs import Saltelli
-from iontide.sweep.indices import is_saltelli, sobol_indices, split_saltelli
+from iontide.sweeps.plan.designs import Saltelli
+from iontide.sweeps.sobol_indices import is_saltelli, sobol_indices, split_saltelli
 
 #: Of the Ishigami function with a = 7, b = 0.1 (Ishigami & Homma 1990), in closed form.
 ISHIGAMI_VARIANCE = 7.0**2 / 8 + 0.1 * np.pi**4 / 5 + 0.1**2 * np.pi**8 / 18 + 0.5

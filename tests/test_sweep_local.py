@@ -21,12 +21,13 @@ import pytest
 
 import iontide
 from iontide.errors import FileError, IontideError, UsageError
-from iontide.sweep import crew, ledger
-from iontide.sweep.index import Progress, index_of, read_status
-from iontide.sweep.local import available_cores, run_locally
-from iontide.sweep.progress import Pace, Watch
-from iontide.sweep.store import Store
-from iontide.sweep.work import BlockReport, Workplace, work
+from iontide.sweeps.backends import worker_log as ledger
+from iontide.sweeps.backends import worker_pool as crew
+from iontide.sweeps.backends.local import available_cores, run_locally
+from iontide.sweeps.backends.work import BlockReport, Workplace, work
+from iontide.sweeps.store.progress import Pace, Watch
+from iontide.sweeps.store.status_index import Progress, index_of, read_status
+from iontide.sweeps.store.store import Store
 from sweep_checks import assert_whole_and_same, contents, make_sweep
 
 #: A worker to which something happens before it computes a block, then one of the usual kind.
@@ -233,14 +234,14 @@ def test_a_block_that_cannot_be_computed_stops_no_other(tmp_path, monkeypatch):
     outcome = run_locally(store.folder, workers=2)
     assert (outcome.blocks, list(outcome.given_up)) == (4, [2])
     assert "not enough memory" in outcome.given_up[2]
-    block = iontide.sweep.engine.Engine.block
+    block = iontide.sweeps.compute.engine.Engine.block
 
     def faulty(self, start, stop):
         if start == 8:
             raise ZeroDivisionError("of a kind\nthat nobody thought of")
         return block(self, start, stop)
 
-    monkeypatch.setattr("iontide.sweep.engine.Engine.block", faulty)
+    monkeypatch.setattr("iontide.sweeps.compute.engine.Engine.block", faulty)
     other = make_sweep(tmp_path / "other", points=20)
     outcome = run_locally(other.folder, workers=1)
     assert outcome.blocks == 4
@@ -251,7 +252,7 @@ def test_a_block_that_cannot_be_computed_stops_no_other(tmp_path, monkeypatch):
 def test_where_nothing_can_be_computed_not_everything_is_tried(tmp_path, monkeypatch, workers):
     store = make_sweep(tmp_path / "sweep", points=40)
     tried: list[BlockReport] = []
-    monkeypatch.setattr("iontide.sweep.engine.Engine.block", None)
+    monkeypatch.setattr("iontide.sweeps.compute.engine.Engine.block", None)
     make_trouble(monkeypatch, "raise TypeError")
     with pytest.raises(IontideError, match="not one block can be computed") as caught:
         run_locally(store.folder, report=tried.append, workers=workers)
@@ -438,14 +439,14 @@ def test_from_python(tmp_path):
 
 def test_from_python_what_is_given_up_is_a_warning(tmp_path, monkeypatch):
     store = make_sweep(tmp_path / "sweep", points=16)
-    block = iontide.sweep.engine.Engine.block
+    block = iontide.sweeps.compute.engine.Engine.block
 
     def faulty(self, start, stop):
         if start == 8:
             raise ZeroDivisionError("oh")
         return block(self, start, stop)
 
-    monkeypatch.setattr("iontide.sweep.engine.Engine.block", faulty)
+    monkeypatch.setattr("iontide.sweeps.compute.engine.Engine.block", faulty)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         sweep = iontide.sweep(store.plan, store.folder, workers=1)

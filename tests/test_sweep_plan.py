@@ -12,10 +12,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from iontide.errors import FileError, ScenarioError, UsageError
-from iontide.model_json import run_id
+from iontide.formulas.units import parse_quantity
+from iontide.model.serialization import run_id
 from iontide.scenario.read import loads
-from iontide.sweep.plan import Plan, load_plan
-from iontide.units import parse_quantity
+from iontide.sweeps.plan.plan import Plan, load_plan
 
 CELL = """\
 title = "A pump-leak cell"

@@ -14,34 +14,26 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_hex
 
-from iontide.cli.sweep_figures import draw_sweep, is_sweep, plot_sweep, points_of
+from iontide.cli.sweeps.figures import draw_sweep, is_sweep, plot_sweep, points_of
 from iontide.errors import UsageError
+from iontide.plots.drawing.scales import Scale, scale_for
 from iontide.plots.files import write_figure
-from iontide.plots.sweep_curves import curve_figure
-from iontide.plots.sweep_families import MOST_LINES, evenly_through, families_figure
-from iontide.plots.sweep_grids import edges, grid_of, plane_of
-from iontide.plots.sweep_indices import indices_figure
-from iontide.plots.sweep_kinds import SWEEP_KINDS, SweepOptions, fitting_kind, sweep_figure
-from iontide.plots.sweep_maps import map_figure, verdict_figure
-from iontide.plots.sweep_marginals import marginal_figure
-from iontide.plots.sweep_page import word_colours
-from iontide.plots.sweep_points import (
-    COMPUTED,
-    EXCLUDED,
-    FAILED,
-    MISSING,
-    SweepColumn,
-    SweepPoints,
-    tell_points,
-)
-from iontide.plots.sweep_scales import Scale, scale_for
-from iontide.plots.sweep_summaries import bands, bins_along, shares
-from iontide.sweep.indices import sobol_indices, split_saltelli
-from iontide.sweep.merging import merge
-from iontide.sweep.plan import load_plan
-from iontide.sweep.reading import open_sweep
-from iontide.sweep.store import Store
-from iontide.sweep.work import work
+from iontide.plots.sweeps.curves import curve_figure
+from iontide.plots.sweeps.families import MOST_LINES, evenly_through, families_figure
+from iontide.plots.sweeps.grids import edges, grid_of, plane_of
+from iontide.plots.sweeps.indices import indices_figure
+from iontide.plots.sweeps.kinds import SWEEP_KINDS, SweepOptions, fitting_kind, sweep_figure
+from iontide.plots.sweeps.maps import map_figure, verdict_figure
+from iontide.plots.sweeps.marginals import marginal_figure
+from iontide.plots.sweeps.page import word_colours
+from iontide.plots.sweeps.points import COMPUTED, EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, tell_points
+from iontide.plots.sweeps.summaries import bands, bins_along, shares
+from iontide.sweeps.backends.work import work
+from iontide.sweeps.dataset import open_sweep
+from iontide.sweeps.plan.plan import load_plan
+from iontide.sweeps.sobol_indices import sobol_indices, split_saltelli
+from iontide.sweeps.store.merging import merge
+from iontide.sweeps.store.store import Store
 
 THERMAL = 26.7  # mV
 VERDICTS = ("nernst", "donnan", "fed", "unsettled", "none")

@@ -19,14 +19,15 @@ import xarray
 from iontide import storage
 from iontide.errors import FileError, UsageError
 from iontide.storage.reserved import ReservedFile
-from iontide.sweep import appending, merging
-from iontide.sweep import store as storing
-from iontide.sweep.appending import chunk_shape
-from iontide.sweep.block import STATUSES, Block, Kept
-from iontide.sweep.merging import IncompleteSweep, merge
-from iontide.sweep.reading import open_sweep
-from iontide.sweep.shards import write_shard
-from iontide.sweep.store import Store
+from iontide.sweeps.compute.block import STATUSES, Block, Kept
+from iontide.sweeps.dataset import open_sweep
+from iontide.sweeps.store import append_dataset as appending
+from iontide.sweeps.store import merging
+from iontide.sweeps.store import store as storing
+from iontide.sweeps.store.append_dataset import chunk_shape
+from iontide.sweeps.store.merging import IncompleteSweep, merge
+from iontide.sweeps.store.shards import write_shard
+from iontide.sweeps.store.store import Store
 from plain_plan import WORDS, PlainPlan, everything, made_block
 from storage_checks import small_trajectory
 
@@ -424,9 +425,9 @@ def test_index_and_merge_take_no_more_memory_for_more_points(tmp_path):
         from dataclasses import replace
         from plain_plan import PlainPlan, made_block, stand_in
         stand_in()
-        from iontide.sweep.index import rebuild_index
-        from iontide.sweep.merging import merge
-        from iontide.sweep.store import Store
+        from iontide.sweeps.index import rebuild_index
+        from iontide.sweeps.merging import merge
+        from iontide.sweeps.store import Store
         store = Store.create(sys.argv[1], PlainPlan((int(sys.argv[2]),), 4096))
         for number in range(store.plan.blocks):
             store.write(replace(made_block(store.plan, number), messages={}))

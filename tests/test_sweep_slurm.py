@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from iontide.errors import IontideError, UsageError
-from iontide.sweep import slurm as slurm_backend
-from iontide.sweep.slurm import Limits, choose_elements, ranges, read_limits, resubmit, submissions, submit
-from iontide.sweep.slurm_options import SlurmOptions, minutes_of
-from iontide.sweep.work import part_of, read_part
+from iontide.sweeps.backends import slurm as slurm_backend
+from iontide.sweeps.backends.slurm import Limits, choose_elements, ranges, read_limits, resubmit, submissions, submit
+from iontide.sweeps.backends.slurm_options import SlurmOptions, minutes_of
+from iontide.sweeps.backends.work import part_of, read_part
 from slurm_loopback import MAX_ARRAY_SIZE, Loopback, slurm
 from sweep_checks import SLOW_IONTIDE, assert_whole_and_same, make_sweep
 

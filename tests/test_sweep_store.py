@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from iontide.errors import FileError
-from iontide.sweep import index as indexing
-from iontide.sweep import store as storing
-from iontide.sweep.block import FAILED, STATUSES, Block, Kept
-from iontide.sweep.index import index_of, progress_of, read_status, read_statuses, rebuild_index, write_status
-from iontide.sweep.shards import TYPES, read_shard, shard_bytes, verify_shard, write_shard
-from iontide.sweep.store import Store
+from iontide.sweeps.compute.block import FAILED, STATUSES, Block, Kept
+from iontide.sweeps.store import status_index as indexing
+from iontide.sweeps.store import store as storing
+from iontide.sweeps.store.shards import TYPES, read_shard, shard_bytes, verify_shard, write_shard
+from iontide.sweeps.store.status_index import (
+    index_of,
+    progress_of,
+    read_status,
+    read_statuses,
+    rebuild_index,
+    write_status,
+)
+from iontide.sweeps.store.store import Store
 from plain_plan import PlainPlan, differences, everything, made_block
 
 HERE = Path(__file__).parent
@@ -110,7 +117,7 @@ def test_a_block_always_becomes_the_same_bytes(tmp_path):
     code = """
         import hashlib
         from plain_plan import everything, made_block
-        from iontide.sweep.shards import shard_bytes
+        from iontide.sweeps.shards import shard_bytes
         print(hashlib.sha256(shard_bytes(made_block(everything(), 1), "d" * 64)[1]).hexdigest())
     """
     time.sleep(1.1)  # HDF5 knows time by the second
@@ -326,7 +333,7 @@ WRITER = """
     import sys
     from plain_plan import PlainPlan, made_block, stand_in
     stand_in()
-    from iontide.sweep.store import Store
+    from iontide.sweeps.store import Store
     store = Store.open(sys.argv[1])
     blocks = [made_block(store.plan, number, scalars=5) for number in range(store.plan.blocks)]
     print("ready", flush=True)
@@ -396,8 +403,8 @@ LIMITED = """
     from plain_plan import PlainPlan, made_block, stand_in
     stand_in()
     from iontide.errors import FileError
-    from iontide.sweep.store import Store
-    from iontide.sweep.merging import merge
+    from iontide.sweeps.store import Store
+    from iontide.sweeps.merging import merge
     folder, limit = sys.argv[1], int(sys.argv[2])
     store = Store.create(folder, PlainPlan((12_000,), 4000))
     if limit:

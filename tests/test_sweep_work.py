@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from iontide.errors import FileError
-from iontide.sweep.work import BlockReport, Outcome, StopRequest, Workplace, work
+from iontide.sweeps.backends.work import BlockReport, Outcome, StopRequest, Workplace, work
 from sweep_checks import assert_whole_and_same, make_sweep
 
 
@@ -26,7 +26,7 @@ def test_every_block_is_computed_once_and_reported(tmp_path):
 def test_a_worker_that_finds_all_done_builds_no_engine(tmp_path, monkeypatch):
     store = make_sweep(tmp_path / "sweep", points=8)
     work(store.folder)
-    monkeypatch.setattr("iontide.sweep.engine.Engine", None)
+    monkeypatch.setattr("iontide.sweeps.compute.engine.Engine", None)
     assert work(store.folder) == Outcome(there=2)
 
 

@@ -18,9 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from iontide import equations
-from iontide.equations import build_program
-from iontide.expression import (
+from iontide.equations import assembly as equations
+from iontide.equations.assembly import build_program
+from iontide.equations.states import Layout
+from iontide.kernel.codegen.machine_code import FUNCTIONS, compile_program
+from iontide.model.model import Compartment, Membrane, Model, Simulation, Species
+from iontide.simulation.simulate import Integration
+from iontide.symbolic.expression import (
     Graph,
     absolute,
     bernoulli,
@@ -36,11 +40,7 @@ from iontide.expression import (
     tanh,
     where,
 )
-from iontide.kernel.machine_code import FUNCTIONS, compile_program
-from iontide.layout import Layout
-from iontide.model import Compartment, Membrane, Model, Simulation, Species
-from iontide.simulate import Integration
-from iontide.tape import Program, Tape, assemble
+from iontide.symbolic.tape import Program, Tape, assemble
 from models import (
     AREA,
     CAPACITANCE,
@@ -445,7 +445,7 @@ def test_every_operation(positive, a, p):
 
 
 def test_the_zoo_has_every_operation():
-    from iontide.tape import NUMPY_OPERATIONS
+    from iontide.symbolic.tape import NUMPY_OPERATIONS
 
     assert {i.op for i in zoo().linearised.instructions} == {*NUMPY_OPERATIONS, "where", *LOADS}
     assert not zoo().autonomous

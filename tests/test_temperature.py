@@ -8,11 +8,11 @@ import pytest
 import iontide
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
-from iontide.equations import build_program
-from iontide.formula import parse_formula
-from iontide.model import ParameterStep
+from iontide.equations.assembly import build_program
+from iontide.formulas.formula import parse_formula
+from iontide.formulas.units import Dimension
+from iontide.model.model import ParameterStep
 from iontide.scenario.read import loads
-from iontide.units import Dimension
 from test_scenario_language import CELL, CHANNEL, RINSED, WET, changed, faults_of, model_of, run_of
 
 COLD = ('temperature = "37 degC"', 'temperature = "15 degC"')

@@ -12,13 +12,13 @@ import pytest
 import iontide
 from iontide import storage
 from iontide.errors import ScenarioError
-from iontide.formula import parse_formula
-from iontide.mechanisms import UNIDIRECTIONAL
-from iontide.model import Exchange, Injection, Parameter, ParameterStep, Reaction, Source, Species, Tracer
-from iontide.model_json import model_from_json, model_to_json
-from iontide.rates import state_rates
-from iontide.report import info, info_text
-from iontide.simulate import simulate
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Exchange, Injection, Parameter, ParameterStep, Reaction, Source, Species, Tracer
+from iontide.model.serialization import model_from_json, model_to_json
+from iontide.physics.mechanisms import UNIDIRECTIONAL
+from iontide.reports.info import info, info_text
+from iontide.simulation.simulate import simulate
+from iontide.simulation.state_rates import state_rates
 from models import (
     AREA,
     closed_pair,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from iontide.equations import build_program
-from iontide.formula import parse_formula
-from iontide.model import Model, Parameter, ParameterStep, Pathway, Simulation
-from iontide.prepare import prepare
+from iontide.equations.assembly import build_program
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Model, Parameter, ParameterStep, Pathway, Simulation
+from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
-from iontide.schedule import segments_of, values_of
+from iontide.simulation.prepare import prepare
 from models import by_name, p1
 from test_scenario_language import faults_of, model_of, run_of
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iontide.units import (
+from iontide.formulas.units import (
     DIMENSIONLESS,
     MAX_LENGTH,
     UNIT_NAMES,

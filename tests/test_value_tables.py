@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import iontide
-from iontide.model import ParameterStep
+from iontide.model.model import ParameterStep
+from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
-from iontide.schedule import segments_of, values_of
 from iontide.storage import open_trajectory
 from test_scenario_language import CELL, changed, faults_of, model_of, run_of
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.classification import verdict_of, verdict_of_steady
+from iontide.analysis.steady import steady_after, steady_state
 from iontide.cli import main
 from iontide.constants import FARADAY
-from iontide.formula import parse_formula
-from iontide.model import Clamp, Event, Hold, Injection, Parameter, ParameterStep, Species
-from iontide.oscillation import period_of
-from iontide.report import info
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import Clamp, Event, Hold, Injection, Parameter, ParameterStep, Species
+from iontide.numerics.period import period_of
+from iontide.reports.info import info
 from iontide.scenario.read import load
-from iontide.simulate import simulate
-from iontide.steady import steady_after, steady_state
-from iontide.verdict import verdict_of, verdict_of_steady
+from iontide.simulation.simulate import simulate
 from models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from iontide import run
+from iontide.analysis.audit.diagnostics import charge_balance, summary
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.diagnostics import charge_balance, summary
-from iontide.formula import parse_formula
-from iontide.model import (
+from iontide.formulas.formula import parse_formula
+from iontide.model.model import (
     Compartment,
     Impermeant,
     Membrane,
@@ -31,7 +31,7 @@ from iontide.model import (
     Simulation,
     Species,
 )
-from iontide.trajectory import Trajectory
+from iontide.simulation.trajectory import Trajectory
 from models import AREA, CAPACITANCE, P_K, TEMPERATURE, VOLUME, by_name, ghk, na_k_pump, p1, with_recording
 from models import with_simulation as simulated
 

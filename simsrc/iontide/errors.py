@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .trajectory import Trajectory
+    from .simulation.trajectory import Trajectory
 
 
 class IontideError(Exception):

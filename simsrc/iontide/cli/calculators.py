@@ -11,8 +11,8 @@ from typing import Any
 
 from ..constants import FARADAY, GAS_CONSTANT, ZERO_CELSIUS
 from ..errors import UsageError
-from ..potentials import ghk_currents, ghk_potential, nernst_potential
-from .solution_words import Solution, ion_of, pairs_of, permeabilities_of, quantity_of, solution_of
+from ..physics.ghk_nernst import ghk_currents, ghk_potential, nernst_potential
+from .solutions import Solution, ion_of, pairs_of, permeabilities_of, quantity_of, solution_of
 
 #: Said with every answer.
 CONVENTION = "inside minus outside"

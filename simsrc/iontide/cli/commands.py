@@ -15,7 +15,7 @@ from ..errors import IontideError, ScenarioError, SolverError, UsageError
 
 if TYPE_CHECKING:
     from ..scenario.read import Scenario
-    from ..trajectory import Run, Trajectory
+    from ..simulation.trajectory import Run, Trajectory
 
 #: Numbers (samples × states) above which a recording goes to its file block by block.
 STREAM_ABOVE = 4_000_000
@@ -34,12 +34,12 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         return _describe(scenario, output, arguments)
 
-    from ..diagnostics import warnings
-    from ..kernel import native
-    from ..simulate import Integration, collect, origin_of
+    from ..analysis.audit.diagnostics import warnings
+    from ..kernel.build import object_files
+    from ..simulation.simulate import Integration, collect, origin_of
     from .progress import ProgressDisplay
 
-    if native.must_compile() and not arguments.quiet:
+    if object_files.must_compile() and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
     began, started = time.perf_counter(), datetime.now(UTC)
     with scenario.locating():
@@ -78,14 +78,14 @@ def _load(arguments: Namespace) -> Scenario:
 
 
 def _sample_count(scenario: Scenario) -> int:
-    from ..schedule import sample_count_limit, segments_of
+    from ..model.schedule import sample_count_limit, segments_of
 
     recording = scenario.model.recording
     return 0 if recording.spacing == "steps" else sample_count_limit(recording, len(segments_of(scenario.model)))
 
 
 def _describe(scenario: Scenario, output: Path, arguments: Namespace) -> int:
-    from ..layout import lay_out
+    from ..equations.states import lay_out
 
     layout = lay_out(scenario.model)
     samples = _sample_count(scenario)
@@ -132,7 +132,7 @@ def _tell(outcome: Run, scenario: Scenario, written: list[Path], elapsed: float,
             print(path)
     if arguments.quiet:
         return
-    from ..report import told_times
+    from ..reports.info import told_times
 
     ended = {
         "done": "ran to",
@@ -167,7 +167,7 @@ def _told_potentials(outcome: Run) -> str:
 def _end_potential(outcome: Run, membrane: str) -> float:
     import numpy as np
 
-    from ..trajectory import Trajectory
+    from ..simulation.trajectory import Trajectory
 
     last = next(i for i, s in reversed(list(enumerate(outcome.segments))) if s.start <= outcome.end_time)
     end = Trajectory(outcome, np.array([outcome.end_time]), np.array([last]), outcome.end_state[np.newaxis])
@@ -182,7 +182,7 @@ def plot(arguments: Namespace) -> int:
         raise UsageError("-o names one figure, but there are several result files; leave it out, or plot one by one")
     from ..storage import is_branch
     from .parser import SWEEP_KINDS
-    from .sweep_figures import draw_sweep, is_sweep
+    from .sweeps.figures import draw_sweep, is_sweep
 
     asked = {name: getattr(arguments, name) for name in ("quantity", "x", "y", "by", "at")}
     for file in arguments.file:
@@ -193,7 +193,7 @@ def plot(arguments: Namespace) -> int:
             words = [f"--{name}" for name, value in asked.items() if value] or [f"--kind {arguments.kind}"]
             raise UsageError(f"{', '.join(words)}: that is of sweeps, and {file} is none")
         if is_branch(file):
-            from .following import draw_branch
+            from .continuation import draw_branch
 
             print(*draw_branch(file, arguments), sep="\n")
             continue
@@ -215,11 +215,11 @@ def info(arguments: Namespace) -> int:
     from ..storage import is_branch
 
     if is_branch(arguments.file):
-        from .following import tell_branch
+        from .continuation import tell_branch
 
         return tell_branch(arguments)
-    from ..report import info as read_info
-    from ..report import info_text
+    from ..reports.info import info as read_info
+    from ..reports.info import info_text
 
     content = read_info(arguments.file)
     print(json.dumps(content) if arguments.json else info_text(arguments.file, content))
@@ -228,8 +228,8 @@ def info(arguments: Namespace) -> int:
 
 def validate(arguments: Namespace) -> int:
     """``iontide validate``: every file is looked at, whatever is wrong with the others."""
-    from ..initial import check_start
-    from ..plausibility import slips_of
+    from ..analysis.audit.plausibility import slips_of
+    from ..equations.initial_state import check_start
     from ..scenario.read import load
 
     worst = 0
@@ -262,7 +262,7 @@ def validate(arguments: Namespace) -> int:
 
 def laws(arguments: Namespace) -> int:
     """``iontide laws``."""
-    from ..catalogue import catalogue, catalogue_text
+    from ..reports.laws import catalogue, catalogue_text
 
     found = catalogue(arguments.name)
     print(json.dumps(found, ensure_ascii=False) if arguments.json else catalogue_text(found))
@@ -279,12 +279,12 @@ def schema(arguments: Namespace) -> int:
 
 def warmup(arguments: Namespace) -> int:
     """``iontide warmup``: run the smallest of all models, which compiles what every model needs, and what sweeps do."""
-    from ..kernel import native
-    from ..kernel.cache import usable_cache_folder
-    from ..model import Compartment, Membrane, Model, Pathway, Simulation, Species
-    from ..simulate import simulate
+    from ..kernel.build import object_files
+    from ..kernel.build.cache import usable_cache_folder
+    from ..model.model import Compartment, Membrane, Model, Pathway, Simulation, Species
+    from ..simulation.simulate import simulate
 
-    compiles = native.must_compile(), native.must_compile(native.LANES)
+    compiles = object_files.must_compile(), object_files.must_compile(object_files.LANES)
     began = time.perf_counter()
     if compiles[0] and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
@@ -305,7 +305,7 @@ def warmup(arguments: Namespace) -> int:
     )
     if compiles[1] and not arguments.quiet:
         print("compiling the integrator for sweeps on this machine (once, some twenty seconds) …", file=sys.stderr)
-    native.load(native.LANES)
+    object_files.load(object_files.LANES)
     if not arguments.quiet:
         folder = usable_cache_folder()
         kept = f"kept in {folder}" if folder else "kept nowhere: no cache folder can be written (set IONTIDE_CACHE_DIR)"

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from .. import __version__
-from .junction_options import add_junction
-from .sweep_words import add_sweep
+from .deferred import command
+from .electrodes.arguments import add_junction
+from .sweeps.arguments import add_sweep
 
 _SET_HELP = "use another value in place of the file's, as parameters.P_K='5e-8 m/s'; may be given again"
-
-
-def _command(name: str, module: str = "commands") -> Callable[[argparse.Namespace], int]:
-    """A command by name, imported when it is called."""
-    return lambda arguments: getattr(import_module(f"{__package__}.{module}"), name)(arguments)
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -45,14 +39,14 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="say what would be run and how large the file would be")
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
     _add_volume(run)
-    run.set_defaults(command=_command("run"))
+    run.set_defaults(command=command("commands", "run"))
 
     steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
     steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
     steady.add_argument("--sensitivities", action="store_true", help="rank the parameters by what they do to it")
     steady.add_argument("--json", action="store_true", help="print it as JSON")
-    steady.set_defaults(command=lambda arguments: import_module(f"{__package__}.steady").steady(arguments))
+    steady.set_defaults(command=command("steady", "steady"))
 
     follow = commands.add_parser("continue", help="follow a steady state along a parameter, past folds")
     follow.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
@@ -69,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     follow.add_argument("--plot", action="store_true", help="draw the branch beside the file (PDF and PNG)")
     follow.add_argument("--json", action="store_true", help="print the outcome as JSON")
     _add_volume(follow)
-    follow.set_defaults(command=lambda arguments: import_module(f"{__package__}.following").follow(arguments))
+    follow.set_defaults(command=command("continuation", "follow"))
 
     add_sweep(commands, _setting)
 
@@ -78,21 +72,21 @@ def build_parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="tell what a result file holds")
     info.add_argument("file", metavar="FILE", help="result file (HDF5)")
     info.add_argument("--json", action="store_true", help="print it as JSON")
-    info.set_defaults(command=_command("info"))
+    info.set_defaults(command=command("commands", "info"))
 
     validate = commands.add_parser("validate", help="check scenario files without running them")
     validate.add_argument("scenario", metavar="SCENARIO", nargs="+", help="scenario file (TOML)")
     validate.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
     validate.add_argument("--json", action="store_true", help="print the faults as JSON")
-    validate.set_defaults(command=_command("validate"))
+    validate.set_defaults(command=command("commands", "validate"))
 
     laws = commands.add_parser("laws", help="list the rate laws and transporters of the library")
     laws.add_argument("name", metavar="NAME", nargs="*", help="only this law or transporter")
     laws.add_argument("--json", action="store_true", help="print them as JSON")
-    laws.set_defaults(command=_command("laws"))
+    laws.set_defaults(command=command("commands", "laws"))
 
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
-    schema.set_defaults(command=_command("schema"))
+    schema.set_defaults(command=command("commands", "schema"))
 
     nernst = commands.add_parser(
         "nernst",
@@ -101,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     nernst.add_argument("ion", metavar="ION", nargs="*", help="ion, or its valence as +2 (default: all on both sides)")
     _add_solutions(nernst)
-    nernst.set_defaults(command=_command("nernst", "calculators"))
+    nernst.set_defaults(command=command("calculators", "nernst"))
 
     ghk = commands.add_parser(
         "ghk",
@@ -117,13 +111,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="ratios, as 'K=1, Na=0.04', or all with a unit, as 'K=4e-8 m/s'; may be given again",
     )
     _add_solutions(ghk)
-    ghk.set_defaults(command=_command("ghk", "calculators"))
+    ghk.set_defaults(command=command("calculators", "ghk"))
 
     add_junction(commands, _setting)
 
     warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
     _add_volume(warmup)
-    warmup.set_defaults(command=_command("warmup"))
+    warmup.set_defaults(command=command("commands", "warmup"))
     return parser
 
 
@@ -199,4 +193,4 @@ def _add_plot(commands: Any) -> None:
     plot.add_argument(
         "--width", metavar="MM", type=float, help="width in mm (default: 183 for the overview, 89 for the others)"
     )
-    plot.set_defaults(command=_command("plot"))
+    plot.set_defaults(command=command("commands", "plot"))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..scenario.read import load
 
 if TYPE_CHECKING:
-    from ..steady import SteadyState
-    from ..verdict import Verdict
+    from ..analysis.classification import Verdict
+    from ..analysis.steady import SteadyState
 
 #: Modes that are told, the slowest ones.
 MOST_MODES = 12
@@ -21,11 +21,11 @@ MOST_MODES = 12
 def steady(arguments: Namespace) -> int:
     """Find the steady state of a scenario and tell of it."""
     scenario = load(arguments.scenario, set=dict(arguments.set))
-    from ..kernel import native
-    from ..steady import steady_state
-    from ..verdict import verdict_of_steady
+    from ..analysis.classification import verdict_of_steady
+    from ..analysis.steady import steady_state
+    from ..kernel.build import object_files
 
-    native.load()
+    object_files.load()
     began = time.perf_counter()
     with scenario.locating():
         found = steady_state(scenario.model)
@@ -34,7 +34,7 @@ def steady(arguments: Namespace) -> int:
     content = _as_json(found, verdict, seconds)
     lines = _lines(found, verdict, seconds, scenario.model.title or scenario.source)
     if arguments.sensitivities and found.status == "steady":
-        from ..sensitivity import sensitivity_lines, steady_sensitivities
+        from ..analysis.steady_sensitivity import sensitivity_lines, steady_sensitivities
 
         answer = steady_sensitivities(scenario.model, steady=found)
         lines += ["", *sensitivity_lines(answer)]
@@ -77,7 +77,7 @@ def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
 
 
 def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
-    from ..report import compartment_lines, state_of
+    from ..reports.info import compartment_lines, state_of
 
     lines = [title, f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}.", ""]
     if found.status == "none":

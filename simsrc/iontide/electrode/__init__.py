@@ -4,7 +4,7 @@ One sign throughout: a liquid junction potential is that of the bath relative to
 doi:10.1007/BF01870526), so that ``V_measured = V_true + LJP`` where an electrode was zeroed in the bath.
 """
 
-from .liquid_junction import Junction, junction, junction_potential
+from .junctions.liquid_junction import Junction, junction, junction_potential
 from .reading import ElectrodeReading, electrode_reading
 
 __all__ = ["ElectrodeReading", "Junction", "electrode_reading", "junction", "junction_potential"]

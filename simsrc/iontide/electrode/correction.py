@@ -11,7 +11,7 @@ from ..errors import UsageError
 from .reading import electrode_reading
 
 if TYPE_CHECKING:
-    from ..trajectory import Trajectory
+    from ..simulation.trajectory import Trajectory
 
 
 def correct_recording(trajectory: Trajectory, electrode: str, time: NDArray, recorded: NDArray) -> NDArray:

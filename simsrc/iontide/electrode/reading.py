@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..activity import log_gamma
 from ..constants import FARADAY, GAS_CONSTANT
+from ..equations.evaluation import Evaluation
 from ..errors import UsageError
-from ..evaluation import Evaluation
-from ..ions import Ion, find_ion
+from ..physics.activity import log_gamma
+from ..physics.ions import Ion, find_ion
 from .configurations import PLACEMENTS
 from .half_cells import HALF_CELLS, half_cell_potential
 from .sensors import sensed_activity
 from .series import junction_series
 
 if TYPE_CHECKING:
-    from ..parts_of_rigs import Electrode
-    from ..trajectory import Run, Trajectory
+    from ..model.electrodes import Electrode
+    from ..simulation.trajectory import Run, Trajectory
 
 #: A solution over time: concentrations of its solutes, mol m⁻³, shape (samples,) each.
 Solution = Mapping[str, NDArray]

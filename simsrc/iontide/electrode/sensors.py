@@ -10,7 +10,7 @@ import numpy as np
 
 from ..constants import FARADAY, GAS_CONSTANT
 from ..errors import UsageError
-from ..ions import find_ion, nearest_ions
+from ..physics.ions import find_ion, nearest_ions
 from .half_cells import STANDARD
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
-from ..ions import Ion
-from .formulas import henderson
-from .liquid_junction import junction_of
-from .pair import SolutionPair
+from ..physics.ions import Ion
+from .junctions.closed_forms import henderson
+from .junctions.liquid_junction import junction_of
+from .junctions.pair import SolutionPair
 
 #: So many different compositions are solved one by one; of more, only as many as the accuracy asks for.
 _ONE_BY_ONE = 24

@@ -1,1 +1,1 @@
-"""The compiled part: tapes to machine code, and the integrator that runs them. numba and llvmlite live here only."""
+"""From a tape to a solution: LLVM IR, machine code, and the integrators that numba compiles once on a machine."""

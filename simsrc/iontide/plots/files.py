@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import UsageError
 from ..storage.replacing import replacing, write_all
-from .budget import budget_figure
-from .electrodes import electrode_figure
-from .figures import (
+from .drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
+from .drawing.time_axis import TimeScale
+from .energy.budget import budget_figure
+from .energy.power import power_figure
+from .runs.electrodes import electrode_figure
+from .runs.figures import (
     concentration_figure,
     current_figure,
     gate_figure,
@@ -26,12 +29,9 @@ from .figures import (
     potential_figure,
     volume_figure,
 )
-from .power import power_figure
-from .style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
-from .time_axis import TimeScale
 
 if TYPE_CHECKING:
-    from ..trajectory import Trajectory
+    from ..simulation.trajectory import Trajectory
 
 Kind = Literal[
     "overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes"

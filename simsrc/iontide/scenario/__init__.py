@@ -1,1 +1,1 @@
-"""From a scenario file to a checked Model: read, validate, resolve."""
+"""From a person's scenario file to a Model: text, schema, checks, library of laws, and the table of a sweep."""

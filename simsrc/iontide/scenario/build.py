@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, cast
 
-from ..formula import parse_formula
-from ..model import (
+from ..formulas.formula import parse_formula
+from ..formulas.units import Dimension
+from ..model.model import (
     Compartment,
     Exchange,
     Gate,
@@ -22,26 +23,25 @@ from ..model import (
     Simulation,
     Source,
 )
-from ..units import Dimension
-from . import kinds
-from .clamps import build_clamps, switch_of
-from .crossings import flattened
-from .diffusion import coupling
-from .draft import Draft
-from .electrodes import build_electrodes
-from .events import build_event
-from .laws import FORMULA, LIBRARY, TABLES
-from .lines import KeyPath
-from .reactions import equation_of, rinsed
-from .recording import TEMPERATURE_PATH
-from .schema import GateTable, MembraneTable, ReactionTable
-from .schema_protocol import TimesTable
-from .steps import injection_parameter, steps_of
-from .stoichiometry import moves_of
-from .targets import changed_places, kind_of_place
-from .tracers import build_tracers
-from .transporters import TRANSPORTERS
-from .water import shape_of
+from .checks.contents.reactions import equation_of, rinsed
+from .checks.contents.stoichiometry import moves_of
+from .checks.contents.tracers import build_tracers
+from .checks.context.draft import Draft
+from .checks.electrodes import build_electrodes
+from .checks.membranes.diffusion import coupling
+from .checks.membranes.pathways import flattened
+from .checks.membranes.water import shape_of
+from .checks.protocol.clamps import build_clamps, switch_of
+from .checks.protocol.events import build_event
+from .checks.protocol.recording import TEMPERATURE_PATH
+from .checks.protocol.steps import injection_parameter, steps_of
+from .checks.protocol.targets import changed_places, kind_of_place
+from .library.laws import FORMULA, LIBRARY, TABLES
+from .library.transporters import TRANSPORTERS
+from .schema import quantity_kinds
+from .schema.document import GateTable, MembraneTable, ReactionTable
+from .schema.protocol import TimesTable
+from .text.key_lines import KeyPath
 
 #: Of water, m³ mol⁻¹, where the file gives none.
 WATER_MOLAR_VOLUME = 1.8069e-5
@@ -135,7 +135,7 @@ def _implicit_parameters(draft: Draft) -> dict[str, Parameter]:
     for index, entry in enumerate(draft.document.protocol):
         if entry.inject is not None:
             name = injection_parameter(draft, index)
-            found[name] = Parameter(name, 0.0, cast(Dimension, kinds.CURRENT.dimension))
+            found[name] = Parameter(name, 0.0, cast(Dimension, quantity_kinds.CURRENT.dimension))
         if entry.clamp is not None:
             found[switch_of(draft, index)] = Parameter(switch_of(draft, index), 0.0)
     return found

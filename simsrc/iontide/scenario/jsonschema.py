@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .check import NAME_PATTERN
-from .kinds import FORMULA_RATE, QUANTITY, Kind
-from .laws import EVERY_ION, LIBRARY, TABLES, Law, TableLaw
-from .pieces import JOINING, REFERENCES
-from .repeat import REPEATABLE
-from .schema import Document
-from .size import CAPS
-from .transporters import TRANSPORTERS
+from .checks.check import NAME_PATTERN
+from .edits.repeat import REPEATABLE
+from .library.laws import EVERY_ION, LIBRARY, TABLES, Law, TableLaw
+from .library.transporters import TRANSPORTERS
+from .schema.document import Document
+from .schema.quantity_kinds import FORMULA_RATE, QUANTITY, Kind
+from .text.repeat_references import JOINING, REFERENCES
+from .text.size import CAPS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

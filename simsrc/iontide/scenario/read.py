@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fault, FileError, ScenarioError
-from ..model import Model
+from ..model.model import Model
 from .build import build_model
-from .check import check
-from .faults import Faults
-from .lines import KeyPath, key_lines
-from .overrides import apply_overrides
-from .quantities import declared_dimensions
-from .repeat import expand
-from .schema import Document
-from .size import check_size
-from .structure import check_structure
+from .checks.check import check
+from .checks.context.quantities import declared_dimensions
+from .edits.overrides import apply_overrides
+from .edits.repeat import expand
+from .schema.document import Document
+from .schema.validate import check_structure
+from .text.faults import Faults
+from .text.key_lines import KeyPath, key_lines
+from .text.size import check_size
 
 #: Largest file that is read, bytes.
 MAX_SIZE = 1_000_000

@@ -16,9 +16,9 @@ from ..errors import FileError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..continuation import Branch
-    from ..simulate import Integration, ProgressCallback
-    from ..trajectory import Run, Trajectory
+    from ..analysis.continuation.continuation import Branch
+    from ..simulation.simulate import Integration, ProgressCallback
+    from ..simulation.trajectory import Run, Trajectory
     from .reader import Overview
 
 
@@ -73,6 +73,10 @@ def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     return reader.open_trajectory(path)
 
 
+#: The public name: ``iontide.open``.
+open = open_trajectory
+
+
 def open_overview(path: str | os.PathLike[str]) -> Overview:
     """Read all of a file but its samples; see ``reader.open_overview``."""
     from . import reader
@@ -102,7 +106,7 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
 
 
 def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> list[NDArray]:
-    """Datasets of numbers from any HDF5 file; see ``foreign.read_arrays``."""
-    from . import foreign
+    """Datasets of numbers from any HDF5 file; see ``foreign_arrays.read_arrays``."""
+    from . import foreign_arrays
 
-    return foreign.read_arrays(path, names)
+    return foreign_arrays.read_arrays(path, names)

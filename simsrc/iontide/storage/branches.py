@@ -25,14 +25,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..continuation import Branch, SpecialPoint, trajectory_along
-from ..trajectory import Origin
-from .checked import Checked
+from ..analysis.continuation.continuation import Branch, SpecialPoint, trajectory_along
+from ..simulation.trajectory import Origin
 from .columns import columns_of
-from .parts import FILTERS, write_array, write_texts
+from .datasets import FILTERS, write_array, write_texts
 from .provenance import finished, provenance_of, utc_now
 from .reader import checked_file, read_header, read_model, read_table
 from .replacing import replacing, write_all
+from .untrusted import Checked
 from .writer import FILE_OPTIONS, plain, write_provenance
 
 FORMAT = "iontide-branch"

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..electrode.reading import electrode_reading
-from ..mechanisms import UNIDIRECTIONAL
-from ..model import Injection, Model
-from ..trajectory import Trajectory
+from ..model.model import Injection, Model
+from ..physics.mechanisms import UNIDIRECTIONAL
+from ..simulation.trajectory import Trajectory
 from .energy_columns import energy_columns
 
 #: Groups of quantities that are written where the scenario does not choose.

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..energy import Energetics, energetics
-from ..model import Model
-from ..trajectory import Trajectory
+from ..analysis.energy import Energetics, energetics
+from ..model.model import Model
+from ..simulation.trajectory import Trajectory
 
 #: The fields of a column: name, quantity, long name, units, how many of these make one of SI, how computed, of what.
 Fields = tuple[str, str, str, str, float, Callable[[Trajectory], NDArray], Mapping[str, str]]

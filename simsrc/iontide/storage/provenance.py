@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import __version__
-from ..model_json import canonical_json, model_to_json, run_id_of_text
-from ..trajectory import Run
+from ..model.serialization import canonical_json, model_to_json, run_id_of_text
+from ..simulation.trajectory import Run
 from .git_state import git_state
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "h5py")

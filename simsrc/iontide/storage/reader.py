@@ -13,14 +13,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..equations.initial_state import InitialState, complete_values
+from ..equations.states import lay_out
 from ..errors import FileError
-from ..initial import InitialState, complete_values
-from ..layout import lay_out
-from ..model import Model
-from ..model_json import model_from_json, run_id_of_text
-from ..schedule import Crossing, segments_of, triggered_steps, values_of
-from ..trajectory import Origin, Run, Statistics, Trajectory
-from .checked import Checked
+from ..model.model import Model
+from ..model.schedule import Crossing, segments_of, triggered_steps, values_of
+from ..model.serialization import model_from_json, run_id_of_text
+from ..simulation.trajectory import Origin, Run, Statistics, Trajectory
+from .untrusted import Checked
 
 # As in ``writer``, which is not imported: a reader has no use for it.
 FORMAT = "iontide-trajectory"

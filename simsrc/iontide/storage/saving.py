@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from ..schedule import sample_count_limit
-from ..trajectory import Run, Trajectory
+from ..model.schedule import sample_count_limit
+from ..simulation.trajectory import Run, Trajectory
 from .provenance import finished, provenance_of
 from .replacing import replacing, write_all
 from .reserved import ReservedFile, uninterrupted
 from .writer import FILE_OPTIONS, Plan, Writer
 
 if TYPE_CHECKING:
-    from ..simulate import Block, Integration, ProgressCallback
+    from ..simulation.simulate import Block, Integration, ProgressCallback
 
 #: Files that may become larger than this, bytes, are not built in memory.
 IN_MEMORY = 64 << 20

@@ -28,13 +28,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..diagnostics import Audit
-from ..layout import Layout
-from ..model import Model
-from ..trajectory import Run, Trajectory
-from ..verdict import verdict_of
+from ..analysis.audit.diagnostics import Audit
+from ..analysis.classification import verdict_of
+from ..equations.states import Layout
+from ..model.model import Model
+from ..simulation.trajectory import Run, Trajectory
 from .columns import columns_of, unique_name
-from .parts import FILTERS, write_array, write_text, write_texts
+from .datasets import FILTERS, write_array, write_text, write_texts
 from .provenance import Provenance, utc_now
 
 FORMAT = "iontide-trajectory"

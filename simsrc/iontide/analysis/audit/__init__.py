@@ -1,0 +1,1 @@
+"""Checks of a run by other means than those that made it: charge, mass, free energy, passive pathways."""

@@ -1,0 +1,1 @@
+"""Steady states followed along a parameter: pseudo-arclength continuation, folds and Hopf points."""

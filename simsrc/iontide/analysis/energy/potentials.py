@@ -1,0 +1,127 @@
+"""Chemical potentials of solutes and water, measured from those of a bath.
+
+Only differences of potential do work, so each species needs a level to be measured from: it is its potential in the
+first bath that holds it. Then what a cell stores is what it could do against its bath, a bath that is alone gives
+nothing, and one that differs from it gives what it is worth. A species that no bath holds is measured from 1 mM; where
+it reacts, from the level at which its reactions are in equilibrium with the rest at the start of the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...constants import FARADAY, GAS_CONSTANT
+from ...equations.evaluation import Evaluation
+from ...simulation.trajectory import Run, Trajectory
+
+#: What an activity counts as where it is lower, mol m⁻³: what is diluted into nothing would dissipate without end.
+LEAST_ACTIVITY = 1e-12
+
+
+class Levels:
+    """From where each species of a run is measured; the same for all of its samples.
+
+    Attributes
+    ----------
+    model : Model
+    bath : str or None
+        The first bath of the model, from which water is measured.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.model = run.model
+        baths = [c for c in run.model.compartments.values() if not c.is_finite]
+        self.bath = baths[0].name if baths else None
+        # An osmolarity need not be known where it does nothing.
+        self._water_moves = any(c.water != "fixed" for c in run.model.compartments.values())
+        self._held: dict[str, str] = {}
+        for bath in baths:
+            for name in bath.concentrations:
+                path = f"compartments.{bath.name}.concentrations.{name}"
+                if any(values.get(path, 1.0) > LEAST_ACTIVITY for values in run.values):
+                    self._held.setdefault(name, bath.name)
+        self._settled = self._of_reactions(run)
+
+    def of(self, at: Evaluation, species: str) -> Any:
+        """ln of the activity (mol m⁻³) at which the potential of a species is 0."""
+        if species in self._held:
+            return log_activity(at, self._held[species], species)
+        return self._settled.get(species, 0.0)
+
+    def osmolarity(self, at: Evaluation) -> Any:
+        """Of the solution from which water is measured, mol m⁻³; 0 where there is no bath, or no water moves."""
+        return 0.0 if self.bath is None or not self._water_moves else at.osmolarity(self.bath)
+
+    def _of_reactions(self, run: Run) -> dict[str, float]:
+        """Levels of the species that react and are in no bath: Σ nu x = ln K, as nearly as all reactions allow."""
+        reactions = [r for r in run.model.reactions if not isinstance(r.backward, float) or r.backward > 0.0]
+        free = sorted({s for r in reactions for s in (*r.reactants, *r.products)} - set(self._held))
+        if not free:
+            return {}
+        at = at_start(run)
+        changes = [r.change for r in reactions]
+        constants = []
+        for reaction, change in zip(reactions, changes, strict=True):
+            forward, backward = map(_first, at.reaction_rates(reaction))
+            affinity = np.log(forward / backward) if forward > 0.0 and backward > 0.0 else 0.0
+            here = sum(nu * _first(log_activity(at, reaction.compartment, s)) for s, nu in change.items())
+            held = sum(nu * _first(self.of(at, s)) for s, nu in change.items() if s in self._held)
+            constants.append(affinity + here - held)
+        rows = np.array([[change.get(s, 0) for s in free] for change in changes], dtype=float)
+        found = np.linalg.lstsq(rows, np.array(constants), rcond=None)[0]
+        return dict(zip(free, map(float, found), strict=True))
+
+
+class Potentials:
+    """The potentials of a model at the samples of an evaluation, J mol⁻¹, each an array or a number.
+
+    Parameters
+    ----------
+    levels : Levels
+    at : Evaluation
+    """
+
+    def __init__(self, levels: Levels, at: Evaluation) -> None:
+        self.levels, self.at, self.model = levels, at, levels.model
+        self._chemical: dict[tuple[str, str], Any] = {}
+
+    @property
+    def thermal(self) -> Any:
+        """R T, J mol⁻¹."""
+        return GAS_CONSTANT * self.at.temperature
+
+    def chemical(self, compartment: str, species: str) -> Any:
+        """R T (ln a − level), J mol⁻¹: without the electric part."""
+        key = (compartment, species)
+        if key not in self._chemical:
+            level = self.levels.of(self.at, species)
+            self._chemical[key] = self.thermal * (log_activity(self.at, compartment, species) - level)
+        return self._chemical[key]
+
+    def difference(self, inside: str, outside: str, species: str) -> Any:
+        """Δmu~ = mu~_inside − mu~_outside = R T ln(a_in / a_out) + z F V, J mol⁻¹."""
+        logs = log_activity(self.at, inside, species) - log_activity(self.at, outside, species)
+        across = self.at.potential(inside) - self.at.potential(outside)
+        return self.thermal * logs + self.model.species[species].valence * FARADAY * across
+
+    def water(self, compartment: str) -> Any:
+        """Of water by its volume, R T (osmolarity of the level − osmolarity), J m⁻³; pressure is not in it."""
+        return self.thermal * (self.levels.osmolarity(self.at) - self.at.osmolarity(compartment))
+
+
+def log_activity(at: Evaluation, compartment: str, species: str) -> Any:
+    """ln of an activity, mol m⁻³, or of ``LEAST_ACTIVITY`` where it is lower."""
+    activity = at.activity_coefficient(compartment, species) * at.concentration(compartment, species)
+    return np.log(np.maximum(activity, LEAST_ACTIVITY))
+
+
+def _first(value: Any) -> float:
+    return float(np.asarray(value, dtype=float).flat[0])
+
+
+def at_start(run: Run) -> Evaluation:
+    """The model at the first moment of a run."""
+    first = Trajectory(run, np.zeros(1), np.zeros(1, dtype=np.int32), np.asarray(run.initial.y)[np.newaxis])
+    return first.at

@@ -1,0 +1,155 @@
+"""``iontide continue``: follow a steady state along a parameter, into a file and a figure."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..formulas.units import Dimension, UnitError, format_quantity, parse_quantity
+from ..scenario.read import load
+
+if TYPE_CHECKING:
+    from ..analysis.continuation.continuation import Branch
+    from ..model.model import Model
+
+_NAMES = {"fold": "fold", "hopf": "Hopf point", "branch": "branch point"}
+
+
+def follow(arguments: Namespace) -> int:
+    """Follow the steady state of a scenario and tell of what was found on the way."""
+    scenario = load(arguments.scenario, set=dict(arguments.set))
+    along = arguments.along.removeprefix("parameters.")
+    dimension = _dimension(scenario.model, along)
+    low, high = (_value(text, dimension, along) for text in (arguments.low, arguments.high))
+    output = Path(arguments.output) if arguments.output else _default(scenario.source, along)
+    from ..analysis.continuation.continuation import continue_steady_state
+    from ..kernel.build import object_files
+    from ..simulation.simulate import origin_of
+    from ..storage import check_target, save_branch
+
+    check_target(output)
+    object_files.load()
+    began = time.perf_counter()
+    with scenario.locating():
+        branch = continue_steady_state(scenario.model, along, min(low, high), max(low, high))
+    branch = branch.with_origin(origin_of(scenario))
+    seconds = time.perf_counter() - began
+    written = [save_branch(branch, output)]
+    if arguments.plot:
+        from ..plots import branch_figure, write_pair
+
+        written += write_pair(branch_figure(branch), output)
+    if arguments.json:
+        print(json.dumps(_as_json(branch, written, seconds)))
+        return 0
+    for path in written:
+        print(path)
+    if not arguments.quiet:
+        print("\n".join(_lines(branch, dimension, seconds)), file=sys.stderr)
+    return 0
+
+
+def tell_branch(arguments: Namespace) -> int:
+    """``iontide info`` of the file of a branch."""
+    from ..storage import open_branch
+
+    branch = open_branch(arguments.file)
+    if arguments.json:
+        print(json.dumps(_as_json(branch, [Path(arguments.file)], None)))
+        return 0
+    dimension = _dimension(branch.trajectory.model, branch.parameter.removeprefix("parameters."))
+    print("\n".join(_lines(branch, dimension, None)))
+    return 0
+
+
+def draw_branch(file: str, arguments: Namespace) -> list[Path]:
+    """``iontide plot`` of the file of a branch, which has one figure."""
+    if arguments.kind not in (None, "overview") or arguments.membrane:
+        raise UsageError(
+            f"{file} holds a branch of steady states, which has one figure: leave --kind and --membrane out"
+        )
+    from ..plots import branch_figure, write_figure
+    from ..storage import open_branch
+
+    return write_figure(branch_figure(open_branch(file)), arguments.output or Path(file).with_suffix(".pdf"))
+
+
+def _default(source: str, along: str) -> Path:
+    word = "_".join("".join(c if c.isalnum() or c in "_-." else " " for c in along).split())
+    return Path("outputs") / f"{Path(source).stem}.along_{word}.h5"
+
+
+def _dimension(model: Model, along: str) -> Dimension:
+    if along.startswith("total:"):
+        what = along.removeprefix("total:").strip()
+        return parse_quantity("1 pL" if what.startswith("volume") else "1 mol")[1]
+    if along in model.parameters:
+        return model.parameters[along].dimension
+    from ..analysis.parameter_derivatives import path_of
+
+    path_of(model, along)  # tells what there is
+    raise UsageError(f"only parameters and totals can be followed, and {along} is neither: give it a name")
+
+
+def _value(text: str, dimension: Dimension, along: str) -> float:
+    try:
+        value, found = parse_quantity(text)
+    except UnitError as error:
+        raise UsageError(str(error)) from error
+    if found != dimension:
+        raise UsageError(f"{text} does not fit: {along} is {dimension}")
+    return value
+
+
+def _as_json(branch: Branch, written: list[Path], seconds: float | None) -> dict[str, Any]:
+    trajectory = branch.trajectory
+    return {
+        "files": [str(path) for path in written],
+        "parameter": branch.parameter,
+        "points": len(branch),
+        "ends": list(branch.ends),
+        "special": [
+            {
+                "kind": point.kind,
+                "value": point.value,
+                "period_s": point.period,
+                "membrane_potentials_mV": {
+                    m: 1e3 * float(trajectory.membrane_potential(m)[point.place]) for m in trajectory.model.membranes
+                },
+            }
+            for point in branch.special
+        ],
+        "seconds": seconds,
+    }
+
+
+def _lines(branch: Branch, dimension: Dimension, seconds: float | None) -> list[str]:
+    trajectory = branch.trajectory
+    told = f"{len(branch)} steady states along {branch.parameter}, {int(branch.stable.sum())} of them stable"
+    took = "" if seconds is None else f" ({seconds:.1f} s)"
+    lines = [f"{trajectory.model.title}: {told}{took}"]
+    for end, place in zip(branch.ends, (0, -1), strict=True):
+        lines.append(f"  one end at {_told(branch.values[place], dimension)}, {_potentials(branch, place)}: {end}")
+    for point in branch.special:
+        period = f", period {point.period:.4g} s" if point.period is not None else ""
+        where = f"{_told(point.value, dimension)}, {_potentials(branch, point.place)}"
+        lines.append(f"  {_NAMES[point.kind]} at {where}{period}")
+    return lines
+
+
+def _told(value: float, dimension: Dimension) -> str:
+    number, _, unit = format_quantity(float(value), dimension).partition(" ")
+    return f"{float(number):.8g} {unit}".rstrip()
+
+
+def _potentials(branch: Branch, place: int) -> str:
+    trajectory = branch.at(place)
+    return ", ".join(
+        f"V of {m} {1e3 * float(trajectory.membrane_potential(m)[0]):.4f} mV"
+        for m in list(trajectory.model.membranes)[:3]
+    )

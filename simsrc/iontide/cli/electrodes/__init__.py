@@ -1,0 +1,1 @@
+"""The commands about electrodes: ``iontide junction`` and ``iontide correct``."""

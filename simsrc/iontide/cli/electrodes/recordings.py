@@ -1,0 +1,111 @@
+"""Recordings from files: CSV with units in its header, or datasets of an HDF5 file with their ``units``."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FileError, UsageError
+from ...formulas.units import UnitError, parse_unit
+
+#: Largest file that is read, bytes.
+_MOST = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Times (s) and potentials (V) of a recording, and what its column was called."""
+
+    time: NDArray
+    potential: NDArray
+    column: str
+
+
+def read_recording(path: str, column: str | None, time_column: str | None, unit: str, electrode: str) -> Recording:
+    """A recording from a CSV or HDF5 file.
+
+    Of a CSV file the columns are told by the units in the header; ``column`` chooses the potential where there are
+    several. Of an HDF5 file ``column`` and ``time_column`` (s) are datasets, the first in ``unit``; where they are not
+    given, those of a result file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileError(f"{path}: there is no such file.")
+    if file.stat().st_size > _MOST:
+        raise FileError(f"{path} is larger than {_MOST / 1e9:g} GB, more than a recording may be.")
+    with file.open("rb") as opened:
+        is_hdf5 = opened.read(8) == b"\x89HDF\r\n\x1a\n"
+    if is_hdf5:
+        from ...storage import read_arrays
+
+        names = (time_column or "timeseries/time", column or f"timeseries/V_recorded_{electrode}")
+        time, potential = read_arrays(path, names)
+        recording = Recording(time, _factor(unit) * potential, names[1])
+    else:
+        recording = _from_csv(path, column, time_column)
+    time, potential = recording.time, recording.potential
+    if len(time) != len(potential) or not len(time):
+        raise UsageError(f"{path}: {len(time)} times and {len(potential)} potentials; there must be as many of each")
+    if not (np.isfinite(time).all() and np.isfinite(potential).all()):
+        raise UsageError(f"{path}: {recording.column} or its time has a value that is no finite number")
+    return recording
+
+
+def _factor(unit: str) -> float:
+    if not _is(unit, "V"):
+        raise UsageError(f"--unit: {unit!r} is no unit of potential, as mV")
+    return parse_unit(unit)[0]
+
+
+def _from_csv(path: str, column: str | None, time_column: str | None) -> Recording:
+    columns = _csv_columns(path)
+    times = [name for name, (unit, _) in columns.items() if _is(unit, "s")]
+    potentials = [name for name, (unit, _) in columns.items() if _is(unit, "V")]
+    for option, kind, held, wanted in (
+        ("--time", "time", times, time_column),
+        ("--column", "potential", potentials, column),
+    ):
+        if wanted is not None and wanted not in held:
+            raise UsageError(f"{path}: no {kind} is called {wanted}; there are {', '.join(held) or 'none'}")
+        if wanted is None and len(held) != 1:
+            raise UsageError(
+                f"{path}: {len(held)} columns are a {kind}, as their headers say by a unit, as 'time (s)' and 'V (mV)'"
+                + (f"; choose one with {option}: {', '.join(held)}" if held else "")
+            )
+    time_column, column = time_column or times[0], column or potentials[0]
+    time, potential = (parse_unit(columns[name][0])[0] * columns[name][1] for name in (time_column, column))
+    return Recording(time, potential, column)
+
+
+def _is(unit: str, of: str) -> bool:
+    try:
+        return bool(unit) and parse_unit(unit)[1] == parse_unit(of)[1]
+    except UnitError:
+        return False
+
+
+def _csv_columns(path: str) -> dict[str, tuple[str, NDArray]]:
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(line for line in file if not line.startswith("#"))
+            header = next(rows, [])
+            lines = [row for row in rows if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path} cannot be read as CSV: {error}.") from None
+    if len(set(header)) < len(header):
+        raise UsageError(f"{path}: two columns bear one name")
+    found = {}
+    for k, name in enumerate(header):
+        unit = re.search(r"[(\[]([^()\[\]]+)[)\]]\s*$", name)
+        if unit is None:
+            continue
+        try:
+            found[name.strip()] = (unit[1], np.array([float(row[k]) for row in lines]))
+        except (ValueError, IndexError):
+            continue  # a column with gaps is no recording
+    return found

@@ -1,0 +1,1 @@
+"""The commands about sweeps: ``iontide sweep …`` and the figures of ``iontide plot`` that show sweeps."""

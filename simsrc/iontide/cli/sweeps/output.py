@@ -1,0 +1,180 @@
+"""What ``iontide sweep`` says: of a plan before it runs, while it runs, and of what came of it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..progress import LOG_INTERVAL, PATIENCE
+
+if TYPE_CHECKING:
+    from ...sweeps.plan.plan import Plan
+    from ...sweeps.store.status_index import Index, Progress
+
+#: Failures whose sentences are told, blocks that do not count, and values of a point.
+MOST_FAILURES, MOST_FAULTS, MOST_VALUES = 3, 3, 6
+
+#: Times below so many seconds are told in units of so many, and the rest in smaller ones.
+_UNITS = ((3600, 60, "min", 1, "s"), (86400, 3600, "h", 60, "min"), (math.inf, 86400, "d", 3600, "h"))
+
+
+def say(sentence: str) -> None:
+    """To the person, not to a program that reads the output."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+# -- before -----------------------------------------------------------------------------------------------------------
+
+
+def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
+    """What a plan is, from ``sweeping.described``."""
+    yield f"{plan['scenario']}: {plan['points']:,} points ({plan['design'].replace('_', ' ')})"
+    for axis in plan["axes"]:
+        yield f"  {axis['path']}: {_range(axis)}"
+    if plan["excluded"]:
+        yield f"  {plan['excluded']:,} of them do not meet: {'; '.join(plan['constraints'])}"
+    yield f"  kept of each: {', '.join(plan['keep'])}"
+    yield f"  in {plan['blocks']:,} blocks of {plan['block']:,} points"
+    if plan["seconds"] is not None:
+        one = "" if plan["workers"] == 1 else f", {duration(plan['seconds'])} on one"
+        processes = "process" if plan["workers"] == 1 else "processes"
+        share = duration(plan["seconds"] / plan["workers"])
+        failed = f", of which {plan['failed']:,} failed" if plan["failed"] else ""
+        yield f"  about {share} on {plan['workers']} {processes} here{one}"
+        yield f"    (reckoned from {plan['tried']:,} points that were tried{failed})"
+    yield f"  about {size(plan['bytes'])} in {plan['folder']}"
+    yield from (f"  {remark}" for remark in plan["remarks"])
+
+
+def _range(axis: Mapping[str, Any]) -> str:
+    if "words" in axis:
+        return ", ".join(axis["words"])
+    unit = f" {axis['unit']}" if axis["unit"] else ""
+    rule = {"values": "", "linear": ", evenly", "log": ", evenly in the logarithm"}.get(axis["rule"])
+    how = f", {axis['rule'].replace('_', '-')}" if rule is None else f", {axis['values']:,} values{rule}"
+    return f"{axis['from']:.6g} to {axis['to']:.6g}{unit}{how}"
+
+
+def duration(seconds: float) -> str:
+    """A time for a person: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``5 h 10 min``, ``2 d 3 h``."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    _, large, name, small, rest_name = next(units for units in _UNITS if seconds < units[0])
+    whole, rest = divmod(round(seconds / small), large // small)
+    return f"{whole} {name} {rest} {rest_name}" if rest else f"{whole} {name}"
+
+
+def speed(rate: float) -> str:
+    """Points a second for a person."""
+    return f"{rate:,.0f} points/s" if rate >= 100 else f"{rate:.3g} points/s"
+
+
+def size(count: float) -> str:
+    """Bytes for a person."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+# -- meanwhile --------------------------------------------------------------------------------------------------------
+
+
+class SweepDisplay:
+    """Call it with a ``Progress``; a bar on a terminal, one line every 30 s in a log. Use it as a context."""
+
+    def __init__(self, name: str, quiet: bool = False) -> None:
+        self._name, self._quiet = name, quiet
+        self._started = self._last_line = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> SweepDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if self._quiet or now - self._started < PATIENCE:
+            return
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._start_bar(progress.points)
+            told = ", ".join(_speed(progress))
+            self._bar.update(self._task, completed=progress.points - progress.missing, told=told)
+        elif now - self._last_line >= LOG_INTERVAL:
+            self._last_line = now
+            say(f"{self._name}: {progress_line(progress)}")
+
+    def _start_bar(self, points: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._bar = Progress(
+            TextColumn(self._name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("sweep", total=points, told="")
+        self._bar.start()
+
+
+def progress_line(progress: Progress) -> str:
+    """``3,000 of 10,000 points (30.0 %), 2 failed, 512 points/s, 14 s left``."""
+    there = progress.points - progress.missing
+    share = f"{there:,} of {progress.points:,} points ({100 * there / max(1, progress.points):.1f} %)"
+    failed = [f"{progress.failed:,} failed"] if progress.failed else []
+    return ", ".join([share, *failed, *_speed(progress)])
+
+
+def _speed(progress: Progress) -> list[str]:
+    found = [] if progress.rate is None else [speed(progress.rate)]
+    return found if not progress.remaining else [*found, f"{duration(progress.remaining)} left"]
+
+
+# -- afterwards -------------------------------------------------------------------------------------------------------
+
+
+def counts_told(index: Index) -> str:
+    """``9,990 done (9,800 of them at a steady state), 8 failed, 2 excluded``."""
+    counts = index.counts
+    apart = [f"{counts[name]:,} {told}" for name, told in _ENDS.items() if counts[name] and counts[name] < index.done]
+    done = f"{index.done:,} done" + (f" ({', '.join(apart)})" if apart else "")
+    if index.done and index.done == counts["steady"]:
+        done += ", all at a steady state"
+    others = [f"{counts[name]:,} {name}" for name in ("failed", "excluded", "missing") if counts[name]]
+    return ", ".join([done, *others])
+
+
+_ENDS = {"steady": "of them at a steady state", "stopped": "stopped by an event"}
+
+
+def failure_lines(plan: Plan, index: Index) -> Iterator[str]:
+    """The first points that failed, with their values and why; and shards that do not count."""
+    for point, sentence in list(index.failures.items())[:MOST_FAILURES]:
+        yield f"point {point} ({_values(plan, point)}): {sentence}"
+    more = index.counts["failed"] - MOST_FAILURES
+    if more > 0:
+        yield f"… and {more:,} more failed"
+    yield from list(index.faults.values())[:MOST_FAULTS]
+    if len(index.faults) > MOST_FAULTS:
+        yield f"… and {len(index.faults) - MOST_FAULTS:,} more files do not count"
+
+
+def _values(plan: Plan, point: int) -> str:
+    settings = plan.settings(point)
+    told = [f"{path} = {value}" for path, value in list(settings.items())[:MOST_VALUES]]
+    return ", ".join(told) + (", …" if len(settings) > MOST_VALUES else "")

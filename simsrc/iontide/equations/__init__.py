@@ -1,0 +1,1 @@
+"""From a model to expressions: states, the quantities of the physics, right-hand sides, initial state, invariants."""

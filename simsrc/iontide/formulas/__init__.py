@@ -1,0 +1,1 @@
+"""The formula language of scenarios and its units: parsing, dimensions, evaluation."""

@@ -1,0 +1,1 @@
+"""The integrator of many runs at once, sixteen SIMD lanes side by side."""

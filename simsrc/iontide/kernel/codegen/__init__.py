@@ -1,0 +1,1 @@
+"""Tapes and the Rosenbrock step printed as LLVM IR, and made into machine code."""

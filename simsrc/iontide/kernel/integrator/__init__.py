@@ -1,0 +1,1 @@
+"""The integrator of one run: Rosenbrock steps, step control, samples and events."""

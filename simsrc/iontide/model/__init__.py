@@ -1,0 +1,1 @@
+"""Immutable records of a model in SI units: parts, protocol, schedule, validation, JSON."""

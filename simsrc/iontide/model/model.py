@@ -1,0 +1,328 @@
+"""The resolved model: what a scenario means, in SI units, immutable; also buildable from Python without a file.
+
+Every quantity that enters the equations has a dotted *path* (``membranes.plasma.permeability.K``), the same one
+by which a scenario file, ``--set``, a protocol or a sweep speaks of it. The equations are built over paths, never
+over values, so a changed number never changes the program that is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..formulas.formula import Formula, evaluate_float
+from .electrodes import Electrode, Reference
+from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
+from .protocol import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
+from .tracers import Tracer
+from .validation import ACTIVITY_MODEL_NAMES, faults_of
+
+__all__ = [
+    "ACTIVITY_MODEL_NAMES",
+    "Clamp",
+    "Compartment",
+    "Electrode",
+    "Event",
+    "Exchange",
+    "Gate",
+    "Hold",
+    "Impermeant",
+    "Injection",
+    "IonClamp",
+    "Membrane",
+    "Model",
+    "Parameter",
+    "ParameterStep",
+    "Pathway",
+    "Quantity",
+    "Reaction",
+    "Recording",
+    "Reference",
+    "Simulation",
+    "Source",
+    "Species",
+    "Tracer",
+    "argument_path",
+    "dependency_order",
+]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole system. Build it from a file with ``iontide.load``, or in Python from its parts.
+
+    ``Model.check`` (run on construction) raises ``ValueError`` where the parts do not fit together; a scenario
+    file has been told of such faults, with lines, before it comes to that.
+    """
+
+    species: Mapping[str, Species]
+    compartments: Mapping[str, Compartment]
+    membranes: Mapping[str, Membrane]
+    simulation: Simulation
+    temperature: Quantity = 298.15
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    protocol: tuple[ParameterStep, ...] = ()
+    recording: Recording = field(default_factory=Recording)
+    reactions: tuple[Reaction, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    injections: tuple[Injection, ...] = ()
+    feeds: tuple[Source, ...] = ()
+    clamps: tuple[Clamp, ...] = ()
+    ion_clamps: tuple[IonClamp, ...] = ()
+    events: tuple[Event, ...] = ()
+    tracers: tuple[Tracer, ...] = ()
+    electrodes: tuple[Electrode, ...] = ()
+    water_molar_volume: Quantity = 1.8069e-5
+    #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
+    #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.
+    atp_free_energy: Quantity = -57e3
+    title: str = ""
+    description: str = ""
+    sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        fault = next(faults_of(self), None)
+        if fault is not None:
+            raise ValueError(fault)
+
+    @property
+    def every_clamp(self) -> tuple[Clamp | IonClamp, ...]:
+        """The clamps of membranes, then those of ions."""
+        return (*self.clamps, *self.ion_clamps)
+
+    @property
+    def every_setting(self) -> tuple[Mapping[str, Quantity], ...]:
+        """New values of parameters: those of the protocol, then those of events."""
+        return (*(step.settings for step in self.protocol), *(event.settings for event in self.events))
+
+    @cached_property
+    def ramped(self) -> frozenset[str]:
+        """Parameters that some protocol entry moves in a straight line."""
+        return frozenset(name for step in self.protocol if step.over for name in step.settings)
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
+        return self.made_of(self.ramped | {"t"}) - {"t"}
+
+    @cached_property
+    def changing(self) -> frozenset[str]:
+        """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
+        return self.made_of(self.moving | {name for settings in self.every_setting for name in settings})
+
+    def made_of(self, names: Set[str]) -> frozenset[str]:
+        """These names, and the parameters whose formulas refer to them, directly or by way of others."""
+        found = set(names)
+        while True:
+            more = {
+                name
+                for name, p in self.parameters.items()
+                if name not in found and isinstance(p.value, Formula) and p.value.names & found
+            }
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    @cached_property
+    def enclosed(self) -> Mapping[str, tuple[str, ...]]:
+        """Every compartment with what lies within it: itself, its organelles, and theirs.
+
+        An organelle is the inside of all its membranes, and all of them have one other compartment outside.
+        """
+        found: dict[str, tuple[str, ...]] = {name: (name,) for name in self.compartments}
+        for name in self.compartments:
+            inner = name
+            while (outer := self._surroundings(inner)) is not None:
+                found[outer] = (*found[outer], name)
+                inner = outer
+        return found
+
+    def _surroundings(self, compartment: str) -> str | None:
+        """The compartment in which an organelle lies; None of what is no organelle."""
+        around = [m for m in self.membranes.values() if compartment in (m.inside, m.outside)]
+        outsides = {m.outside for m in around}
+        is_organelle = self.compartments[compartment].is_finite and len(outsides) == 1 and compartment not in outsides
+        return outsides.pop() if is_organelle else None
+
+    @cached_property
+    def walls_around(self) -> Mapping[str, tuple[str, ...]]:
+        """The membranes with a wall that presses on each compartment."""
+        walls = [m for m in self.membranes.values() if m.elastic_modulus is not None]
+        return {name: tuple(m.name for m in walls if name in self.enclosed[m.inside]) for name in self.compartments}
+
+    def has_activity_correction(self, membrane: str, species: str) -> bool:
+        """Whether the Nernst potential of an ion may differ from the one by concentrations.
+
+        It is charged, and on one side at least of the membrane its activity coefficient follows from an activity model,
+        from a formula, or is a number other than 1.
+        """
+        m = self.membranes[membrane]
+        sides = (self.compartments[m.inside], self.compartments[m.outside])
+        return self.species[species].valence != 0 and any(
+            c.activity_coefficients.get(species, 1.0 if c.activity == "ideal" else None) != 1.0 for c in sides
+        )
+
+    def changes(self, quantity: Quantity) -> bool:
+        """Whether a quantity over parameters has another value at some other time of the run."""
+        return isinstance(quantity, Formula) and bool(quantity.names & (self.changing | {"t"}))
+
+    def is_settled(self, quantity: Quantity) -> bool:
+        """Whether a quantity changes at protocol steps only: a number, or a formula over such parameters."""
+        return not isinstance(quantity, Formula) or quantity.names <= (self.parameters.keys() - self.moving)
+
+    def settled_quantities(self) -> Iterator[tuple[str, Quantity]]:
+        """The quantities that have one value in each segment, with their paths; parameters included."""
+        for path, quantity in self.quantities():
+            if self.is_settled(quantity):
+                yield path, quantity
+
+    def quantities(self) -> Iterator[tuple[str, Quantity]]:
+        """Every quantity that enters the equations or the initial state, with its path, in a fixed order."""
+        yield "simulation.temperature", self.temperature
+        yield "simulation.water_molar_volume", self.water_molar_volume
+        yield "simulation.atp_free_energy", self.atp_free_energy
+        for parameter in self.parameters.values():
+            yield f"parameters.{parameter.name}", parameter.value
+        for compartment in self.compartments.values():
+            path = f"compartments.{compartment.name}"
+            if compartment.volume is not None:
+                yield f"{path}.volume", compartment.volume
+            for name, value in compartment.concentrations.items():
+                yield f"{path}.concentrations.{name}", value
+            for impermeant in compartment.impermeants:
+                if impermeant.concentration is not None:
+                    yield f"{path}.impermeants.{impermeant.name}.concentration", impermeant.concentration
+                if impermeant.amount is not None:
+                    yield f"{path}.impermeants.{impermeant.name}.amount", impermeant.amount
+            for name, value in compartment.activity_coefficients.items():
+                yield f"{path}.activity_coefficients.{name}", value
+        for membrane in self.membranes.values():
+            yield from _membrane_quantities(membrane)
+        for reaction in self.reactions:
+            yield f"reactions.{reaction.name}.forward", reaction.forward
+            yield f"reactions.{reaction.name}.backward", reaction.backward
+        for exchange in self.exchanges:
+            yield f"exchange.{exchange.name}.rate", exchange.rate
+        for source in self.feeds:
+            yield f"sources.{source.name}.rate", source.rate
+        for injection in self.injections:
+            yield f"injections.{injection.name}.current", injection.current
+        for clamp in self.clamps:
+            if clamp.series_resistance is not None:
+                yield f"clamps.{clamp.name}.series_resistance", clamp.series_resistance
+        for held in self.every_clamp:
+            for k, hold in enumerate(held.holds, 1):
+                yield f"clamps.{held.name}.hold_{k}.active", hold.active
+                yield f"clamps.{held.name}.hold_{k}.value", hold.value
+        for event in self.events:
+            yield f"events.{event.name}.value", event.value
+            yield f"events.{event.name}.level", event.level
+        for tracer in self.tracers:
+            for name, value in tracer.shares.items():
+                yield f"tracers.{tracer.name}.share.{name}", value
+
+    def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
+        """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
+
+        Raises
+        ------
+        FormulaError
+            Where a formula refers to what is not there, goes round in a circle, or does not come out finite.
+        """
+        parameters = self.parameter_values(settings)
+        values = {
+            path: evaluate_float(q, parameters) if isinstance(q, Formula) else q
+            for path, q in self.settled_quantities()
+        }
+        return values | {f"parameters.{name}": value for name, value in parameters.items()}
+
+    def parameter_values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
+        """The value (SI) of every parameter by name, with those in ``settings`` replaced.
+
+        A parameter that is made of time is left out, and so is what is made of it; a ramped one has the value that
+        ``settings`` gives it.
+        """
+        chosen = {name: p.value for name, p in self.parameters.items()} | dict(settings or {})
+        timed = {name for name in self.moving if name not in self.ramped}
+        values: dict[str, float] = {}
+        for name in dependency_order(chosen):
+            q = chosen[name]
+            if name not in timed:
+                values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
+        return values
+
+
+def _membrane_quantities(membrane: Membrane) -> Iterator[tuple[str, Quantity]]:
+    path = f"membranes.{membrane.name}"
+    if membrane.geometry == "given":
+        yield f"{path}.area", membrane.area
+    optional = {
+        "length": membrane.length,
+        "water_permeability": membrane.water_permeability,
+        "elastic_modulus": membrane.elastic_modulus,
+        "slack_volume": membrane.slack_volume,
+    }
+    yield f"{path}.capacitance", membrane.specific_capacitance
+    if membrane.potential is not None and membrane.potential != "ghk":
+        yield f"{path}.potential", membrane.potential
+    for key, value in optional.items():
+        if value is not None:
+            yield f"{path}.{key}", value
+    for name, value in membrane.reflection.items():
+        yield f"{path}.reflection.{name}", value
+    for pathway in membrane.pathways:
+        for argument, value in pathway.arguments.items():
+            yield argument_path(membrane, pathway, argument), value
+        for gate in pathway.gates:
+            for key in ("alpha", "beta", "steady", "time_constant", "speed", "initial"):
+                value = getattr(gate, key)
+                if value is not None:
+                    yield f"{path}.{pathway.name}.gates.{gate.name}.{key}", value
+
+
+def dependency_order(quantities: Mapping[str, Quantity]) -> list[str]:
+    """Names so ordered that each comes after those its formula refers to.
+
+    Raises
+    ------
+    ValueError
+        Where the definitions go round in a circle; the message names the circle.
+    """
+    order: list[str] = []
+    done: set[str] = set()
+    for root in quantities:
+        stack: list[tuple[str, Iterator[str]]] = []
+        trail: list[str] = []
+
+        def enter(name: str) -> None:
+            value = quantities[name]
+            needs = sorted(value.names) if isinstance(value, Formula) else []
+            stack.append((name, iter([n for n in needs if n in quantities])))  # noqa: B023
+            trail.append(name)  # noqa: B023
+
+        if root in done:
+            continue
+        enter(root)
+        while stack:
+            name, needs = stack[-1]
+            for need in needs:
+                if need in done:
+                    continue
+                if need in trail:
+                    circle = [*trail[trail.index(need) :], need]
+                    raise ValueError("the definitions go round in a circle: " + " → ".join(circle))
+                enter(need)
+                break
+            else:
+                stack.pop()
+                trail.pop()
+                done.add(name)
+                order.append(name)
+    return order
+
+
+def argument_path(membrane: Membrane, pathway: Pathway, argument: str) -> str:
+    """Path of one argument of a pathway: ``membranes.plasma.permeability.K``."""
+    path = f"membranes.{membrane.name}.{pathway.name}"
+    return f"{path}.{argument}" if argument else path

@@ -1,0 +1,269 @@
+"""The parts that a model is made of: plain immutable records in SI units.
+
+A number may be given as a float (SI) or as a ``Formula``; either is a ``Quantity``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..formulas.formula import Formula
+
+Quantity = float | Formula
+
+
+@dataclass(frozen=True)
+class Species:
+    """A mobile species: an ion, or a neutral solute (valence 0).
+
+    Attributes
+    ----------
+    name : str
+    valence : int
+        Signed charge number.
+    diffusion_coefficient : float or None
+        In water at 25 °C, m² s⁻¹.
+    ion_size : float or None
+        Kielland's ion size parameter, m.
+    source : str
+        Where valence, mobility and size come from.
+    truesdell_jones : tuple of float or None
+        a0 (m) and b (kg mol⁻¹) of the Truesdell–Jones activity coefficient.
+    """
+
+    name: str
+    valence: int
+    diffusion_coefficient: float | None = None
+    ion_size: float | None = None
+    source: str = ""
+    truesdell_jones: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Impermeant:
+    """A solute that no membrane lets through: it counts in the charge (and the osmolarity) of its compartment.
+
+    Attributes
+    ----------
+    name : str
+    valence : float
+        Mean charge number; need not be whole.
+    concentration : Quantity or None
+        Initial concentration, mol m⁻³; its amount is kept thereafter.
+    amount : Quantity or None
+        mol. Where both are None, the amount is the one that balances the charge of the compartment.
+    """
+
+    name: str
+    valence: float
+    concentration: Quantity | None = None
+    amount: Quantity | None = None
+
+    @property
+    def balances(self) -> bool:
+        """Whether the amount is chosen so that the charge of the compartment is exact."""
+        return self.concentration is None and self.amount is None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate of a channel: a probability that the pathway's formula multiplies by, as ``m^3 * h``.
+
+    Attributes
+    ----------
+    name : str
+    alpha, beta : Formula or None
+        Rates of opening and closing, s⁻¹: ``dx/dt = speed (alpha (1 − x) − beta x)``.
+    steady, time_constant : Formula or None
+        ``dx/dt = speed (steady − x) / time_constant``. A gate that has ``steady`` alone follows at once and is no
+        state; ``steady`` may refer to ``alpha`` and ``beta``.
+    speed : Quantity
+        Temperature factor.
+    initial : Quantity or None
+        Where it starts; None: at its steady value.
+    """
+
+    name: str
+    alpha: Quantity | None = None
+    beta: Quantity | None = None
+    steady: Quantity | None = None
+    time_constant: Quantity | None = None
+    speed: Quantity = 1.0
+    initial: Quantity | None = None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it takes time to follow."""
+        return self.time_constant is not None or (self.alpha is not None and self.steady is None)
+
+
+@dataclass(frozen=True)
+class Compartment:
+    """A well-stirred solution.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"finite", "bath", "floating bath"}
+        ``finite``: amounts follow the fluxes. ``bath``: composition kept, potential 0 (ground).
+        ``floating bath``: composition kept, potential free.
+    volume : Quantity or None
+        Solvent volume, m³; None for a bath.
+    concentrations : mapping of str to Quantity
+        Initial concentration of each mobile species, mol m⁻³.
+    impermeants : tuple of Impermeant
+    activity_coefficients : mapping of str to Quantity
+        Constant activity coefficient of a species (1 where none is given).
+    activity : str
+        Name of the activity model (``activity.ACTIVITY_MODELS``) of the species that ``activity_coefficients`` leaves
+        out.
+    water : {"fixed", "osmotic", "equilibrium"}
+        Whether the volume stays, follows the water that its membranes let through, or is at every moment the one
+        at which its osmolarity is that of the bath beside it.
+    """
+
+    name: str
+    kind: Literal["finite", "bath", "floating bath"] = "finite"
+    volume: Quantity | None = None
+    concentrations: Mapping[str, Quantity] = field(default_factory=dict)
+    impermeants: tuple[Impermeant, ...] = ()
+    activity_coefficients: Mapping[str, Quantity] = field(default_factory=dict)
+    water: Literal["fixed", "osmotic", "equilibrium"] = "fixed"
+    activity: str = "ideal"
+
+    @property
+    def is_finite(self) -> bool:
+        return self.kind == "finite"
+
+
+@dataclass(frozen=True)
+class Pathway:
+    """One way through a membrane: what one cycle moves, and the law that gives its rate.
+
+    Attributes
+    ----------
+    name : str
+        Its place below the membrane: ``permeability.K``, ``conductance.Na``, ``pathways.pump``.
+    law : str
+        Name of a rate law in ``iontide.mechanisms``.
+    moves : mapping of str to int
+        Ions carried outward (inside → outside) per cycle; negative inward.
+    arguments : mapping of str to Quantity
+        The law's numbers, SI, by the path below ``name`` ("" for the pathway's own value).
+    gates : tuple of Gate
+        Whose values the formulas of the arguments may use by name.
+    driven_by : str
+        What pays for it (``"ATP"``); empty for a passive pathway, which must never run uphill.
+    """
+
+    name: str
+    law: str
+    moves: Mapping[str, int]
+    arguments: Mapping[str, Quantity] = field(default_factory=dict)
+    driven_by: str = ""
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name for a person: ``K``, ``pump``."""
+        return self.name.split(".", 1)[1]
+
+
+@dataclass(frozen=True)
+class Membrane:
+    """A membrane between two compartments; outward is from ``inside`` to ``outside``.
+
+    Attributes
+    ----------
+    name, inside, outside : str
+    area : Quantity
+        m²; where the area follows the inside volume, as ``geometry`` says, it is not used.
+    specific_capacitance : Quantity
+        F m⁻²: greater than 0, or the number 0, with which the potential is that at which no net current flows.
+    potential : Quantity or "ghk" or None
+        Initial potential, inside minus outside, V; ``"ghk"``: the potential at which the net current of this
+        membrane is 0; None: it follows from the other membranes, or from there being no capacitance.
+    pathways : tuple of Pathway
+    geometry : {"given", "sphere", "cylinder"}
+        Whether the area is given, or is that of a sphere, or of the side of a cylinder of fixed ``length``, whose
+        volume is that of the inside.
+    length : Quantity or None
+        m, of a cylinder.
+    water_permeability : Quantity or None
+        Osmotic permeability P_f, m s⁻¹; None: no water passes.
+    reflection : mapping of str to Quantity
+        Reflection coefficient of a solute, 0 to 1 (1 where none is given).
+    elastic_modulus, slack_volume : Quantity or None
+        A wall: once it is stretched it presses on the inside, and on the organelles in it, with
+        ``elastic_modulus · (w / slack_volume − 1)``, Pa; w is the volume of all that.
+    """
+
+    name: str
+    inside: str
+    outside: str
+    area: Quantity
+    specific_capacitance: Quantity
+    potential: Quantity | Literal["ghk"] | None = None
+    pathways: tuple[Pathway, ...] = ()
+    geometry: Literal["given", "sphere", "cylinder"] = "given"
+    length: Quantity | None = None
+    water_permeability: Quantity | None = None
+    reflection: Mapping[str, Quantity] = field(default_factory=dict)
+    elastic_modulus: Quantity | None = None
+    slack_volume: Quantity | None = None
+
+    @property
+    def has_capacitance(self) -> bool:
+        """Whether charge is needed to change its potential; a structural fact, told by the number 0 alone."""
+        return isinstance(self.specific_capacitance, Formula) or self.specific_capacitance != 0.0
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """Reversible mass action within a compartment: ``forward Π [reactants] − backward Π [products]``, mol m⁻³ s⁻¹."""
+
+    name: str
+    compartment: str
+    reactants: Mapping[str, int]
+    products: Mapping[str, int]
+    forward: Quantity
+    backward: Quantity
+
+    @property
+    def change(self) -> dict[str, int]:
+        """What one event makes of each species, negative where it uses it up."""
+        change = dict(self.products)
+        for name, count in self.reactants.items():
+            change[name] = change.get(name, 0) - count
+        return change
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A finite compartment rinsed by another: ``rate`` (s⁻¹) of its volume is replaced, solutes and charge with it."""
+
+    name: str
+    inside: str
+    outside: str
+    rate: Quantity
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is brought into a finite compartment from outside of the model, or taken out of it, without any charge.
+
+    Attributes
+    ----------
+    name, compartment : str
+    brings : mapping of str to int
+        Species, each with its count (negative: taken out); their charges add up to 0.
+    rate : Quantity
+        mol s⁻¹, by which each count is multiplied.
+    """
+
+    name: str
+    compartment: str
+    brings: Mapping[str, int]
+    rate: Quantity

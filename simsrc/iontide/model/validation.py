@@ -1,0 +1,139 @@
+"""What does not fit together in a model: the checks that building one makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..formulas.formula import Formula
+from .parts import Quantity
+from .tracers import tracer_faults
+
+if TYPE_CHECKING:
+    from .model import Model
+
+#: Activity models by the name a compartment gives (a test holds them equal to those of ``activity``).
+ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer")
+
+
+def faults_of(model: Model) -> Iterator[str]:
+    """What does not fit together in a model, one sentence each (a scenario has been told of it before, with lines)."""
+    for m in model.membranes.values():
+        told = f"membrane {m.name}: "
+        missing = [side for side in (m.inside, m.outside) if side not in model.compartments]
+        yield from (f"{told}there is no compartment {side}" for side in missing)
+        if missing:
+            continue
+        inside = model.compartments[m.inside]
+        if m.inside == m.outside:
+            yield f"{told}both its sides are {m.inside}"
+        for pathway in m.pathways:
+            for name in pathway.moves:
+                if name not in model.species:
+                    yield f"{told}there is no species {name}"
+                for side in (m.inside, m.outside):
+                    if name not in model.compartments[side].concentrations:
+                        yield f"{told}{side} gives no concentration of {name}"
+        if m.geometry != "given" and not inside.is_finite:
+            yield f"{told}its area follows the volume of {m.inside}, but a bath has none"
+        if m.geometry == "cylinder" and m.length is None:
+            yield f"{told}a cylinder needs a length"
+        if (m.elastic_modulus is None) != (m.slack_volume is None):
+            yield f"{told}a wall needs both elastic_modulus and slack_volume"
+        if (m.elastic_modulus is not None or m.reflection) and inside.water == "equilibrium":
+            yield f"{told}a wall or reflection coefficients say nothing where {m.inside} is always in equilibrium"
+    for c in model.compartments.values():
+        if c.activity not in ACTIVITY_MODEL_NAMES:
+            every = ", ".join(ACTIVITY_MODEL_NAMES)
+            yield f"compartment {c.name}: no such activity model as {c.activity}; there are {every}"
+        beside = {
+            b
+            for m in model.membranes.values()
+            for a, b in ((m.inside, m.outside), (m.outside, m.inside))
+            if a == c.name and b in model.compartments
+        }
+        if c.water == "equilibrium" and all(model.compartments[b].is_finite for b in beside):
+            yield f"compartment {c.name}: water in equilibrium needs a bath beside it, to be in equilibrium with"
+    for r in model.reactions:
+        for name in (*r.reactants, *r.products):
+            if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
+                yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
+    yield from _clamp_faults(model)
+    yield from tracer_faults(model)
+    for e in model.electrodes:
+        for name in (e.compartment, e.reference.compartment):
+            if name not in model.compartments:
+                yield f"electrode {e.name}: there is no compartment {name}"
+        if e.membrane is not None and e.membrane not in model.membranes:
+            yield f"electrode {e.name}: there is no membrane {e.membrane}"
+        if e.zeroed_at is not None and not 0.0 <= e.zeroed_at <= model.simulation.duration:
+            yield f"electrode {e.name}: it must be zeroed from 0 to the end of the run, not at {e.zeroed_at:g} s"
+    for f in model.feeds:
+        into = model.compartments.get(f.compartment)
+        missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]
+        yield from (f"source {f.name}: there is no finite {f.compartment} with {name} in it" for name in missing)
+        if not missing and sum(count * model.species[name].valence for name, count in f.brings.items()) != 0:
+            yield f"source {f.name}: what it brings has a charge; add the counter-ion, or use an injection"
+    if model.recording.spacing == "list":
+        times = model.recording.times
+        if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):
+            yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
+    elif model.recording.points < 2:
+        yield f"a recording needs at least 2 points, got {model.recording.points}"
+    for i in model.injections:
+        for side in (i.compartment, i.out_of or i.compartment):
+            if side not in model.compartments:
+                yield f"injection {i.name}: there is no compartment {side}"
+            elif i.carried_by is not None and i.carried_by not in model.compartments[side].concentrations:
+                yield f"injection {i.name}: {side} gives no concentration of {i.carried_by}"
+        if i.carried_by and i.carried_by in model.species and model.species[i.carried_by].valence == 0:
+            yield f"injection {i.name}: {i.carried_by} has no charge, so it carries no current"
+    for event in model.events:
+        if event.on and event.on not in model.membranes and event.place not in model.compartments:
+            yield f"event {event.name}: there is no membrane or compartment {event.on}"
+    if len({event.name for event in model.events}) < len(model.events):
+        yield "two events bear the same name"
+    for settings in model.every_setting:
+        for name, value in settings.items():
+            if name not in model.parameters:
+                yield f"the protocol sets {name}, which is no parameter"
+            elif _moves_by_itself(model, model.parameters[name].value):
+                yield f"the protocol sets {name}, which is made of time or of what ramps: set what it is made of"
+            elif _moves_by_itself(model, value):
+                yield f"the protocol sets {name} to what moves itself ({value}); make {name} a formula instead"
+
+
+def _clamp_faults(model: Model) -> Iterator[str]:
+    held: set[str] = set()
+    tied = {c.name: "ground" if c.kind == "bath" else c.name for c in model.compartments.values()}
+    for clamp in model.clamps:
+        told = f"clamp {clamp.name}: "
+        membrane = model.membranes.get(clamp.membrane)
+        if membrane is None:
+            yield f"{told}there is no membrane {clamp.membrane}"
+            continue
+        for side in (membrane.inside, membrane.outside):
+            ion = clamp.carried_by
+            if ion is not None and ion not in model.compartments[side].concentrations:
+                yield f"{told}{side} gives no concentration of {ion}"
+        if clamp.carried_by and clamp.carried_by in model.species and model.species[clamp.carried_by].valence == 0:
+            yield f"{told}{clamp.carried_by} has no charge, so it carries no current"
+        if clamp.membrane in held:
+            yield f"{told}another clamp is at {clamp.membrane}; give one of them all that they hold"
+        elif clamp.series_resistance is None:
+            a, b = tied[membrane.inside], tied[membrane.outside]
+            if a == b:
+                yield f"{told}the potential of {clamp.membrane} is fixed by the other clamps and grounds already"
+            tied = {name: a if root == b else root for name, root in tied.items()}
+        held.add(clamp.membrane)
+    for kept in model.ion_clamps:
+        c = model.compartments.get(kept.compartment)
+        if c is None or not c.is_finite or kept.species not in c.concentrations:
+            yield f"clamp {kept.name}: there is no finite compartment {kept.compartment} with {kept.species} in it"
+    names = [clamp.name for clamp in model.every_clamp]
+    if len(set(names)) < len(names):
+        yield f"two clamps bear the same name: {', '.join(names)}"
+
+
+def _moves_by_itself(model: Model, value: Quantity) -> bool:
+    return isinstance(value, Formula) and bool(value.names & (model.moving | {"t"}))

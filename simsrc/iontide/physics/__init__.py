@@ -1,0 +1,1 @@
+"""The laws, over any kind of number: ions, activities, GHK and Nernst, transport mechanisms."""

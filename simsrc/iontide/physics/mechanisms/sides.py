@@ -1,0 +1,78 @@
+"""What a rate law may know of the membrane it works in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...constants import FARADAY, GAS_CONSTANT
+from ...model.model import Membrane, Model
+from ...symbolic.expression import log
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two solutions that a membrane parts, and the potential between them.
+
+    Attributes
+    ----------
+    valence : mapping of str to int
+    inside, outside : mapping of str to number, array or Expression
+        Concentrations, mol m⁻³.
+    inside_activity, outside_activity : mapping of str to number, array or Expression
+        Activities (as concentrations), mol m⁻³.
+    potential : number, array or Expression
+        Inside minus outside, V.
+    temperature : number, array or Expression
+        K.
+    """
+
+    valence: Mapping[str, int]
+    inside: Mapping[str, Any]
+    outside: Mapping[str, Any]
+    inside_activity: Mapping[str, Any]
+    outside_activity: Mapping[str, Any]
+    potential: Any
+    temperature: Any
+
+    @property
+    def reduced_potential(self) -> Any:
+        """phi = F V / (R T)."""
+        return FARADAY / (GAS_CONSTANT * self.temperature) * self.potential
+
+    def reversal_potential(self, ion: str) -> Any:
+        """Nernst potential E = (R T / z F) ln(a_out / a_in), V (Nernst 1889, doi:10.1515/zpch-1889-0412)."""
+        factor = GAS_CONSTANT / (FARADAY * self.valence[ion]) * self.temperature
+        return factor * (log(self.outside_activity[ion]) - log(self.inside_activity[ion]))
+
+    def driving_force(self, ion: str) -> Any:
+        """Δmu~ = mu~_in − mu~_out = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward."""
+        chemical = GAS_CONSTANT * self.temperature * (log(self.inside_activity[ion]) - log(self.outside_activity[ion]))
+        return chemical + (FARADAY * self.valence[ion]) * self.potential
+
+
+def sides_of(
+    model: Model,
+    membrane: Membrane,
+    concentration: Callable[[str, str], Any],
+    activity_coefficient: Callable[[str, str], Any],
+    potential: Callable[[str], Any],
+    temperature: Any,
+) -> Sides:
+    """The sides of one membrane, from functions of (compartment, species) and of compartment."""
+    inside, outside = membrane.inside, membrane.outside
+    names = [
+        name for name in model.compartments[inside].concentrations if name in model.compartments[outside].concentrations
+    ]
+    c_in = {name: concentration(inside, name) for name in names}
+    c_out = {name: concentration(outside, name) for name in names}
+    return Sides(
+        valence={name: model.species[name].valence for name in names},
+        inside=c_in,
+        outside=c_out,
+        inside_activity={name: activity_coefficient(inside, name) * c for name, c in c_in.items()},
+        outside_activity={name: activity_coefficient(outside, name) * c for name, c in c_out.items()},
+        potential=potential(inside) - potential(outside),
+        temperature=temperature,
+    )

@@ -1,0 +1,1 @@
+"""Figures of steady states: branches of a continuation, rankings of sensitivities."""

@@ -1,0 +1,1 @@
+"""What every figure is drawn with: style, panels, axes, labels, scales."""

@@ -1,0 +1,1 @@
+"""Figures of power and energy: power over time, energy budgets."""

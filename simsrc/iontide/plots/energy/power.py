@@ -1,0 +1,132 @@
+"""Power over time: what comes in stacked above zero, what is dissipated or stored below."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...analysis.energy import energetics
+from ...errors import UsageError
+from ..drawing.panels import HAIRLINE, Curve, Panel
+from ..drawing.style import SINGLE_COLUMN, PaperFigure
+from ..drawing.time_axis import TimeScale, time_text
+from ..runs.figures import run_sentence
+from ..runs.layout import Page, compose
+from .terms import Term, is_rest, power_unit, terms_of
+
+if TYPE_CHECKING:
+    from ...simulation.trajectory import Trajectory
+
+#: Height of the axes, mm.
+_HEIGHT = 50.0
+
+#: So many times what comes after it must the first moment reach to be cut off.
+_OUTSHINES = 1.5
+
+#: Spikes are drawn as means over this part of the time axis where they reach above so many times these.
+_MEAN_OVER, _SPIKY = 1.0 / 120.0, 2.0
+
+
+def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = True) -> Panel:
+    """All powers of a run as stacked bands; above and below zero there is as much at every moment.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    averaged : bool
+        Draw means over a part of the time axis each.
+    whole : bool
+        Show the first moments, however high they reach.
+    """
+    terms = terms_of(trajectory, energetics(trajectory))
+    if averaged:
+        terms = [replace(term, values=_means(term.values, trajectory.time)) for term in terms]
+    envelope = _envelope(terms)
+    top = float(np.max(envelope, initial=0.0))
+    if is_rest(trajectory, top):
+        raise UsageError("nothing comes in and nothing is dissipated in this run: there is no power to draw")
+    later = envelope[trajectory.time >= HAIRLINE * trajectory.time[-1]]
+    usual = float(np.max(later, initial=0.0))
+    shown = usual if not whole and 0.0 < usual * _OUTSHINES < top else top
+    unit, plain, size = power_unit(0.5 * shown)
+    curves = []
+    for sign in (1.0, -1.0):
+        base = np.zeros(len(trajectory))
+        for term in terms:
+            part = sign * np.maximum(sign * np.nan_to_num(term.values), 0.0) / size
+            if not np.max(np.abs(part), initial=0.0) * size > 1e-6 * top:
+                continue
+            way = "in" if sign > 0 else "out"
+            # A term that goes both ways is named where it is larger.
+            named = np.sum(np.abs(part)) * size >= 0.5 * np.nansum(np.abs(term.values))
+            label = term.label if named else ""
+            curves.append(
+                Curve(label, f"{term.name}, {way} ({plain})", base + part, term.colour, base=base, stepped=averaged)
+            )
+            base = base + part
+    limit = 1.06 * shown / size
+    return Panel("power", "", f"Power ({unit}),\nin above, out below zero", tuple(curves), False, (-limit, limit))
+
+
+def _envelope(terms: list[Term]) -> NDArray:
+    """All that comes in or out of a store, W."""
+    return np.sum([np.maximum(np.nan_to_num(t.values), 0.0) for t in terms], axis=0)
+
+
+def _is_spiky(trajectory: Trajectory) -> bool:
+    """Whether power, but for its first moments, comes in spikes too short to be seen on a linear time axis."""
+    time = trajectory.time
+    if not time[-1] > time[0]:
+        return False
+    envelope = _envelope(terms_of(trajectory, energetics(trajectory)))
+    part = time >= HAIRLINE * time[-1]
+    return bool(envelope[part].max() > _SPIKY * _means(envelope, time)[part].max())
+
+
+def _means(values: NDArray, time: NDArray) -> NDArray:
+    """The mean over time of the stretch that each sample is in."""
+    count = round(1.0 / _MEAN_OVER)
+    edges = np.linspace(time[0], time[-1], count + 1)
+    steps = 0.5 * (values[1:] + values[:-1]) * np.diff(time)
+    integral = np.concatenate(([0.0], np.cumsum(np.nan_to_num(steps))))
+    means = np.diff(np.interp(edges, time, integral)) / np.diff(edges)
+    stretch = np.clip(((time - time[0]) / (time[-1] - time[0]) * count).astype(int), 0, count - 1)
+    return means[stretch]
+
+
+def power_figure(
+    trajectory: Trajectory, time_axis: TimeScale = "linear", width_mm: float = SINGLE_COLUMN
+) -> PaperFigure:
+    """Power over time, stacked: above zero what comes in and what stores give, below what is dissipated and stored.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    time_axis : {"linear", "log", "symlog"}
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        There are no samples, there is no such time axis, or there is no power at all.
+    """
+    if not len(trajectory):
+        raise UsageError("the trajectory has no samples to draw")
+    linear = time_axis == "linear"
+    averaged = linear and _is_spiky(trajectory)
+    panel = power_panel(trajectory, averaged, whole=not linear)
+    beyond = max(float(np.max(np.abs(c.values), initial=0.0)) for c in panel.curves) > panel.limits[1]
+    notes = [run_sentence(trajectory)] if trajectory.status == "failed" else []
+    if beyond:
+        notes.append("The first moments reach beyond the axis.")
+    if averaged:
+        notes.append(f"Means over {time_text(_MEAN_OVER * float(trajectory.time[-1]))} each.")
+    return compose(trajectory, Page([panel], (time_axis,), width_mm, _HEIGHT, caption=notes))

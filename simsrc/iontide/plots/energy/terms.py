@@ -1,0 +1,157 @@
+"""The terms of an energy balance as figures show them: few enough to tell apart, each with a name and a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+from numpy.typing import NDArray
+
+from ...analysis.energy import Energetics, Power
+from ...constants import BOLTZMANN
+from ..drawing.names import name_label, species_label
+from ..drawing.style import species_styles
+
+if TYPE_CHECKING:
+    from ...simulation.trajectory import Trajectory
+
+#: Terms with a name of their own; what is less stands together as the rest.
+MOST_TERMS = 7
+
+#: Colours of what is not one ion's: the fuel of pumps, what pumps keep for themselves, what is stored, the rest.
+FUEL, PUMP_HEAT, STORE, REST = "#4d4d4d", "#9c9c9c", "#c2a83e", "#b8b8b8"
+_BY_KIND = {"water": "#88CCEE", "clamp": "#882255", "injection": "#882255", "resistance": "#AA4499", "bath": "#44AA99"}
+
+#: How much lighter each further pathway of the same ion is.
+_LIGHTER = 0.38
+
+#: Name on an axis, name in the data, W.
+POWER_UNITS = (
+    ("W", "W", 1.0),
+    ("mW", "mW", 1e-3),
+    ("µW", "uW", 1e-6),
+    ("nW", "nW", 1e-9),
+    ("pW", "pW", 1e-12),
+    ("fW", "fW", 1e-15),
+    ("aW", "aW", 1e-18),
+)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term: what comes in is positive.
+
+    Attributes
+    ----------
+    name : str
+        For data: ``K``, ``ATP of pump``.
+    label : str
+        As mathtext.
+    colour : str
+    values : array, shape (samples,)
+        W.
+    """
+
+    name: str
+    label: str
+    colour: str
+    values: NDArray
+
+
+def is_rest(trajectory: Trajectory, power: float) -> bool:
+    """Whether a power (W) is nothing: less than a thermal quantum a second."""
+    return not power > BOLTZMANN * float(trajectory.temperature[-1])
+
+
+def power_unit(largest: float) -> tuple[str, str, float]:
+    """The largest unit in which a power (W) is at least 1."""
+    return next((unit for unit in POWER_UNITS if largest >= unit[2]), POWER_UNITS[-1])
+
+
+def terms_of(trajectory: Trajectory, energetics: Energetics) -> list[Term]:
+    """Sources, then what is dissipated (negative), then what the stores give (or, negative, take).
+
+    Of several membranes, pathways of one name are added up.
+    """
+    colours = _Colours(trajectory)
+    found: dict[str, Term] = {}
+    for powers, sign in ((energetics.sources, 1.0), (energetics.sinks, -1.0)):
+        for power in powers:
+            name, label = colours.names(power, sign)
+            if name in found:
+                before = found[name]
+                found[name] = Term(name, label, before.colour, before.values + sign * power.values)
+            else:
+                found[name] = Term(name, label, colours.of(power, sign), sign * power.values)
+    stored = -np.sum([np.broadcast_to(v, len(energetics.time)) for v in energetics.storing.values()], axis=0)
+    return [*_largest(list(found.values()), energetics.time), Term("stored", "stored", STORE, stored)]
+
+
+def _mean(values: NDArray, time: NDArray) -> float:
+    """Over time."""
+    length = float(time[-1] - time[0])
+    return float(np.trapezoid(values, time)) / length if length > 0.0 else float(values.mean())
+
+
+def _largest(terms: Sequence[Term], time: NDArray) -> list[Term]:
+    """The largest terms in their order, and the rest as one."""
+    size = {term.name: _mean(np.abs(np.nan_to_num(term.values)), time) for term in terms}
+    whole = max(size.values(), default=0.0)
+    kept = sorted(size, key=size.__getitem__, reverse=True)[:MOST_TERMS]
+    kept = [name for name in kept if size[name] > 2e-3 * whole]
+    rest = [term for term in terms if term.name not in kept]
+    shown = [term for term in terms if term.name in kept]
+    for sign in (1.0, -1.0):
+        part = np.sum([np.maximum(sign * t.values, 0.0) for t in rest], axis=0) if rest else np.zeros(0)
+        if len(part) and _mean(part, time) > 2e-3 * whole:
+            name = "the rest, in" if sign > 0 else "the rest"
+            shown.append(Term(name, name, REST, sign * part))
+    return shown
+
+
+class _Colours:
+    def __init__(self, trajectory: Trajectory) -> None:
+        self.model = trajectory.model
+        self.ions = species_styles(self.model.species)
+        labels = {p.label for m in self.model.membranes.values() for p in m.pathways}
+        self.others = species_styles(sorted(labels - set(self.model.species)))
+        self._used: dict[str, int] = {}
+
+    def _moved(self, power: Power) -> list[str]:
+        """Species that a pathway moves."""
+        first, _, rest = power.path.partition(".")
+        if first != "membranes":
+            return []
+        membrane, _, pathway = rest.partition(".")
+        return next((list(p.moves) for p in self.model.membranes[membrane].pathways if p.name == pathway), [])
+
+    def names(self, power: Power, sign: float) -> tuple[str, str]:
+        """Of a term without its membrane, for data and as mathtext."""
+        name = power.label.rsplit(" (", 1)[0] if power.path.startswith("membranes.") else power.label
+        if power.kind == "pathway" and name in self.model.species:
+            return name, species_label(name, self.model.species[name].valence)
+        if power.kind == "pump" and sign < 0:
+            name = f"heat of {name}"
+        return name, name_label(name)
+
+    def of(self, power: Power, sign: float) -> str:
+        if power.kind == "pump":
+            return self._shade(FUEL if sign > 0 else PUMP_HEAT)
+        moved = self._moved(power)
+        if power.kind == "pathway" and len(moved) == 1:
+            return self._shade(self.ions[moved[0]][0])
+        if power.kind in _BY_KIND:
+            return self._shade(_BY_KIND[power.kind])
+        name, _ = self.names(power, sign)
+        style = self.others.get(name) or species_styles([name])[name]
+        return str(style[0])
+
+    def _shade(self, colour: str) -> str:
+        """The colour, lighter each time that it is asked for."""
+        times = self._used[colour] = self._used.get(colour, -1) + 1
+        part = 1.0 - (1.0 - _LIGHTER) ** times
+        r, g, b = (part + (1.0 - part) * channel for channel in to_rgb(colour))
+        return str(to_hex((r, g, b)))

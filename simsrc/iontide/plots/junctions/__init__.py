@@ -1,0 +1,1 @@
+"""Figures of liquid junctions: stationary profiles, and profiles as they form."""

@@ -1,0 +1,86 @@
+"""What electrodes record beside the potential that they are to measure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...electrode import electrode_reading
+from ...electrode.junctions.liquid_junction import CONVENTION
+from ...errors import UsageError
+from ..drawing.names import symbol_label
+from ..drawing.panels import Curve, Panel, linear_limits
+from ..drawing.style import SINGLE_COLUMN, TOTAL_WIDTH, PaperFigure, species_styles
+from ..drawing.time_axis import TimeScale
+from .figures import run_sentence
+from .layout import Page, compose
+
+if TYPE_CHECKING:
+    from ...simulation.trajectory import Trajectory
+
+#: Electrodes of a page, at most; height of the axes, mm.
+_MOST, _HEIGHT = 3, 32.0
+
+
+def electrode_panels(trajectory: Trajectory, electrode: str) -> list[Panel]:
+    """What an electrode records with the true membrane potential, and below it the junctions, mV."""
+    reading = electrode_reading(trajectory, electrode)
+    recorded_style, tip_style, bridge_style = species_styles(["recorded", "tip", "bridge"]).values()
+    recorded = Curve(symbol_label("V", "rec"), f"V recorded {electrode} (mV)", 1e3 * reading.measured, *recorded_style)
+    curves = [recorded]
+    if reading.membrane_potential is not None:
+        true = 1e3 * reading.membrane_potential
+        curves.insert(0, Curve(symbol_label("V"), f"V true {electrode} (mV)", true, width=TOTAL_WIDTH))
+    panels = [Panel("electrode", electrode, "Potential (mV)", tuple(curves), False, linear_limits(curves, 1e-3))]
+    junctions = [
+        Curve(symbol_label("LJP", where), f"LJP {where} {electrode} (mV)", 1e3 * values, *style)
+        for where, values, style in (
+            ("tip", reading.tip_junction, tip_style),
+            ("bridge", reading.bridge_junction, bridge_style),
+        )
+        if np.any(values)
+    ]
+    if reading.membrane_potential is not None and np.any(reading.error):
+        error = Curve("error", f"V recorded - V true {electrode} (mV)", 1e3 * reading.error, width=TOTAL_WIDTH)
+        junctions.insert(0, error)
+    if junctions:
+        limits = linear_limits(junctions, 1e-3, zero=True)
+        panels.append(Panel("junctions", electrode, "Error and\njunctions (mV)", tuple(junctions), False, limits))
+    return panels
+
+
+def electrode_figure(
+    trajectory: Trajectory, time_axis: TimeScale = "linear", width_mm: float = SINGLE_COLUMN
+) -> PaperFigure:
+    """True and recorded potential over time, electrode by electrode, with what lies between them.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    time_axis : {"linear", "log", "symlog"}
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the numbers drawn.
+
+    Raises
+    ------
+    UsageError
+        The model has no electrode, there are no samples, or no such time axis.
+    """
+    names = [e.name for e in trajectory.model.electrodes]
+    if not names:
+        raise UsageError("the model has no electrode: there is nothing recorded to draw")
+    if not len(trajectory):
+        raise UsageError("the trajectory has no samples to draw")
+    panels = [panel for name in names[:_MOST] for panel in electrode_panels(trajectory, name)]
+    caption = [f"Rec: what the amplifier shows. LJP: {CONVENTION.replace('_', ' ')}."]
+    if len(names) > _MOST:
+        caption.append(f"Shown: {_MOST} of {len(names)} electrodes ({', '.join(names[:_MOST])}).")
+    if trajectory.status == "failed":
+        caption.insert(0, run_sentence(trajectory))
+    page = Page(panels, (time_axis,), width_mm, _HEIGHT, caption=caption)
+    return compose(trajectory, page)

@@ -1,0 +1,1 @@
+"""Figures of sweeps: maps, curves, families, marginals, sensitivity indices, verdicts."""

@@ -1,0 +1,156 @@
+"""Kept quantities against one parameter; where another has levels, one line for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from numpy.typing import NDArray
+
+from ...errors import UsageError
+from ..drawing.scales import set_axis
+from ..drawing.style import SINGLE_COLUMN, PaperFigure, paper_style
+from .grids import level_text
+from .page import (
+    MARK_NAMES,
+    colour_bar,
+    finish,
+    legend,
+    letter,
+    rug,
+    rug_sentence,
+    sheet,
+    word_colours,
+    word_patches,
+    wrapped,
+)
+from .points import SweepColumn, SweepPoints, count_text, names_of, numbers_beside, require_values, tell_points
+
+#: Panels of a page, at most; height of one alone and of one among several, with its labels, mm.
+MOST_PANELS, _ALONE, _AMONG = 6, 52.0, 38.0
+
+#: More points than this are a line without markers; lines, at most.
+_MOST_MARKERS, MOST_LINES = 60, 200
+
+_COLOUR = "#0072B2"
+
+
+def curve_figure(
+    points: SweepPoints,
+    quantities: Sequence[str] | None = None,
+    along: str | None = None,
+    width_mm: float = SINGLE_COLUMN,
+) -> PaperFigure:
+    """Quantities with one value a point against a parameter, one panel each; lines are coloured by a second parameter.
+
+    Parameters
+    ----------
+    points : SweepPoints
+    quantities : sequence of str, optional
+        The first number that is kept if not given.
+    along : str, optional
+        What is varied along the axis; the first number if not given.
+    width_mm : float
+
+    Returns
+    -------
+    PaperFigure
+        Its ``data`` holds the points.
+
+    Raises
+    ------
+    UsageError
+        Nothing is varied or more than two parameters are, there is no such quantity, or nothing to draw.
+    """
+    names = list(quantities) if quantities else [None]
+    columns = [points.scalar(name) for name in names]
+    if len(columns) > MOST_PANELS:
+        raise UsageError(f"{len(columns)} quantities are more than the {MOST_PANELS} that a page has room for")
+    for column in columns:
+        require_values(points, column)
+    if not 1 <= len(points.axes) <= 2:
+        told = names_of(points.axes) or "none"
+        raise UsageError(f"curves need one or two varied parameters; varied are {told}: draw marginals")
+    numbers = [a for a in points.axes if not a.words] or list(points.axes)
+    axis = points.axis(along) if along is not None else numbers[0]
+    second = next((a for a in points.axes if a.name != axis.name), None)
+    groups = _groups(second)
+    shown = groups
+    if len(groups) > MOST_LINES:
+        shown = [groups[k] for k in np.round(np.linspace(0, len(groups) - 1, MOST_LINES)).astype(int)]
+    caption = [
+        tell_points(points, columns[0] if len(columns) == 1 else None, MARK_NAMES),
+        rug_sentence(points),
+        f"Shown: {count_text(len(shown))} of {count_text(len(groups))} lines." if len(shown) < len(groups) else "",
+        f"At {names_of([second])} = {level_text(second, float(second.values[0]))}."
+        if second is not None and len(groups) == 1
+        else "",
+    ]
+    with paper_style():
+        row = _ALONE if len(columns) == 1 else _AMONG
+        figure = sheet(width_mm, row * len(columns) + 3.0 * (len(columns) > 1), points.title, caption)
+        grid = figure.add_gridspec(len(columns), 1)
+        every = []
+        mapped: ScalarMappable | None = None
+        for k, column in enumerate(columns):
+            axes = figure.add_subplot(grid[k, 0])
+            every.append(axes)
+            length = width_mm - 18.0 - (12.0 if len(groups) > 1 else 0.0)
+            factor = set_axis(axes, "x", axis.scale(), length)
+            up = set_axis(axes, "y", column.scale(), row - 10.0, column.scale().limits(0.08))
+            axes.set_ylabel(wrapped(column.label(up), row - 8.0))
+            if k == len(columns) - 1:
+                axes.set_xlabel(wrapped(axis.label(factor), length))
+            else:
+                axes.tick_params(axis="x", labelbottom=False)
+            if len(columns) > 1:
+                letter(axes, k)
+            mapped = _draw(axes, axis, column, second, shown) or mapped
+            rug(axes, points, axis.values)
+        if second is not None and second.words:
+            legend(figure, word_patches(second.words, second.values), second.text)
+        elif second is not None and mapped is not None:
+            colour_bar(figure, mapped, every, second, second.scale(), row * len(columns) - 9.0)
+        figure.data = numbers_beside(points, *columns)
+        finish(figure)
+        return figure
+
+
+def _groups(second: SweepColumn | None) -> list[NDArray | slice]:
+    """The points of each line."""
+    if second is None:
+        return [slice(None)]
+    return [second.values == level for level in np.unique(second.values)]
+
+
+def _draw(
+    axes: Axes, axis: SweepColumn, column: SweepColumn, second: SweepColumn | None, groups: list[NDArray | slice]
+) -> ScalarMappable | None:
+    mapped = None
+    if second is not None and not second.words and len(groups) > 1:
+        mapped = ScalarMappable(second.scale().norm(), second.scale().colours)
+    for group in groups:
+        x, y = axis.values[group], np.where(column.there[group], column.values[group], np.nan)
+        order = np.argsort(x, kind="stable")
+        colour = _COLOUR
+        if mapped is not None and second is not None:
+            colour = mapped.to_rgba(second.values[group][:1])[0]
+        elif second is not None and second.words:
+            colour = word_colours(second.words)[int(second.values[group][0])]
+        # Words do not lie on a line, and a line through scattered repeats would zigzag.
+        apart = bool(column.words or axis.words) or len(np.unique(x)) < len(x)
+        axes.plot(
+            x[order],
+            y[order],
+            color=colour,
+            linestyle="none" if apart else "-",
+            marker="o" if apart or (len(x) <= _MOST_MARKERS and len(groups) <= 12) else None,
+            markersize=2.2,
+            markeredgewidth=0.0,
+            linewidth=1.0 if len(groups) <= 20 else 0.6,
+            label="_curve",
+            rasterized=len(x) > 20_000,
+        )
+    return mapped

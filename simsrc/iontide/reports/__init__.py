@@ -1,0 +1,1 @@
+"""Text about a model or a file: ``iontide info`` and ``iontide laws``."""

@@ -1,0 +1,1 @@
+"""Rules for what compartments hold: solutions, reactions, sources, tracers, stoichiometries."""

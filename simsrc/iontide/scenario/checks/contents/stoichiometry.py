@@ -1,0 +1,97 @@
+"""What one cycle of a pathway carries: written out, by the name of a transporter, or as its law has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...library.laws import FORMULA, Law
+from ...library.transporters import TRANSPORTERS
+from ...schema.document import PathwayTable
+from ...text.faults import did_you_mean, listed
+from ...text.key_lines import KeyPath
+from ..context.draft import Draft
+
+#: Most ions that one cycle may carry, all counted.
+MOST_IONS = 20
+
+
+def moves_of(given: PathwayTable, law: Law) -> Mapping[str, int]:
+    """Ions carried outward per cycle by a pathway without faults."""
+    if given.moves is not None:
+        return given.moves
+    if given.transporter is not None:
+        return TRANSPORTERS[given.transporter].moves
+    return law.stoichiometries[0]
+
+
+def read_moves(draft: Draft, path: KeyPath, given: PathwayTable, law: Law) -> Mapping[str, int] | None:
+    """Ions carried outward per cycle; None where that is faulty or missing, which is then told."""
+    faults = draft.faults
+    if any(faults.is_faulty_within(*path, key) for key in ("moves", "transporter")):
+        return None
+    if given.moves is not None and given.transporter is not None:
+        faults.add((*path, "transporter"), "gives both moves and transporter; one of them is enough")
+        return None
+    if given.transporter is not None and not _is_known(draft, (*path, "transporter"), given.transporter, law):
+        return None
+    if given.moves is not None and not _are_sound(draft, (*path, "moves"), given.moves):
+        return None
+    if given.moves is None and given.transporter is None and not law.stoichiometries:
+        told = f'missing; {law.name} needs what a cycle moves (as {{ K = 1, Cl = 1 }}), or transporter = "KCC"'
+        faults.add((*path, "moves"), told)
+        return None
+    moves = moves_of(given, law)
+    if law.stoichiometries and moves not in law.stoichiometries:
+        key = "moves" if given.moves is not None else "transporter"
+        allowed = " or ".join(map(written, law.stoichiometries[:4]))
+        faults.add((*path, key), f"{law.name} moves {allowed} a cycle, got {written(moves)}")
+        return None
+    return moves
+
+
+def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, moves: Mapping[str, int]) -> None:
+    """The charge that a pathway declares must be that of what it moves."""
+    if given.charge is None or draft.faults.is_faulty(*path, "charge") or not moves.keys() <= draft.species.keys():
+        return
+    charge = sum(count * draft.species[ion].valence for ion, count in moves.items())
+    if charge != given.charge:
+        terms = " ".join(f"{count:+d}·({draft.species[ion].valence:+d}) {ion}" for ion, count in moves.items())
+        told = f"a cycle carries the charge {signed(charge)} outward ({terms}), not {signed(given.charge)}"
+        draft.faults.add((*path, "charge"), told)
+
+
+def written(moves: Mapping[str, int]) -> str:
+    """As a scenario would write it: ``{ Na = 3, K = -2 }``."""
+    return "{ " + ", ".join(f"{ion} = {count}" for ion, count in moves.items()) + " }"
+
+
+def signed(charge: int) -> str:
+    """A number of charges with its sign: ``+2``."""
+    return f"{charge:+d}" if charge else "0"
+
+
+def _is_known(draft: Draft, place: KeyPath, name: str, law: Law) -> bool:
+    transporter = TRANSPORTERS.get(name)
+    if transporter is None:
+        hint, known = did_you_mean(name, TRANSPORTERS), listed(TRANSPORTERS, most=30)
+        draft.faults.add(place, f"no such transporter as {name}{hint} (transporters are {known}; or write moves)")
+    elif transporter.driven_by != law.driven_by and law is not FORMULA:
+        paid, pays = transporter.driven_by or "nothing", law.driven_by or "nothing"
+        draft.faults.add(place, f"{name} is driven by {paid}, but the law {law.name} is driven by {pays}")
+    else:
+        return True
+    return False
+
+
+def _are_sound(draft: Draft, place: KeyPath, moves: Mapping[str, int]) -> bool:
+    """Whether something is moved, and no ion 0 times."""
+    zero = [ion for ion, count in moves.items() if count == 0]
+    for ion in zero:
+        draft.faults.add((*place, ion), "must not be 0; leave out what a cycle does not move")
+    if not moves:
+        draft.faults.add(place, "must name what a cycle moves (as { K = 1, Cl = 1 }; negative counts are inward)")
+    elif sum(map(abs, moves.values())) > MOST_IONS:
+        draft.faults.add(place, f"a cycle carries at most {MOST_IONS} ions, got {sum(map(abs, moves.values()))}")
+    else:
+        return not zero
+    return False

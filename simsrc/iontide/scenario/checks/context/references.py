@@ -1,0 +1,38 @@
+"""Does a name in the file mean a compartment, or two of them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...schema.quantity_kinds import show
+from ...text.faults import did_you_mean, listed
+from ...text.key_lines import KeyPath
+from .draft import Draft
+
+
+def names_compartment(draft: Draft, place: KeyPath, name: str) -> bool:
+    """Whether a name means a compartment that can be looked at; if there is none of that name, that is told."""
+    every = draft.document.compartments
+    if draft.faults.is_faulty(*place) or draft.faults.is_faulty("compartments", name):
+        return False
+    if name not in every:
+        told = f"no such compartment as {name}{did_you_mean(name, every)}"
+        draft.faults.add(place, f"{told} (compartments are {listed(every)})")
+        return False
+    return True
+
+
+def names_pair(draft: Draft, place: KeyPath, names: Sequence[str], example: str) -> bool:
+    """Whether a list names two compartments that can be looked at; what is wrong with it is told."""
+    if draft.faults.is_faulty_within(*place):
+        return False
+    if len(names) != 2 or names[0] == names[1]:
+        draft.faults.add(place, f"must name two compartments, as {example}, got {written(names)}")
+        return False
+    known = [names_compartment(draft, (*place, index), name) for index, name in enumerate(names)]
+    return all(known)
+
+
+def written(names: Sequence[str]) -> str:
+    """As the file would write a list of names."""
+    return "[" + ", ".join(show(name) for name in names[:6]) + ("" if len(names) <= 6 else ", …") + "]"

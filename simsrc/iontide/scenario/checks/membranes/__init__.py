@@ -1,0 +1,1 @@
+"""Rules for what crosses membranes: pathways, channels, water, diffusion."""

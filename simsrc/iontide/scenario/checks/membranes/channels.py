@@ -1,0 +1,130 @@
+"""Checks of the gates of a pathway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....formulas.formula import FLOAT_FUNCTIONS, Formula, parse_formula
+from ....formulas.units import Dimension
+from ....model.model import dependency_order
+from ...schema import quantity_kinds
+from ...schema.document import GateTable, MembraneTable
+from ...text.key_lines import KeyPath
+from ..context.draft import Draft
+from ..context.names import EVERYWHERE, gate_names, gate_rates
+
+#: What a gate may not be called, since formulas know it as something else.
+_TAKEN = frozenset(FLOAT_FUNCTIONS) | {
+    "V",
+    "T",
+    "t",
+    "E",
+    "area",
+    "volume",
+    "inside",
+    "outside",
+    "alpha",
+    "beta",
+    "steady",
+    "time_constant",
+}
+
+#: The ways of giving a gate.
+_WAYS = (
+    {"alpha", "beta"},
+    {"steady"},
+    {"steady", "time_constant"},
+    {"alpha", "beta", "steady"},
+    {"alpha", "beta", "steady", "time_constant"},
+)
+
+
+def read_gates(
+    draft: Draft, path: KeyPath, gates: Mapping[str, GateTable], around: Mapping[str, Dimension]
+) -> dict[str, Dimension]:
+    """Read the gates of the pathway at ``path``; returns them as names that its formulas may use.
+
+    ``around``: what a formula on the membrane may name.
+    """
+    faults, names = draft.faults, gate_names(gates)
+    names |= gate_names(map(str, faults.faulty_below(*path, "gates")))
+    for gate, table in gates.items():
+        place = (*path, "gates", gate)
+        if faults.is_faulty(*place):
+            continue
+        if gate in _TAKEN or gate in draft.document.parameters:
+            what = "is a parameter" if gate in draft.document.parameters else "already means something in a formula"
+            faults.add(place, f"{gate} {what}; choose another name")
+            continue
+        _read_gate(draft, place, table, {**around, **names})
+    return names
+
+
+def is_state(table: GateTable) -> bool:
+    """Whether a gate takes time to follow."""
+    return table.time_constant is not None or (table.alpha is not None and table.steady is None)
+
+
+def _read_gate(draft: Draft, place: KeyPath, table: GateTable, names: Mapping[str, Dimension]) -> None:
+    faults, quantities = draft.faults, draft.quantities
+    _check_way(draft, place, table)
+    own = gate_rates() if table.alpha is not None and table.beta is not None else {}
+    clash = next((name for name in own if name in draft.document.parameters), None)
+    if clash and (table.steady is not None or table.time_constant is not None):
+        told = f"a formula here knows {clash} of this gate, but there is a parameter of that name"
+        faults.add((*place, clash), f"{told}; call the parameter otherwise")
+    quantities.read((*place, "alpha"), table.alpha, quantity_kinds.OPENING, local=names)
+    quantities.read((*place, "beta"), table.beta, quantity_kinds.OPENING, local=names)
+    quantities.read((*place, "steady"), table.steady, quantity_kinds.STEADY, local={**names, **own})
+    quantities.read(
+        (*place, "time_constant"), table.time_constant, quantity_kinds.TIME_CONSTANT, local={**names, **own}
+    )
+    quantities.read((*place, "speed"), table.speed, quantity_kinds.SPEED, local=EVERYWHERE)
+    quantities.read((*place, "initial"), table.initial, quantity_kinds.INITIAL)
+    for key in ("speed", "initial"):
+        known = not any(faults.is_faulty(*place, k) for k in ("alpha", "beta", "steady", "time_constant"))
+        if known and table.steady is not None and getattr(table, key) is not None and not is_state(table):
+            faults.add((*place, key), "a gate that has no time_constant follows at once; leave it out")
+
+
+def _check_way(draft: Draft, place: KeyPath, table: GateTable) -> None:
+    keys = ("alpha", "beta", "steady", "time_constant")
+    given = {k for k in keys if getattr(table, k) is not None or draft.faults.is_faulty(*place, k)}
+    if given in _WAYS:
+        return
+    if "time_constant" in given and "steady" not in given:
+        message = "a time_constant goes with steady, the value that it leads to"
+        draft.faults.add((*place, "time_constant"), message)
+        return
+    said = " and ".join(key for key in keys if key in given) or "none of them"
+    told = "a gate says alpha and beta, or steady and time_constant, or steady alone where it follows at once"
+    draft.faults.add(place, f"{told}; this one says {said}", spoils=False)
+
+
+def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
+    """Gates may name one another, but not in a circle: their steady values would have no beginning."""
+    path = ("membranes", membrane, "pathways")
+    every = {f"{pathway}.{gate}" for pathway, given in table.pathways.items() for gate in given.gates}
+    needs: dict[str, set[str]] = {}
+    for pathway, given in table.pathways.items():
+        for gate in given.gates:
+            own = needs[f"{pathway}.{gate}"] = set()
+            for key in ("alpha", "beta", "steady", "time_constant"):
+                quantity = draft.quantities.quantities.get((*path, pathway, "gates", gate, key))
+                if isinstance(quantity, Formula):
+                    own |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
+                    own |= quantity.names & every
+    try:
+        _order(needs)
+    except ValueError as error:
+        circle = str(error).partition(": ")[2].split(" → ")
+        pathway, _, gate = circle[0].partition(".")
+        if all(name.startswith(f"{pathway}.") for name in circle):
+            circle = [name.partition(".")[2] for name in circle]
+        told = f"the gates name one another in a circle: {' → '.join(circle)}"
+        draft.faults.add((*path, pathway, "gates", gate), told)
+
+
+def _order(needs: Mapping[str, set[str]]) -> None:
+    """Raise ValueError where names need one another in a circle."""
+    dependency_order({name: parse_formula(" + ".join(sorted(own)) or "0") for name, own in needs.items()})

@@ -1,0 +1,125 @@
+"""Checks of volumes and areas that move: water, walls, and membranes whose area follows the volume inside."""
+
+from __future__ import annotations
+
+import math
+
+from ...schema import quantity_kinds
+from ...schema.document import MembraneTable, ShapeTable
+from ...schema.quantity_kinds import show
+from ...text.faults import did_you_mean, listed
+from ..context.draft import Draft
+from ..context.names import EVERYWHERE
+
+
+def read_area(draft: Draft, name: str, table: MembraneTable) -> None:
+    """Read the area, or what it follows; where it follows the volume its value is that at the start."""
+    path = ("membranes", name, "area")
+    if draft.faults.is_faulty(*path):
+        return
+    shape = shape_of(table)
+    if shape == "given":
+        draft.quantities.read(path, str(table.area), quantity_kinds.AREA)
+        return
+    if name in draft.membranes() and draft.document.compartments[table.inside].bath:
+        told = f"the area follows the volume of the inside, but {table.inside} is a bath, which has none"
+        draft.faults.add(path, f'{told}; give the area (as "{quantity_kinds.AREA.example}")')
+        return
+    volume = draft.value("compartments", table.inside, "volume")
+    if shape == "sphere":
+        area = None if volume is None else (36.0 * math.pi) ** (1.0 / 3.0) * volume ** (2.0 / 3.0)
+    else:
+        assert isinstance(table.area, ShapeTable)
+        length = draft.quantities.read((*path, "cylinder", "length"), table.area.cylinder.length, quantity_kinds.LENGTH)
+        area = None if volume is None or length is None else 2.0 * math.sqrt(math.pi * length * volume)
+    if area is not None:
+        draft.quantities.values[path] = area
+
+
+def shape_of(table: MembraneTable) -> str:
+    """``given``, ``sphere`` or ``cylinder``."""
+    if isinstance(table.area, ShapeTable):
+        return "cylinder"
+    return "sphere" if table.area == "sphere" else "given"
+
+
+def read_water(draft: Draft, name: str, table: MembraneTable) -> None:
+    """Read what a membrane lets through of water, and what holds it back."""
+    path = ("membranes", name)
+    permeability = (*path, "water_permeability")
+    draft.quantities.read(permeability, table.water_permeability, quantity_kinds.WATER_PERMEABILITY, local=EVERYWHERE)
+    passes = table.water_permeability is not None or draft.faults.is_faulty(*path, "water_permeability")
+    solutes = _solutes(draft, name, table)
+    for solute, raw in table.reflection.items():
+        place = (*path, "reflection", solute)
+        if solutes is not None and solute not in solutes and not draft.faults.is_faulty(*place):
+            told = f"neither {table.inside} nor {table.outside} holds {solute}{did_you_mean(solute, solutes)}"
+            draft.faults.add(place, f"{told} (this membrane sees {listed(solutes)})")
+        draft.quantities.read(place, raw, quantity_kinds.REFLECTION)
+    if table.wall is not None:
+        wall = (*path, "wall")
+        draft.quantities.read((*wall, "elastic_modulus"), table.wall.elastic_modulus, quantity_kinds.ELASTIC_MODULUS)
+        slack = quantity_kinds.VOLUME.positive("a slack volume", quantity_kinds.VOLUME.example)
+        draft.quantities.read((*wall, "slack_volume"), table.wall.slack_volume, slack)
+        if name in draft.membranes() and not draft.faults.is_faulty("compartments", table.inside, "water"):
+            water = draft.document.compartments[table.inside].water
+            if water != "osmotic":
+                told = f"a wall presses on an inside whose volume moves by osmosis, but {table.inside} has"
+                draft.faults.add(wall, f'{told} water = "{water}"; write water = "osmotic" there', spoils=False)
+    for key, given in (("reflection", bool(table.reflection)), ("wall", table.wall is not None)):
+        if given and not passes and not draft.faults.is_faulty(*path, key):
+            message = 'counts only where water passes; give water_permeability = "2e-5 m/s" too'
+            draft.faults.add((*path, key), message, spoils=False)
+
+
+def _solutes(draft: Draft, name: str, table: MembraneTable) -> list[str] | None:
+    """Every solute on either side of a membrane; None where that is not known."""
+    if name not in draft.membranes():
+        return None
+    found: dict[str, None] = {}
+    for side in (table.inside, table.outside):
+        for key in ("concentrations", "impermeants"):
+            if draft.faults.is_faulty("compartments", side, key):
+                return None
+            found |= dict.fromkeys(getattr(draft.document.compartments[side], key))
+            found |= dict.fromkeys(map(str, draft.faults.faulty_below("compartments", side, key)))
+    return list(found)
+
+
+def check_water(draft: Draft) -> None:
+    """A volume that moves must belong to a compartment, and to one that water can reach."""
+    faults = draft.faults
+    blind = set(draft.membranes()) != set(draft.document.membranes) or faults.is_faulty_within("membranes")
+    for name in draft.compartments():
+        table, place = draft.document.compartments[name], ("compartments", name, "water")
+        if table.water == "fixed" or faults.is_faulty(*place):
+            continue
+        if table.bath:
+            told = f"a bath keeps its composition and has no volume that could move, got {show(table.water)}"
+            faults.add(place, f"{told}; leave it out")
+        elif not blind and table.water == "osmotic":
+            around = [m for m in draft.membranes().values() if name in (m.inside, m.outside)]
+            if all(m.water_permeability is None for m in around):
+                told = f"no membrane of {name} lets water through; give one a water_permeability"
+                faults.add(place, f'{told} (as "2e-5 m/s"), or leave the water fixed', spoils=False)
+        elif not blind:
+            beside = [
+                b
+                for m in draft.membranes().values()
+                for a, b in ((m.inside, m.outside), (m.outside, m.inside))
+                if a == name and draft.document.compartments[b].bath
+            ]
+            if not beside:
+                told = f"{name} has no bath beside it that could set its osmolarity"
+                faults.add(place, f'{told}; write water = "osmotic" and give a water_permeability', spoils=False)
+            elif not _is_wet(draft, beside[0]):
+                told = f"{beside[0]} holds no solute, so that no volume of {name} has its osmolarity"
+                faults.add(place, told, spoils=False)
+
+
+def _is_wet(draft: Draft, bath: str) -> bool:
+    """Whether a bath holds any solute, so far as is known."""
+    table, path = draft.document.compartments[bath], ("compartments", bath)
+    held = [draft.value(*path, "concentrations", ion) for ion in table.concentrations]
+    held += [draft.value(*path, "impermeants", solute, "concentration") for solute in table.impermeants]
+    return any(value is None or value > 0 for value in held)

@@ -1,0 +1,1 @@
+"""Rules for what happens in time: protocol entries, clamps, events, the recording."""

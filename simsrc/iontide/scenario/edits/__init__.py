@@ -1,0 +1,1 @@
+"""Changes to a scenario before it is checked: ``--set`` and repeated compartments."""

@@ -1,0 +1,147 @@
+"""Values given on the command line or in a call (``--set path=value``), in the place of those of the file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from ...errors import UsageError
+from ..schema import schema_lookup
+from ..schema.quantity_kinds import Kind
+from ..schema.validate import unknown_key
+from ..text.faults import did_you_mean, listed
+from ..text.key_lines import KeyPath
+from .repeat import REPEATABLE, says_repeat
+
+#: Tables whose names are given in the file: an override changes one that is there, a new name is a slip.
+_NAMED = {
+    "parameters": "parameter",
+    "compartments": "compartment",
+    "membranes": "membrane",
+    "diffusion": "diffusion",
+    "reactions": "reaction",
+    "exchange": "exchange",
+    "sources": "source",
+    "tracers": "tracer",
+    "electrodes": "electrode",
+}
+_NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "gate"}
+
+
+def apply_overrides(
+    raw: dict[str, Any], settings: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[KeyPath, Any], dict[str, Any]]:
+    """A copy of the file's tables with other values, those values by path, and what is left for pieces.
+
+    What is set in a repeated table holds for all of its pieces. A setting that names one piece
+    (``compartments.layer_3.volume``) waits until the pieces are there, to be applied then in the same way.
+
+    Parameters
+    ----------
+    raw : dict
+        What tomllib made of the file; left as it is.
+    settings : mapping of str to value
+        By dotted path, as ``parameters.pump_rate`` or ``protocol.0.from``; values as in the file.
+        Text that stands for a number, a boolean, a list or a table is read as such where one is due.
+
+    Raises
+    ------
+    UsageError
+        Where a path leads nowhere; names all such paths.
+    """
+    if not settings:
+        return raw, {}, {}
+    changed = deepcopy(raw)
+    applied: dict[KeyPath, Any] = {}
+    wrong = {}
+    for dotted, value in settings.items():
+        try:
+            path, parent = _find(changed, str(dotted))
+        except LookupError as error:
+            wrong[dotted] = f"--set {dotted}: {error.args[0]}"
+            continue
+        applied[path] = parent[path[-1]] = _typed(schema_lookup.at(path), _copied(value))
+    of_pieces = {dotted: settings[dotted] for dotted in wrong if _may_be_piece(changed, str(dotted))}
+    if wrong.keys() - of_pieces.keys():
+        raise UsageError("\n".join(told for dotted, told in wrong.items() if dotted not in of_pieces))
+    return changed, applied, of_pieces
+
+
+def _may_be_piece(raw: dict[str, Any], dotted: str) -> bool:
+    """Whether a path that leads nowhere may lead somewhere once repetition is written out."""
+    table, _, rest = dotted.partition(".")
+    name, _, key = rest.partition(".")
+    if table not in REPEATABLE or key in ("repeat", "along") or not says_repeat(raw):
+        return False
+    every = raw.get(table)
+    return isinstance(every, dict) and any(name.startswith(f"{plain}_") for plain in every)
+
+
+def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
+    """The key path that a dotted path means, and the table (or list) that holds its last key.
+
+    Tables that are not there and that the schema knows are added on the way.
+    """
+    words = dotted.split(".")
+    path: KeyPath = ()
+    here: Any = raw
+    while True:
+        if path[:1] in (("protocol",), ("events",)) and path[2:] in (("set",), ("ramp",), ("table",)):
+            words = [".".join(words)]  # the keys of these tables hold a dot themselves
+        word = words.pop(0)
+        key: str | int = word
+        if isinstance(here, list):
+            if not (word.isdecimal() and len(word) < 9 and int(word) < len(here)):
+                raise LookupError(f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0")
+            key = int(word)
+        elif not isinstance(here, dict):
+            raise LookupError(f"{'.'.join(map(str, path))} has nothing below it")
+        if not (isinstance(here, dict) and key in here):
+            _check_new(raw, path, key, here)
+        path = (*path, key)
+        if not words:
+            return path, here
+        here = here.setdefault(key, {}) if isinstance(here, dict) else here[key]
+
+
+def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) -> None:
+    """Raise LookupError for a key that the file does not hold and that may not be added."""
+    if isinstance(here, list):
+        return
+    if not path and isinstance(raw.get("parameters"), dict) and key in raw["parameters"]:
+        raise LookupError(f"no such key; did you mean parameters.{key}?")
+    if len(path) == 2 and path[0] == "compartments" and key in here.get("concentrations", ()):
+        raise LookupError(f"no such key; did you mean {path[0]}.{path[1]}.concentrations.{key}?")
+    if schema_lookup.at((*path, key)) is None:
+        raise LookupError(unknown_key((*path, key)))
+    noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None
+    if noun:
+        raise LookupError(f"there is no {noun} {key}{did_you_mean(key, here)} ({noun}s are {listed(here)})")
+
+
+def _copied(value: Any) -> Any:
+    """The value in tables and lists of its own, so that nothing done here is seen by the caller."""
+    if isinstance(value, Mapping):
+        return {str(key): _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _typed(annotation: Any, value: Any) -> Any:
+    """Text as the number, boolean, list or table that is due where it goes; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    choices = schema_lookup.alternatives(annotation)
+    is_text = annotation is schema_lookup.ANYTHING or any(
+        isinstance(choice, Kind) or choice is str for choice in choices
+    )
+    is_list = value.lstrip().startswith("[") and str not in choices  # a value for each piece of what is repeated
+    if is_text and not is_list:
+        return value
+    try:
+        table = tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):
+        return value
+    # Text with a line end could hold more than one value.
+    return table["value"] if len(table) == 1 else value

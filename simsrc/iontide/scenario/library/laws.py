@@ -1,0 +1,362 @@
+"""The rate laws of the library as a scenario file knows them: what each moves, and what numbers it takes.
+
+The formulas themselves live with the mechanisms; here stands only what is needed to read a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..schema.quantity_kinds import ATP_FREE_ENERGY, CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
+
+#: In the place of a name: every ion that the pathway moves.
+EVERY_ION = "*"
+
+#: The rate of mass action, whose dimension follows from how many ions a cycle moves.
+RATE_OF_ORDER = Kind("a rate", None, "1e-10 m^4/mol/s", lowest=0.0)
+
+HALF_SATURATION = CONCENTRATION.positive("a half saturation", "10 mM")
+HALF = Kind("a concentration of half activation", "mol/m^3", "25 mM")
+SLOPE = CONCENTRATION.positive("a slope", "3 mM")
+EXPONENT = Kind("a Hill exponent", "", "2", lowest=0.0, lowest_allowed=False, highest=10.0)
+FREE_ENERGY = ATP_FREE_ENERGY
+RATE_PER_CONCENTRATION = Kind("a rate per concentration", "m/s", "1e-8 m/s", lowest=0.0)
+RATE_PER_FORCE = Kind("a rate per driving force", "mol^2/J/m^2/s", "1e-12 mol^2/J/m^2/s", lowest=0.0)
+
+#: One of these, and the whole of it, says what ATP is worth.
+_FUEL: tuple[Mapping[str, Kind], ...] = (
+    {"free_energy": FREE_ENERGY},
+    {
+        "ATP": replace(CONCENTRATION, noun="the concentration of ATP", example="5 mM"),
+        "ADP": replace(CONCENTRATION, noun="the concentration of ADP", example="50 uM"),
+        "Pi": replace(CONCENTRATION, noun="the concentration of phosphate", example="5 mM"),
+        "half_saturation.ATP": HALF_SATURATION,
+        "standard_free_energy": replace(
+            FREE_ENERGY, noun="the standard free energy of ATP hydrolysis", example="-31 kJ/mol"
+        ),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A rate law that ``[membranes.X.pathways.NAME]`` may name.
+
+    Attributes
+    ----------
+    name : str
+    description : str
+        What it says, in one line, with its formula.
+    source : str
+    arguments : mapping of str to Kind
+        What it asks for, by the path below the pathway; all are required. ``half_saturation.*`` asks for one of each
+        ion that is moved.
+    stoichiometries : tuple of mapping of str to int
+        What a cycle may carry outward (negative: inward): the first, unless the pathway says one of the others.
+        Empty: whatever the pathway says, and it must.
+    choices : tuple of mapping of str to Kind
+        Further arguments, of which one group must be given, and the whole of it.
+    driven_by : str
+        What pays for it (``"ATP"``); empty for a passive law.
+    is_thermodynamic : bool
+        Whether it stops, and turns back, exactly where Σ nu Δmu~ is what its fuel is worth (0 for a passive law).
+    never_zero : tuple of str
+        Concentrations that must be greater than 0 (``Na.outside``; ``*``: all that it moves, on both sides).
+    """
+
+    name: str
+    description: str
+    source: str
+    arguments: Mapping[str, Kind]
+    stoichiometries: tuple[Mapping[str, int], ...] = ()
+    choices: tuple[Mapping[str, Kind], ...] = ()
+    driven_by: str = ""
+    is_thermodynamic: bool = False
+    never_zero: tuple[str, ...] = ()
+
+    @cached_property
+    def asks_by_ion(self) -> bool:
+        """Whether what it asks for depends on what is moved."""
+        return any(kind is RATE_OF_ORDER or path.endswith(EVERY_ION) for path, kind in self.arguments.items())
+
+    def kinds(self, moves: Mapping[str, int] | None) -> dict[str, Kind]:
+        """What it asks for where a cycle carries ``moves``; where that is None, what does not depend on it."""
+        asked: dict[str, Kind] = {}
+        for path, kind in self.arguments.items():
+            if path.endswith(EVERY_ION):
+                asked |= {path.removesuffix(EVERY_ION) + ion: kind for ion in moves or ()}
+            elif kind is not RATE_OF_ORDER:
+                asked[path] = kind
+            elif moves is not None:
+                asked[path] = rate_of_order(sum(map(abs, moves.values())))
+        return asked
+
+    def every_kind(self, moves: Mapping[str, int] | None) -> dict[str, Kind]:
+        """The same, with all that there is a choice of."""
+        return self.kinds(moves) | {path: kind for group in self.choices for path, kind in group.items()}
+
+
+def rate_of_order(order: int) -> Kind:
+    """The rate of mass action of a cycle that moves so many ions: mol m⁻² s⁻¹ over (mol m⁻³) to that power."""
+    if order == 1:
+        unit = "m/s"
+    elif order <= 7:
+        unit = f"m^{3 * order - 2}/mol{f'^{order - 1}' if order > 2 else ''}/s"
+    else:  # no unit goes to a higher power than 20
+        unit = f"mol/m^2/s/mM^{order}"
+    return Kind(f"a rate of mass action of {order} ions", unit, f"1e-10 {unit}", lowest=0.0)
+
+
+def either_way(*stoichiometries: Mapping[str, int]) -> tuple[Mapping[str, int], ...]:
+    """The stoichiometries, then each the other way round."""
+    reverse: Iterable[Mapping[str, int]] = ({ion: -n for ion, n in moves.items()} for moves in stoichiometries)
+    return (*stoichiometries, *reverse)
+
+
+@dataclass(frozen=True)
+class TableLaw:
+    """A law written as a table of the membrane, one number an ion: ``permeability = { K = "4e-8 m/s" }``."""
+
+    name: str
+    table: str
+    description: str
+    source: str
+    kind: Kind
+
+
+_NA_K = ({"Na": 3, "K": -2},)
+_SITES = {"half_saturation.Na_inside": HALF_SATURATION, "half_saturation.K_outside": HALF_SATURATION}
+_NOT_THERMODYNAMIC = "; driven by ATP, not thermodynamic: never stops at, or turns back from, what ATP is worth"
+_REVERSIBLE = (
+    "rate * (f - b) / (1 + b), f the bound fraction of the sites of what a cycle takes up, b = f * exp(-(sum of "
+    "moves * driving force - free_energy) / RT); driven by ATP, thermodynamic"
+)
+_MODULAR = "Liebermeister, Uhlendorf & Klipp 2010, Bioinformatics 26:1528, doi:10.1093/bioinformatics/btq141"
+_POST_ALBERS = "Smith & Crampin 2004, Prog Biophys Mol Biol 85:387, doi:10.1016/j.pbiomolbio.2004.01.010"
+_PASSIVE = "; driven by nothing, thermodynamic"
+
+_NA_K_PUMPS = (
+    Law(
+        name="na_k_atpase_constant",
+        description=f"Na,K-ATPase at a fixed rate: rate{_NOT_THERMODYNAMIC}",
+        source="Tosteson & Hoffman 1960, J Gen Physiol 44:169; Kay 2017, doi:10.3389/fcell.2017.00041",
+        arguments={"rate": RATE},
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+    ),
+    Law(
+        name="na_k_atpase_linear",
+        description=f"Na,K-ATPase linear in Na inside, rate * Na.inside / 3, so that rate * Na.inside is the flux of "
+        f"Na{_NOT_THERMODYNAMIC}",
+        source="Hoppensteadt & Peskin 2002; Gabbiani & Cox, Mathematics for Neuroscientists, 2010",
+        arguments={"rate": RATE_PER_CONCENTRATION},
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+    ),
+    Law(
+        name="na_k_atpase_power",
+        description=f"Na,K-ATPase by the ratio of Na: rate * (Na.inside / Na.outside)^3{_NOT_THERMODYNAMIC}",
+        source="Düsterwald et al. 2018, doi:10.7554/eLife.39575",
+        arguments={"rate": RATE},
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+        never_zero=("Na.outside",),
+    ),
+    Law(
+        name="na_k_atpase_cubic",
+        description="Na,K-ATPase with three equal, independent sites for Na inside, two for K outside: "
+        "rate * (Na.inside / (Na.inside + K_Na))^3 * (K.outside / (K.outside + K_K))^2" + _NOT_THERMODYNAMIC,
+        source="Garay & Garrahan 1973, doi:10.1113/jphysiol.1973.sp010234 (Na sites); "
+        "Läuger, Electrogenic Ion Pumps, 1991",
+        arguments={
+            "rate": RATE,
+            "half_saturation.Na_inside": HALF_SATURATION,
+            "half_saturation.K_outside": CONCENTRATION.positive("a half saturation", "1.5 mM"),
+        },
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+    ),
+    Law(
+        name="na_k_atpase_hill",
+        description="Na,K-ATPase with Hill exponents: rate / (1 + (K_Na / Na.inside)^n_Na) / "
+        f"(1 + (K_K / K.outside)^n_K){_NOT_THERMODYNAMIC}",
+        source="the form of Luo & Rudy 1994, doi:10.1161/01.RES.74.6.1071",
+        arguments={"rate": RATE, **_SITES, "exponent.Na_inside": EXPONENT, "exponent.K_outside": EXPONENT},
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+    ),
+    Law(
+        name="na_k_atpase_sigmoidal",
+        description="Na,K-ATPase, sigmoidal: rate / (1 + exp((half_Na - Na.inside) / slope_Na)) / "
+        f"(1 + exp((half_K - K.outside) / slope_K)){_NOT_THERMODYNAMIC}",
+        source="Cressman et al. 2009, doi:10.1007/s10827-008-0132-4; Hübel & Dahlem 2014, "
+        "doi:10.1371/journal.pcbi.1003941",
+        arguments={
+            "rate": RATE,
+            "half.Na_inside": HALF,
+            "half.K_outside": HALF,
+            "slope.Na_inside": SLOPE,
+            "slope.K_outside": SLOPE,
+        },
+        stoichiometries=_NA_K,
+        driven_by="ATP",
+    ),
+    Law(
+        name="na_k_atpase_reversible",
+        description=f"Na,K-ATPase as a cycle that reverses: {_REVERSIBLE}",
+        source=f"{_MODULAR}; {_POST_ALBERS}",
+        arguments={"rate": RATE, **_SITES},
+        stoichiometries=_NA_K,
+        choices=_FUEL,
+        driven_by="ATP",
+        is_thermodynamic=True,
+    ),
+)
+
+_OTHER_PUMPS = (
+    Law(
+        name="h_atpase",
+        description="H-ATPase by a Hill law of H on the side it leaves: rate / (1 + (K_H / H)^n)" + _NOT_THERMODYNAMIC,
+        source="after Läuger, Electrogenic Ion Pumps, 1991",
+        arguments={
+            "rate": RATE,
+            "half_saturation.H": CONCENTRATION.positive("a half saturation", "100 nM"),
+            "exponent.H": EXPONENT,
+        },
+        stoichiometries=either_way({"H": 1}, {"H": 2}, {"H": 3}, {"H": 4}),
+        driven_by="ATP",
+    ),
+    Law(
+        name="pmca",
+        description="Ca-ATPase of the plasma membrane by a Hill law of Ca on the side it leaves: "
+        f"rate / (1 + (K_Ca / Ca)^n), in exchange for H where moves says so{_NOT_THERMODYNAMIC}",
+        source="Carafoli 1991, Physiol Rev 71:129; Thomas 2009, J Physiol 587:315 (2 H a Ca)",
+        arguments={
+            "rate": RATE,
+            "half_saturation.Ca": CONCENTRATION.positive("a half saturation", "0.2 uM"),
+            "exponent.Ca": EXPONENT,
+        },
+        stoichiometries=either_way({"Ca": 1}, {"Ca": 1, "H": -1}, {"Ca": 1, "H": -2}),
+        driven_by="ATP",
+    ),
+    Law(
+        name="serca",
+        description="Ca-ATPase of the reticulum, 2 Ca into it (the inside of its membrane, unless moves says Ca = 2), "
+        f"by a Hill law of Ca in the cytosol: rate / (1 + (K_Ca / Ca)^n){_NOT_THERMODYNAMIC}",
+        source="Lytton et al. 1992, J Biol Chem 267:14483; De Young & Keizer 1992, doi:10.1073/pnas.89.20.9895",
+        arguments={
+            "rate": RATE,
+            "half_saturation.Ca": CONCENTRATION.positive("a half saturation", "0.3 uM"),
+            "exponent.Ca": EXPONENT,
+        },
+        stoichiometries=either_way({"Ca": -2}, {"Ca": -1}),
+        driven_by="ATP",
+    ),
+    Law(
+        name="atpase_reversible",
+        description=f"any pump of one ATP a cycle, which reverses: {_REVERSIBLE}",
+        source=f"{_MODULAR}; {_POST_ALBERS}; Tran et al. 2009, doi:10.1016/j.bpj.2008.11.045 (SERCA)",
+        arguments={"rate": RATE, "half_saturation.*": HALF_SATURATION},
+        choices=_FUEL,
+        driven_by="ATP",
+        is_thermodynamic=True,
+    ),
+)
+
+_COUPLED = (
+    Law(
+        name="mass_action",
+        description="any stoichiometry, difference of products: rate * (exp(z F V / 2 RT) * product of the activities "
+        f"where a cycle takes ions - exp(-z F V / 2 RT) * product where it releases them){_PASSIVE}",
+        source="Waage & Guldberg 1864; as in Vereninov et al. 2014, Cell Physiol Biochem 34:1812",
+        arguments={"rate": RATE_OF_ORDER},
+        is_thermodynamic=True,
+    ),
+    Law(
+        name="saturating",
+        description="any stoichiometry, saturating: rate * (f - b) / (1 + f + b), f and b the products of mass action "
+        f"with each activity over its half saturation{_PASSIVE}",
+        source=_MODULAR,
+        arguments={"rate": RATE, "half_saturation.*": HALF_SATURATION},
+        is_thermodynamic=True,
+    ),
+    Law(
+        name="linear_force",
+        description="any stoichiometry, linear: rate * sum of moves * driving force, or conductance / F^2 * the same; "
+        f"for KCC2 conductance * (E_Cl - E_K) / F{_PASSIVE}",
+        source="Doyon et al. 2011, doi:10.1371/journal.pcbi.1002149; Düsterwald et al. 2018, doi:10.7554/eLife.39575",
+        arguments={},
+        choices=({"conductance": CONDUCTANCE}, {"rate": RATE_PER_FORCE}),
+        is_thermodynamic=True,
+        never_zero=(EVERY_ION,),
+    ),
+    Law(
+        name="log_ratio",
+        description="any stoichiometry, logarithmic: rate * (ln(product of (inside / outside)^moves) + z F V / RT)"
+        + _PASSIVE,
+        source="Østby et al. 2009, doi:10.1371/journal.pcbi.1000272; Wei, Ullah & Schiff 2014, "
+        "doi:10.1523/JNEUROSCI.0516-14.2014",
+        arguments={"rate": RATE},
+        is_thermodynamic=True,
+        never_zero=(EVERY_ION,),
+    ),
+    Law(
+        name="nkcc1_sigmoidal",
+        description="NKCC1 switched on by K outside: rate / (1 + exp((half_K - K.outside) / slope_K)) * "
+        f"ln(Na K Cl^2 inside / Na K Cl^2 outside){_PASSIVE}",
+        source="Wei, Ullah & Schiff 2014, doi:10.1523/JNEUROSCI.0516-14.2014; Sætra et al. 2020, "
+        "doi:10.1371/journal.pcbi.1007661",
+        arguments={"rate": RATE, "half.K_outside": HALF, "slope.K_outside": SLOPE},
+        stoichiometries=({"Na": 1, "K": 1, "Cl": 2},),
+        is_thermodynamic=True,
+        never_zero=(EVERY_ION,),
+    ),
+)
+
+_CARRIERS = (
+    Law(
+        name="glut",
+        description="glucose carrier, alike from both sides: rate * (glucose.inside / (glucose.inside + h) - "
+        f"glucose.outside / (glucose.outside + h)){_PASSIVE}",
+        source="Carruthers 1990, doi:10.1152/physrev.1990.70.4.1135; "
+        "Gruetter, Ugurbil & Seaquist 1998, doi:10.1046/j.1471-4159.1998.70010397.x",
+        arguments={"rate": RATE, "half_saturation.glucose": HALF_SATURATION},
+        stoichiometries=({"glucose": 1},),
+        is_thermodynamic=True,
+    ),
+)
+
+#: Laws by the name a pathway gives.
+LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED, *_CARRIERS)}
+
+#: The law of a pathway that names none, but gives its rate.
+FORMULA = Law(
+    name="formula",
+    description="a rate of its own, by a formula over what the membrane knows; driven by what the pathway says",
+    source="the scenario",
+    arguments={"rate": FORMULA_RATE},
+)
+
+#: Laws that are tables of a membrane, by the key of the table, in the order in which their pathways stand.
+TABLES: Mapping[str, TableLaw] = {
+    law.table: law
+    for law in (
+        TableLaw(
+            "ghk",
+            "permeability",
+            "Goldman-Hodgkin-Katz flux, one ion each: permeability * z phi * (a.inside - a.outside * exp(-z phi)) / "
+            f"(1 - exp(-z phi)), phi = F V / RT, a the activities; Fick's law where z = 0{_PASSIVE}",
+            "Goldman 1943, doi:10.1085/jgp.27.1.37; Hodgkin & Katz 1949, doi:10.1113/jphysiol.1949.sp004310",
+            PERMEABILITY,
+        ),
+        TableLaw(
+            "ohmic",
+            "conductance",
+            f"current of one ion each: conductance * (V - E_ion){_PASSIVE}",
+            "Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764",
+            CONDUCTANCE,
+        ),
+    )
+}

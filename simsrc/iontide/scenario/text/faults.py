@@ -1,0 +1,100 @@
+"""The faults found so far, and which places of the file no longer deserve a look because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from ...errors import Fault
+from .key_lines import KeyPath, line_of
+from .repeat_references import Origins
+
+
+class Faults:
+    """Collects faults with their lines.
+
+    A place at which a fault was found is *faulty*, and so is all below it: what depends on it cannot be
+    judged and is passed over in silence, so that one slip is told once.
+
+    Parameters
+    ----------
+    lines : mapping of tuple to int
+        Line of each key path, from ``key_lines``.
+    overridden : iterable of tuple
+        Paths whose values were not in the file but given with ``--set``.
+    """
+
+    def __init__(self, lines: Mapping[KeyPath, int], overridden: Iterable[KeyPath] = ()) -> None:
+        self._lines = lines
+        self._overridden = set(overridden)
+        self._origins = Origins()
+        self._found: dict[tuple[int, str], tuple[KeyPath, Fault]] = {}
+        self._faulty: set[KeyPath] = set()
+
+    @property
+    def found(self) -> list[Fault]:
+        """All faults, in the order of the file; one that all pieces of a repeated table share is one."""
+        return sorted(self._origins.once(self._found.values()))
+
+    def trace(self, origins: Origins) -> None:
+        """From here on paths are those after repetition; ``origins`` leads them back to their lines."""
+        self._origins = origins
+
+    def override(self, paths: Iterable[KeyPath]) -> None:
+        """Take more paths for given with ``--set``."""
+        self._overridden.update(paths)
+
+    def add(self, path: KeyPath, message: str, spoils: bool = True) -> None:
+        """Tell a fault. Of several at one place only the first is kept.
+
+        Parameters
+        ----------
+        path : tuple
+        message : str
+        spoils : bool
+            Whether its place becomes faulty; not so where things do not go together that are each in order.
+        """
+        if spoils:
+            self.mark(path)
+        written = self._origins.written(path)
+        line = line_of(self._lines, written)
+        if any(p[:length] in self._overridden for p in (path, written) for length in range(1, len(p) + 1)):
+            line, message = 0, f"{message} (given with --set)"
+        fault = Fault(line, ".".join(map(str, path)), message)
+        self._found.setdefault((line, fault.path), (path, fault))
+
+    def mark(self, path: KeyPath) -> None:
+        """Mark a place as faulty without a fault of its own: it depends on one that has been told."""
+        self._faulty.add(path)
+
+    def is_faulty(self, *path: str | int) -> bool:
+        """Whether a fault was found at this path or above it."""
+        return any(path[:length] in self._faulty for length in range(1, len(path) + 1))
+
+    def faulty_below(self, *path: str | int) -> set[str | int]:
+        """Keys directly below this path that are faulty as a whole."""
+        return {faulty[-1] for faulty in self._faulty if len(faulty) == len(path) + 1 and faulty[:-1] == path}
+
+    def is_faulty_within(self, *path: str | int) -> bool:
+        """Whether a fault was found at this path, above it, or anywhere below it."""
+        return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
+
+
+def did_you_mean(name: object, allowed: Iterable[str]) -> str:
+    """``; did you mean X?`` where something allowed is spelt much alike, else nothing."""
+    near = nearest(name, allowed)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(name: object, allowed: Iterable[str]) -> str | None:
+    """What is allowed and spelt much like the name, or None."""
+    choices = list(allowed)
+    folded = {choice.casefold(): choice for choice in reversed(choices)}
+    near = get_close_matches(str(name)[:80].casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names with commas, cut where they are many; ``none`` where there are none."""
+    every = list(names)
+    return (", ".join(every[:most]) + (", …" if len(every) > most else "")) or "none"

@@ -1,0 +1,259 @@
+"""All that a run of a model needs before its first step: program, machine code, values of each segment, start.
+
+A model never changes, so what was prepared for it is kept as long as the model lives: a second run of the same model
+begins at once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import FARADAY
+from ..equations.assembly import build_program
+from ..equations.evaluation import Evaluation
+from ..equations.initial_state import InitialState, complete_values, initial_state
+from ..equations.states import ABSOLUTE_FRACTION, POTENTIAL_SCALE, Layout
+from ..kernel.codegen.machine_code import MachineCode, compile_program
+from ..kernel.layout.problem import NEVER, Problem
+from ..kernel.run import Table, table_of
+from ..model.circuit import membranes_of
+from ..model.model import Model, ParameterStep
+from ..model.schedule import (
+    Crossing,
+    Segment,
+    sample_count_limit,
+    scheduled_samples,
+    segments_of,
+    still_counting,
+    triggered_steps,
+    values_of,
+)
+from ..symbolic.expression import where
+from ..symbolic.tape import Program
+
+#: Samples in one block, as they are handed over.
+BLOCK = 65_536
+
+#: Sign of the change that an event waits for; 0 for either.
+_DIRECTIONS = {"rises": 1, "falls": -1, "passes": 0}
+
+#: What is watched no longer: no change has this sign both ways.
+_NEVER = (NEVER, 0)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a run of a model starts from.
+
+    Attributes
+    ----------
+    layout : Layout
+    program : Program
+    segments : tuple of Segment
+    values : tuple of mapping
+        Value (SI) of every settled quantity by path, for each segment.
+    initial : InitialState
+    problem : Problem or None
+        As the integrator takes it; None where the model has no state.
+    table : Table or None
+        By which the integrator finds it.
+    code : MachineCode or None
+        Kept alive here, since ``problem`` holds its addresses only.
+    samples : list of blocks or None
+        The sample times (see ``schedule.scheduled_samples``) where they fit one block.
+    first : int
+        Number of the segment that the problem begins with; above 0 after an event.
+    triggered : sequence of ParameterStep
+        What events have added to the protocol, so far as it still counts.
+    """
+
+    layout: Layout
+    program: Program | None
+    segments: tuple[Segment, ...]
+    values: tuple[Mapping[str, float], ...]
+    initial: InitialState
+    problem: Problem | None
+    table: Table | None
+    code: MachineCode | None
+    samples: list[tuple[NDArray, NDArray, NDArray]] | None
+    first: int = 0
+    triggered: Sequence[ParameterStep] = ()
+
+    def sample_blocks(self, model: Model) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+        """Sample times, block by block."""
+        if self.samples is not None:
+            return iter(self.samples)
+        return scheduled_samples(model.recording, list(self.segments), BLOCK, self.first)
+
+    def at_end_of(self, segments: Sequence[Segment], values: Sequence[Mapping[str, float]]) -> Preparation:
+        """The same model with the last of these segments for its last: what holds when a run has come that far."""
+        assert self.problem is not None
+        assert self.program is not None
+        constants, mass = self.program.prepare_all(values[-1:])
+        lengths = np.array([segments[-1].end - segments[-1].start])
+        problem = self.problem._replace(constants=constants, mass=mass, lengths=lengths)
+        return replace(self, segments=tuple(segments), values=tuple(values), problem=problem, table=None, samples=None)
+
+    def after(self, model: Model, crossings: Sequence[Crossing], number: int, over: Collection[str]) -> Preparation:
+        """What the rest of a run starts from when events have changed its protocol.
+
+        ``segments`` and ``values`` are those of the whole run as it has become; ``problem`` begins with the segment
+        that the events open.
+
+        Parameters
+        ----------
+        model : Model
+        crossings : sequence of Crossing
+            What came about, all at one time.
+        number : int
+            Segment in which that is, and which ends with it.
+        over : collection of str
+            Events that are watched no longer.
+        """
+        time = crossings[-1].time
+        triggered = [*self.triggered, *triggered_steps(model, crossings)]
+        if not model.ramped:  # or else what has been says where a line sets out from
+            triggered = still_counting(triggered, time)
+        # What comes about in the moment of a step leaves no stretch between them: the protocol has one there as well.
+        ended = number + 1 if self.segments[number].start < time else number
+        past = (*self.segments[:number], replace(self.segments[number], end=time))[:ended]
+        coming = [segment for segment in segments_of(model, triggered) if segment.start >= time]
+        values = complete_values(model, coming, self.values[0], values_of(model, coming), self.initial)
+        assert self.problem is not None
+        assert self.program is not None
+        constants, mass = self.program.prepare_all(values)
+        watched = self.problem.watched.copy()
+        for row, event in enumerate(model.events):
+            if event.name in over:
+                watched[row] = _NEVER
+        problem = self.problem._replace(
+            mass=mass,
+            constants=constants,
+            lengths=np.array([s.end - s.start for s in coming]),
+            watched=watched,
+        )
+        return replace(
+            self,
+            segments=(*past, *coming),
+            values=(*self.values[:ended], *values),
+            problem=problem,
+            table=table_of(problem),
+            samples=None,
+            first=ended,
+            triggered=triggered,
+        )
+
+
+_kept: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
+
+
+def prepare(model: Model) -> Preparation:
+    """Prepare a model, or find what was prepared for it.
+
+    Raises
+    ------
+    ScenarioError
+        Where there is no initial state.
+    """
+    key = id(model)
+    found = _kept.get(key)
+    if found is None or found[0]() is not model:
+        reference = weakref.ref(model, partial(_forget, _kept, key))
+        found = _kept[key] = reference, _prepare(model)
+    return found[1]
+
+
+def _forget(kept: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
+    """The model is gone (at the end of the process the globals of this module may be gone before it)."""
+    kept.pop(key, None)
+
+
+def _prepare(model: Model) -> Preparation:
+    layout, program = build_program(model)
+    segments = segments_of(model)
+    settled = values_of(model, segments)
+    initial = initial_state(model, layout, settled[0])
+    values = complete_values(model, segments, settled[0], settled, initial)
+    code = compile_program(program) if program else None
+    few = model.recording.spacing != "steps" and sample_count_limit(model.recording, len(segments)) <= BLOCK
+    problem = _problem(model, layout, program, code, segments, values, initial) if program and code else None
+    return Preparation(
+        layout=layout,
+        program=program,
+        segments=tuple(segments),
+        values=tuple(values),
+        initial=initial,
+        problem=problem,
+        table=table_of(problem) if problem else None,
+        code=code,
+        samples=list(scheduled_samples(model.recording, segments, BLOCK)) if few else None,
+    )
+
+
+def _problem(
+    model: Model,
+    layout: Layout,
+    program: Program,
+    code: MachineCode,
+    segments: list[Segment],
+    values: list[Mapping[str, float]],
+    initial: InitialState,
+) -> Problem:
+    constants, mass = program.prepare_all(values)
+    simulation = model.simulation
+    algebraic = bool(layout.floats or layout.supplies)
+    return Problem(
+        code=np.array(code.addresses, dtype=np.int64),
+        mass=mass,
+        constants=constants,
+        lengths=np.array([s.end - s.start for s in segments]),
+        absolute=absolute_tolerances(model, layout, values[0], initial),
+        options=np.array(
+            [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
+        ),
+        counts=np.array(
+            [layout.nonnegative, code.work, code.factors, algebraic, algebraic or not program.autonomous],
+            dtype=np.int64,
+        ),
+        watched=np.array([(_DIRECTIONS[e.direction], e.interrupts) for e in model.events], dtype=np.int64).reshape(
+            -1, 2
+        ),
+    )
+
+
+def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> NDArray:
+    """Absolute tolerance of each state: a part of its natural size, which the values of the first segment say.
+
+    Of many cells (see ``initial_state``) a row for each.
+    """
+    scales = _scales(model, layout, values, initial)
+    if not scales:  # nothing moves
+        return np.zeros(initial.y.shape)
+    return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * np.stack(np.broadcast_arrays(*scales), axis=-1)
+
+
+def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> list[Any]:
+    """Natural size of each state, from the start."""
+    at = Evaluation(model, layout, values.__getitem__, lambda i: initial.y[..., i], 0.0)
+    capacities = (
+        {c: sum(at.capacity(m) for m, _ in membranes_of(model, c)) for c in layout.potentials} if layout.charges else {}
+    )
+    supplied = {}
+    for clamp in model.clamps:
+        # What charges the membrane; or, where it takes no charge, what is a thousandth of an ion's in a millimolar.
+        membrane = model.membranes[clamp.membrane]
+        finite = [c for c in (membrane.inside, membrane.outside) if model.compartments[c].is_finite]
+        carried = 1e-3 * FARADAY * at.volume(finite[0]) if finite else 1e-12
+        charged = POTENTIAL_SCALE * at.capacity(membrane)
+        supplied[clamp.name] = where(charged == 0.0, carried, charged)
+    for held in model.ion_clamps:
+        amount = at.amount(held.compartment, held.species)
+        supplied[held.name] = where(amount == 0.0, at.volume(held.compartment), amount)
+    return layout.scales(values, capacities, supplied)

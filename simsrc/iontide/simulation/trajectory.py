@@ -1,0 +1,396 @@
+"""What a run has produced: times and states, and on request everything that follows from them.
+
+All numbers are SI, all arrays have one entry a sample. Derived quantities are computed in plain NumPy from the model
+and the samples, by the same rate laws but not through the tape.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import FARADAY, GAS_CONSTANT
+from ..equations.current_voltage import MembraneReadings
+from ..equations.evaluation import Evaluation
+from ..equations.initial_state import InitialState
+from ..equations.states import Layout
+from ..equations.tracer_fluxes import TracerReadings
+from ..model.model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
+from ..model.schedule import Crossing, Segment
+from ..physics.mechanisms import UNIDIRECTIONAL
+from .state_rates import state_rates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a run cost: steps accepted, steps rejected, Jacobians evaluated (a step makes seven rate calls besides)."""
+
+    steps: int = 0
+    rejected: int = 0
+    jacobians: int = 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The scenario file behind a run: its name and text as they were, and what ``--set`` changed.
+
+    All empty for a model built in Python.
+    """
+
+    name: str = ""
+    text: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run without its samples: what was run, how it ended, and the state it ended in.
+
+    Attributes
+    ----------
+    model : Model
+    layout : Layout
+    segments : tuple of Segment
+    values : tuple of mapping
+        Value (SI) of every quantity by path, for each segment.
+    initial : InitialState
+    status : {"done", "steady", "stopped", "failed"}
+    message : str
+        Why it failed, or which event stopped it; empty otherwise.
+    end_time : float
+        s.
+    end_state : array, shape (n,)
+        mol and V, unrounded: a run can go on from it.
+    statistics : Statistics
+    origin : Origin
+    crossings : tuple of Crossing
+        What events came about, in time.
+    """
+
+    model: Model
+    layout: Layout
+    segments: tuple[Segment, ...]
+    values: tuple[Mapping[str, float], ...]
+    initial: InitialState
+    status: str
+    message: str
+    end_time: float
+    end_state: NDArray
+    statistics: Statistics
+    origin: Origin
+    crossings: tuple[Crossing, ...] = ()
+
+    def crossing_times(self) -> dict[str, list[float]]:
+        """When each event of the model came about, s; none where it did not."""
+        return {e.name: [c.time for c in self.crossings if c.event == e.name] for e in self.model.events}
+
+
+@dataclass(frozen=True)
+class Trajectory(MembraneReadings, TracerReadings):
+    """A run and its samples.
+
+    Attributes
+    ----------
+    run : Run
+    time : array, shape (samples,)
+        s. Where a protocol step falls, both of its sides are there, at the same time.
+    segment : array of int, shape (samples,)
+        The stretch between protocol steps that a sample belongs to.
+    states : array, shape (samples, n)
+        Amounts (mol), then potentials (V), in the order of ``run.layout.names``.
+    """
+
+    run: Run
+    time: NDArray
+    segment: NDArray
+    states: NDArray
+
+    @property
+    def model(self) -> Model:
+        return self.run.model
+
+    @property
+    def status(self) -> str:
+        """``done`` (to the end), ``steady`` (at a steady state, as asked), ``stopped`` (by an event) or ``failed``."""
+        return self.run.status
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.run.statistics
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __repr__(self) -> str:
+        end = f"{self.time[-1]:g} s" if len(self) else "0 s"
+        return f"<Trajectory {self.model.title!r}: {len(self)} samples to {end}, {self.status}>"
+
+    def part(self, rows: slice) -> Trajectory:
+        """The same run with a stretch of its samples (views, not copies)."""
+        return Trajectory(self.run, self.time[rows], self.segment[rows], self.states[rows])
+
+    def value(self, path: str) -> NDArray:
+        """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
+        return _over_time(self.run, self._segments, path)
+
+    @cached_property
+    def _segments(self) -> tuple[NDArray, NDArray]:
+        """The segments that have samples here, and for each sample the place of its own among them."""
+        return np.unique(self.segment, return_inverse=True)
+
+    @cached_property
+    def at(self) -> Evaluation:
+        """The model at every sample: what all the methods below are computed by."""
+        # What it keeps of this trajectory must not lead back to it: a part of a long run is to go when it is done with.
+        run, segments, states = self.run, self._segments, self.states
+        settled: dict[str, Any] = {}
+
+        def given(path: str) -> Any:
+            if path not in settled:
+                settled[path] = _over_time(run, segments, path)
+            return settled[path]
+
+        within = self.time - np.array([s.start for s in run.segments])[self.segment]
+        return Evaluation(self.model, run.layout, given, lambda i: states[:, i], within)
+
+    def event_times(self, event: str) -> NDArray:
+        """When an event came about, s, shape (times,)."""
+        times = self.run.crossing_times()
+        if event not in times:
+            raise KeyError(f"there is no event {event}; there are {', '.join(times) or 'none'}")
+        return np.array(times[event])
+
+    # -- compartments ---------------------------------------------------------------------------------------------
+
+    def amount(self, compartment: str, species: str) -> NDArray:
+        """Amount, mol; raises ``KeyError`` for a bath, which has none."""
+        if not self._compartment(compartment).is_finite:
+            raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
+        return self._full(self.at.amount(compartment, species))
+
+    def volume(self, compartment: str) -> NDArray:
+        """Solvent volume, m³; raises ``KeyError`` for a bath."""
+        if not self._compartment(compartment).is_finite:
+            raise KeyError(f"{compartment} is a bath: it has no volume")
+        return self._full(self.at.volume(compartment))
+
+    def concentration(self, compartment: str, species: str) -> NDArray:
+        """Concentration, mol m⁻³."""
+        held = self._compartment(compartment).concentrations
+        if species not in held:
+            raise KeyError(f"{compartment} has no {species}; it has {', '.join(held)}")
+        return self._full(self.at.concentration(compartment, species))
+
+    def activity_coefficient(self, compartment: str, species: str) -> NDArray:
+        """Activity coefficient."""
+        return self._full(self.at.activity_coefficient(compartment, species))
+
+    def activity(self, compartment: str, species: str) -> NDArray:
+        """Activity as a concentration, a = gamma c, mol m⁻³."""
+        return self.activity_coefficient(compartment, species) * self.concentration(compartment, species)
+
+    def osmolarity(self, compartment: str) -> NDArray:
+        """Concentration of all solutes, impermeants too, mol m⁻³."""
+        return self._full(self.at.osmolarity(compartment))
+
+    def potential(self, compartment: str) -> NDArray:
+        """Potential against the ground, V."""
+        self._compartment(compartment)
+        return self._full(self.at.potential(compartment))
+
+    def parameter(self, name: str) -> NDArray:
+        """Value of a parameter, SI."""
+        return self._full(self.at.parameter(name))
+
+    @property
+    def temperature(self) -> NDArray:
+        """K."""
+        return self._full(self.at.temperature)
+
+    # -- membranes ------------------------------------------------------------------------------------------------
+
+    def membrane_potential(self, membrane: str) -> NDArray:
+        """V = psi_inside − psi_outside, V."""
+        return self._full(self.at.membrane_potential(self._membrane(membrane)))
+
+    def ions(self, membrane: str) -> list[str]:
+        """Species that some pathway of the membrane moves, in the order of the model's species."""
+        moved = {name for p in self._membrane(membrane).pathways for name in p.moves}
+        return [name for name in self.model.species if name in moved]
+
+    def reversal_potential(self, membrane: str, species: str) -> NDArray:
+        """Nernst potential E = (R T / z F) ln(a_out / a_in), V; NaN where a concentration is 0, for there is none.
+
+        Raises
+        ------
+        ValueError
+            For a neutral species.
+        """
+        return self._log_ratio(membrane, species) * self._reduced_temperature(species)
+
+    def activity_correction(self, membrane: str, species: str) -> NDArray:
+        """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
+
+        E_true is ``reversal_potential``, E_approx the same with concentrations in the place of activities. ΔE does not
+        depend on the concentrations otherwise than through the coefficients, and is 0 where these are equal.
+
+        Raises
+        ------
+        ValueError
+            For a neutral species.
+        """
+        per_ratio, m = self._reduced_temperature(species), self._membrane(membrane)
+        inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
+        return np.log(outside / inside) * per_ratio
+
+    def _reduced_temperature(self, species: str) -> NDArray:
+        """R T / z F, V."""
+        valence = self.model.species[species].valence
+        if valence == 0:
+            raise ValueError(f"{species} is neutral: it has no reversal potential")
+        return GAS_CONSTANT * self.temperature / (valence * FARADAY)
+
+    def driving_force(self, membrane: str, species: str) -> NDArray:
+        """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
+        chemical = -GAS_CONSTANT * self.temperature * self._log_ratio(membrane, species)
+        return chemical + self.model.species[species].valence * FARADAY * self.membrane_potential(membrane)
+
+    def _log_ratio(self, membrane: str, species: str) -> NDArray:
+        """ln(a_out / a_in)."""
+        m = self._membrane(membrane)
+        inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
+        defined = (inside > 0) & (outside > 0)
+        inside, outside = np.where(defined, inside, 1.0), np.where(defined, outside, 1.0)
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            ratio = outside / inside
+            # The logarithm of the ratio is the more exact one, while there is a ratio.
+            found = np.where(np.isfinite(ratio) & (ratio > 1e-300), np.log(ratio), np.log(outside) - np.log(inside))
+        return np.where(defined, found, np.nan)
+
+    def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
+        """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.moves``."""
+        return self._full(self.at.cycles(*self._pathway(membrane, pathway)))
+
+    def gate(self, membrane: str, pathway: str, gate: str) -> NDArray:
+        """Value of a gate, 0 to 1."""
+        m, p = self._pathway(membrane, pathway)
+        for g in p.gates:
+            if g.name == gate:
+                return self._full(self.at.gate(m, p, g))
+        raise KeyError(f"{membrane}.{pathway} has no gate {gate}")
+
+    def water_flux(self, membrane: str) -> NDArray:
+        """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
+        m = self._membrane(membrane)
+        return self._full(0.0 if m.water_permeability is None else self.at.water_flux(m))
+
+    def pathway_current_density(self, membrane: str, pathway: str) -> NDArray:
+        """Current density of one pathway, positive outward, A m⁻²."""
+        m, p = self._pathway(membrane, pathway)
+        return self._full(FARADAY * self.at.charge_of(p) * self.at.cycles(m, p))
+
+    def flux(self, membrane: str, species: str) -> NDArray:
+        """Net flux of a species through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
+        total = np.zeros(len(self))
+        for p in self._membrane(membrane).pathways:
+            if species in p.moves:
+                total = total + p.moves[species] * self.pathway_cycles(membrane, p.name)
+        return total
+
+    def unidirectional_fluxes(self, membrane: str, species: str) -> tuple[NDArray, NDArray]:
+        """Efflux and influx (both ≥ 0) through the electrodiffusive pathways of a species, mol m⁻² s⁻¹.
+
+        Raises
+        ------
+        ValueError
+            Where the membrane has no pathway for it whose law knows one-way fluxes.
+        """
+        m = self._membrane(membrane)
+        own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.moves]
+        if not own:
+            raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
+        sides = self.at.sides(m)
+        pairs = [UNIDIRECTIONAL[p.law](sides, p.moves, self.at.arguments(m, p)) for p in own]
+        efflux, influx = sum(e for e, _ in pairs), sum(i for _, i in pairs)
+        return self._full(efflux), self._full(influx)
+
+    def current_density(self, membrane: str, species: str | None = None) -> NDArray:
+        """Current density of a species, or of all, positive outward, A m⁻²."""
+        names = self.ions(membrane) if species is None else [species]
+        total = np.zeros(len(self))
+        for name in names:
+            total = total + self.model.species[name].valence * FARADAY * self.flux(membrane, name)
+        return total
+
+    def clamp_current(self, clamp: str) -> NDArray:
+        """Current of a voltage clamp into the inside of its membrane, A; 0 where it is off.
+
+        It holds what the membrane takes to follow a command that moves. A command that jumps takes a charge at once,
+        which no sample of a current shows: see ``clamp_supply``.
+        """
+        self._clamp(clamp, self.model.clamps)
+        return self._supply_rate(clamp)
+
+    def clamp_supply(self, clamp: str) -> NDArray:
+        """What a clamp has brought in since the start: charge (C), or amount of the ion that it keeps (mol)."""
+        self._clamp(clamp, self.model.every_clamp)
+        return self.states[:, self.run.layout.supply_index[clamp]]
+
+    def ion_clamp_rate(self, clamp: str) -> NDArray:
+        """Amount per time that an ion clamp brings into its compartment, mol s⁻¹; 0 where it is off."""
+        self._clamp(clamp, self.model.ion_clamps)
+        return self._supply_rate(clamp)
+
+    def _supply_rate(self, clamp: str) -> NDArray:
+        return state_rates(self, self.run.layout.supply_index[clamp])
+
+    def _clamp(self, name: str, clamps: Iterable[Clamp | IonClamp]) -> None:
+        known = [clamp.name for clamp in clamps]
+        if name not in known:
+            raise KeyError(f"there is no such clamp as {name}; there are {', '.join(known) or 'none'}")
+
+    def area(self, membrane: str) -> NDArray:
+        """Area, m²."""
+        return self._full(self.at.area(self._membrane(membrane)))
+
+    def _pathway(self, membrane: str, pathway: str) -> tuple[Membrane, Pathway]:
+        m = self._membrane(membrane)
+        for p in m.pathways:
+            if pathway in (p.name, p.label):
+                return m, p
+        known = ", ".join(p.name for p in m.pathways)
+        raise KeyError(f"{membrane} has no pathway {pathway}; it has {known}")
+
+    def _membrane(self, name: str) -> Membrane:
+        if name not in self.model.membranes:
+            raise KeyError(f"there is no membrane {name}; there are {', '.join(self.model.membranes)}")
+        return self.model.membranes[name]
+
+    def _compartment(self, name: str) -> Compartment:
+        if name not in self.model.compartments:
+            raise KeyError(f"there is no compartment {name}; there are {', '.join(self.model.compartments)}")
+        return self.model.compartments[name]
+
+    def _full(self, value: Any) -> NDArray:
+        return np.broadcast_to(np.asarray(value, dtype=float), (len(self),)).copy()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the run to an HDF5 file, whole or not at all; returns the path."""
+        from ..storage import save
+
+        return save(self, path)
+
+
+def _over_time(run: Run, segments: tuple[NDArray, NDArray], path: str) -> NDArray:
+    """A settled quantity at samples, SI; ``segments`` as of ``Trajectory._segments``."""
+    numbers, place = segments
+    return np.array([run.values[number][path] for number in numbers], dtype=float)[place]

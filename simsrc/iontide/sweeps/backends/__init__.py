@@ -1,0 +1,1 @@
+"""Where a sweep is computed: worker processes here, Slurm, Dask."""

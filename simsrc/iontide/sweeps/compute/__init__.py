@@ -1,0 +1,1 @@
+"""A block of points computed: models to arrays, batches of runs, results and their classification."""

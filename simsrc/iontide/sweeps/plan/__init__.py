@@ -1,0 +1,1 @@
+"""What a sweep computes: axes, designs, constraints, outputs, resolved against a scenario."""
