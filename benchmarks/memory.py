@@ -18,7 +18,7 @@ from pathlib import Path
 
 import machine
 
-SCENARIO = Path(__file__).parent.parent / "scenarios" / "donnan_equilibrium.toml"
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "first_principles/donnan_equilibrium.toml"
 
 #: Bytes; the target for ten million samples.
 TARGET = 1e9
@@ -45,8 +45,7 @@ _TO_FILE = (
 
 _NOTHING = (
     "import iontide, iontide.simulation.simulate, iontide.scenario.read, h5py\n"
-    "import iontide.kernel.integrator.rosenbrock\n"
-    + _PEAK
+    "import iontide.kernel.integrator.rosenbrock\n" + _PEAK
 )
 
 

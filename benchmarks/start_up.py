@@ -20,7 +20,7 @@ from pathlib import Path
 
 import machine
 
-SCENARIO = Path(__file__).parent.parent / "scenarios" / "donnan_equilibrium.toml"
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "first_principles/donnan_equilibrium.toml"
 
 IN_PYTHON = "import sys, iontide; print(iontide.run(sys.argv[1]).membrane_potential('plasma')[-1])"
 

@@ -36,7 +36,9 @@ COMMAND = [sys.executable, "-m", "iontide", "sweep"]
 
 def plan_file(folder: Path, points: int) -> Path:
     path = folder / f"p1_{points}.toml"
-    path.write_text(PLAN.format(scenario=ROOT / "scenarios" / "donnan_equilibrium.toml", points=points))
+    path.write_text(
+        PLAN.format(scenario=ROOT / "scenarios" / "first_principles/donnan_equilibrium.toml", points=points)
+    )
     return path
 
 

@@ -1,7 +1,7 @@
 """iontide: what ions, volumes and membrane potentials do in time, from a scenario file.
 
 >>> import iontide
->>> trajectory = iontide.run("scenarios/pump_leak_cell.toml")
+>>> trajectory = iontide.run("scenarios/cells_and_tissues/pump_leak_cell.toml")
 >>> trajectory.membrane_potential("plasma")[-1]  # V
 
 All numbers are SI; a flux or current is positive outward; a membrane potential is inside minus outside.

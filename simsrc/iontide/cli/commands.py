@@ -281,10 +281,11 @@ def warmup(arguments: Namespace) -> int:
     """``iontide warmup``: run the smallest of all models, which compiles what every model needs, and what sweeps do."""
     from ..kernel.build import object_files
     from ..kernel.build.cache import usable_cache_folder
+    from ..kernel.build.symbols import LANES
     from ..model.model import Compartment, Membrane, Model, Pathway, Simulation, Species
     from ..simulation.simulate import simulate
 
-    compiles = object_files.must_compile(), object_files.must_compile(object_files.LANES)
+    compiles = object_files.must_compile(), object_files.must_compile(LANES)
     began = time.perf_counter()
     if compiles[0] and not arguments.quiet:
         print("compiling the integrator for this machine (once, some ten seconds) …", file=sys.stderr)
@@ -305,7 +306,7 @@ def warmup(arguments: Namespace) -> int:
     )
     if compiles[1] and not arguments.quiet:
         print("compiling the integrator for sweeps on this machine (once, some twenty seconds) …", file=sys.stderr)
-    object_files.load(object_files.LANES)
+    object_files.load(LANES)
     if not arguments.quiet:
         folder = usable_cache_folder()
         kept = f"kept in {folder}" if folder else "kept nowhere: no cache folder can be written (set IONTIDE_CACHE_DIR)"

@@ -25,11 +25,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iontide",
         description="What ions, volumes and potentials do in time, from a scenario file.",
-        epilog="A first run: iontide run scenarios/pump_leak_cell.toml --plot",
+        epilog="A first run: iontide run scenarios/cells_and_tissues/pump_leak_cell.toml --plot",
     )
     parser.add_argument("--version", action="version", version=f"iontide {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    _add_run(commands)
+    _add_steady_states(commands)
+    add_sweep(commands, _setting)
+    _add_plot(commands)
+    _add_inspection(commands)
+    _add_calculators(commands)
+    add_junction(commands, _setting)
+
+    warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
+    _add_volume(warmup)
+    warmup.set_defaults(command=command("commands", "warmup"))
+    return parser
+
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="run a scenario and write its result file")
     run.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     run.add_argument("-o", "--output", metavar="FILE", help="result file (default: outputs/NAME.h5)")
@@ -41,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_volume(run)
     run.set_defaults(command=command("commands", "run"))
 
+
+def _add_steady_states(commands: Any) -> None:
     steady = commands.add_parser("steady", help="find where a scenario ends, without a result file")
     steady.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     steady.add_argument("--set", metavar="PATH=VALUE", type=_setting, action="append", default=[], help=_SET_HELP)
@@ -65,10 +82,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_volume(follow)
     follow.set_defaults(command=command("continuation", "follow"))
 
-    add_sweep(commands, _setting)
 
-    _add_plot(commands)
-
+def _add_inspection(commands: Any) -> None:
     info = commands.add_parser("info", help="tell what a result file holds")
     info.add_argument("file", metavar="FILE", help="result file (HDF5)")
     info.add_argument("--json", action="store_true", help="print it as JSON")
@@ -88,6 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
     schema.set_defaults(command=command("commands", "schema"))
 
+
+def _add_calculators(commands: Any) -> None:
     nernst = commands.add_parser(
         "nernst",
         help="Nernst potential of an ion between two solutions",
@@ -112,13 +129,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_solutions(ghk)
     ghk.set_defaults(command=command("calculators", "ghk"))
-
-    add_junction(commands, _setting)
-
-    warmup = commands.add_parser("warmup", help="compile the integrators now, so that no run or sweep waits for them")
-    _add_volume(warmup)
-    warmup.set_defaults(command=command("commands", "warmup"))
-    return parser
 
 
 def _add_solutions(parser: argparse.ArgumentParser) -> None:

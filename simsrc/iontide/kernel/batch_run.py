@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .build import object_files
+from .build.symbols import LANES
 from .codegen.machine_code import MachineCode
 from .layout.batch_problem import BENCH, LENGTH, SIZES, WAITING, Bench, Queue, bench_shapes
 from .run import address
@@ -65,7 +66,7 @@ def integrate(queue: Queue, code: MachineCode) -> None:
     table[:BENCH] = [address(a) for a in queue]
     table[BENCH:SIZES] = [address(a) for a in bench]
     table[SIZES:] = runs, segments, constants, mass, n, len(queue.times), code.factors, code.work
-    object_files.load(object_files.LANES)(address(table))
+    object_files.load(LANES)(address(table))
 
 
 def _bench(shapes: dict[str, tuple[int, int]]) -> Bench:

@@ -18,6 +18,19 @@ ACTIVITY_MODEL_NAMES = ("ideal", "debye_hueckel", "davies", "truesdell_jones", "
 
 def faults_of(model: Model) -> Iterator[str]:
     """What does not fit together in a model, one sentence each (a scenario has been told of it before, with lines)."""
+    yield from _membrane_faults(model)
+    yield from _compartment_faults(model)
+    yield from _reaction_faults(model)
+    yield from _clamp_faults(model)
+    yield from tracer_faults(model)
+    yield from _electrode_faults(model)
+    yield from _source_faults(model)
+    yield from _recording_faults(model)
+    yield from _injection_faults(model)
+    yield from _protocol_faults(model)
+
+
+def _membrane_faults(model: Model) -> Iterator[str]:
     for m in model.membranes.values():
         told = f"membrane {m.name}: "
         missing = [side for side in (m.inside, m.outside) if side not in model.compartments]
@@ -42,6 +55,9 @@ def faults_of(model: Model) -> Iterator[str]:
             yield f"{told}a wall needs both elastic_modulus and slack_volume"
         if (m.elastic_modulus is not None or m.reflection) and inside.water == "equilibrium":
             yield f"{told}a wall or reflection coefficients say nothing where {m.inside} is always in equilibrium"
+
+
+def _compartment_faults(model: Model) -> Iterator[str]:
     for c in model.compartments.values():
         if c.activity not in ACTIVITY_MODEL_NAMES:
             every = ", ".join(ACTIVITY_MODEL_NAMES)
@@ -54,12 +70,16 @@ def faults_of(model: Model) -> Iterator[str]:
         }
         if c.water == "equilibrium" and all(model.compartments[b].is_finite for b in beside):
             yield f"compartment {c.name}: water in equilibrium needs a bath beside it, to be in equilibrium with"
+
+
+def _reaction_faults(model: Model) -> Iterator[str]:
     for r in model.reactions:
         for name in (*r.reactants, *r.products):
             if r.compartment not in model.compartments or name not in model.compartments[r.compartment].concentrations:
                 yield f"reaction {r.name}: {r.compartment} gives no concentration of {name}"
-    yield from _clamp_faults(model)
-    yield from tracer_faults(model)
+
+
+def _electrode_faults(model: Model) -> Iterator[str]:
     for e in model.electrodes:
         for name in (e.compartment, e.reference.compartment):
             if name not in model.compartments:
@@ -68,18 +88,27 @@ def faults_of(model: Model) -> Iterator[str]:
             yield f"electrode {e.name}: there is no membrane {e.membrane}"
         if e.zeroed_at is not None and not 0.0 <= e.zeroed_at <= model.simulation.duration:
             yield f"electrode {e.name}: it must be zeroed from 0 to the end of the run, not at {e.zeroed_at:g} s"
+
+
+def _source_faults(model: Model) -> Iterator[str]:
     for f in model.feeds:
         into = model.compartments.get(f.compartment)
         missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]
         yield from (f"source {f.name}: there is no finite {f.compartment} with {name} in it" for name in missing)
         if not missing and sum(count * model.species[name].valence for name, count in f.brings.items()) != 0:
             yield f"source {f.name}: what it brings has a charge; add the counter-ion, or use an injection"
+
+
+def _recording_faults(model: Model) -> Iterator[str]:
     if model.recording.spacing == "list":
         times = model.recording.times
         if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):
             yield "the recording's times must increase, from 0 to the duration at most, and there must be one"
     elif model.recording.points < 2:
         yield f"a recording needs at least 2 points, got {model.recording.points}"
+
+
+def _injection_faults(model: Model) -> Iterator[str]:
     for i in model.injections:
         for side in (i.compartment, i.out_of or i.compartment):
             if side not in model.compartments:
@@ -88,6 +117,9 @@ def faults_of(model: Model) -> Iterator[str]:
                 yield f"injection {i.name}: {side} gives no concentration of {i.carried_by}"
         if i.carried_by and i.carried_by in model.species and model.species[i.carried_by].valence == 0:
             yield f"injection {i.name}: {i.carried_by} has no charge, so it carries no current"
+
+
+def _protocol_faults(model: Model) -> Iterator[str]:
     for event in model.events:
         if event.on and event.on not in model.membranes and event.place not in model.compartments:
             yield f"event {event.name}: there is no membrane or compartment {event.on}"

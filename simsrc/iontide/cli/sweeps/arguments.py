@@ -24,7 +24,7 @@ def add_sweep(commands: Any, setting: Callable[[str], tuple[str, str]]) -> None:
     sweep = commands.add_parser(
         "sweep",
         help="run a scenario at many values of its parameters, here or on a cluster",
-        epilog="A first sweep: iontide sweep run scenarios/pump_leak_sweep.toml",
+        epilog="A first sweep: iontide sweep run scenarios/cells_and_tissues/pump_leak_sweep.toml",
     )
     words = sweep.add_subparsers(title="what to do", metavar="WORD", required=True)
 
@@ -42,40 +42,23 @@ def add_sweep(commands: Any, setting: Callable[[str], tuple[str, str]]) -> None:
     def add_set(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--set", metavar="PATH=VALUE", type=setting, action="append", default=[], help=_SET_HELP)
 
-    def add_folder(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("-o", "--output", metavar="FOLDER", help="its folder (default: outputs/NAME.sweep)")
-
-    def add_where(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--workers", metavar="N", type=int, help="processes here (default: one for each processor)")
-        places = parser.add_mutually_exclusive_group()
-        places.add_argument("--scheduler", metavar="ADDRESS", help="on a Dask cluster: tcp://host:8786 or its file")
-        places.add_argument(
-            "--dask-jobs",
-            metavar="OPTIONS",
-            help=f"on Dask workers in jobs of Slurm, made for it: {_SLURM_HELP}",
-        )
-
-    def add_telling(parser: argparse.ArgumentParser, told: str = "print the outcome as JSON") -> None:
-        parser.add_argument("--json", action="store_true", help=told)
-        parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
-
     plan = add("plan", "FILE", "say how many points, how long, how much disk; and make the folder")
-    add_folder(plan)
+    _add_folder(plan)
     add_set(plan)
     plan.add_argument("--dry-run", action="store_true", help="only say it")
     plan.add_argument("--workers", metavar="N", type=int, help="processes that the time is told for")
-    add_telling(plan, "print it as JSON")
+    _add_telling(plan, "print it as JSON")
 
     run = add("run", "FILE", "compute all points; go on with it where its folder is there already")
-    add_folder(run)
+    _add_folder(run)
     add_set(run)
-    add_where(run)
+    _add_where(run)
     run.add_argument("--dry-run", action="store_true", help="say how many points, how long, how much disk, and no more")
-    add_telling(run)
+    _add_telling(run)
 
     submit = add("submit", "FILE|FOLDER", "submit what is missing to Slurm, as a job array and a job after it")
     submit.add_argument("--slurm", metavar="OPTIONS", default="", help=f"{_SLURM_HELP} (default: as the last time)")
-    add_folder(submit)
+    _add_folder(submit)
     add_set(submit)
     submit.add_argument(
         "--then",
@@ -85,7 +68,7 @@ def add_sweep(commands: Any, setting: Callable[[str], tuple[str, str]]) -> None:
     )
     submit.add_argument("--failed", action="store_true", help="also the blocks with points that failed")
     submit.add_argument("--dry-run", action="store_true", help="write the batch script, but submit nothing")
-    add_telling(submit)
+    _add_telling(submit)
 
     work = add("work", "FOLDER", "compute one part of a sweep; what the elements of a job array call")
     work.add_argument("--part", metavar="I/N", required=True, help="as 3/8, the third of eight parts")
@@ -96,11 +79,31 @@ def add_sweep(commands: Any, setting: Callable[[str], tuple[str, str]]) -> None:
 
     resume = add("resume", "FOLDER", "compute what is missing")
     resume.add_argument("--failed", action="store_true", help="also the blocks with points that failed")
-    add_where(resume)
-    add_telling(resume)
+    _add_where(resume)
+    _add_telling(resume)
 
     merge = add("merge", "FOLDER", "make one HDF5 file of all points, for xarray and others")
     merge.add_argument("-o", "--output", metavar="FILE", help="file (default: FOLDER.h5, beside the folder)")
     merge.add_argument("--virtual", action="store_true", help="leave the data in the folder, and only show them")
     merge.add_argument("--allow-missing", action="store_true", help="also of a sweep that is not finished")
-    add_telling(merge)
+    _add_telling(merge)
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="its folder (default: outputs/NAME.sweep)")
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", metavar="N", type=int, help="processes here (default: one for each processor)")
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument("--scheduler", metavar="ADDRESS", help="on a Dask cluster: tcp://host:8786 or its file")
+    places.add_argument(
+        "--dask-jobs",
+        metavar="OPTIONS",
+        help=f"on Dask workers in jobs of Slurm, made for it: {_SLURM_HELP}",
+    )
+
+
+def _add_telling(parser: argparse.ArgumentParser, told: str = "print the outcome as JSON") -> None:
+    parser.add_argument("--json", action="store_true", help=told)
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")

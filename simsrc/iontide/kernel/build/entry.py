@@ -21,7 +21,8 @@ from ..codegen.machine_code import optimized
 from ..integrator.rosenbrock import integrate
 from ..layout import batch_problem, batch_rows
 from ..layout.problem import LENGTH, PROGRESS, SAMPLES, SCRATCH, SIZES, Problem, Progress, Samples, Scratch
-from . import object_files
+from .symbols import LANES as LANES_KIND
+from .symbols import symbol
 
 LANES, ROWS = batch_problem.LANES, len(batch_rows.ROWS)
 
@@ -140,9 +141,9 @@ def object_code(kind: str) -> bytes:
     The integrator allocates nothing and raises nothing; what numba adds for code that does is never reached, and is
     put in as such, so that LLVM drops it.
     """
-    function = integrate_lanes_table if kind == object_files.LANES else integrate_table
+    function = integrate_lanes_table if kind == LANES_KIND else integrate_table
     text = function._library.get_llvm_str()
-    text = text.replace(function.native_name, object_files.symbol(kind))
+    text = text.replace(function.native_name, symbol(kind))
     text = re.sub(
         r"^declare (?:noalias )?(\S+) @((?:numba_|NRT_|Py)\w+)\(([^)]*)\)[^\n]*$",
         lambda found: f"define internal {found[1]} @{found[2]}({found[3]}) {{\n  unreachable\n}}",

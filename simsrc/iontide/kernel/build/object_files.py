@@ -15,17 +15,10 @@ import llvmlite.binding as llvm
 
 from ..codegen.machine_code import optimized
 from . import cache
-
-#: The integrators: of one run, and of many side by side. Each is one function, and one file that keeps it.
-RUN, LANES = "integrator", "lanes"
+from .symbols import RUN, symbol
 
 _loaded: dict[str, tuple[Callable[[int], int], Any]] = {}
 _lock = threading.Lock()
-
-
-def symbol(kind: str) -> str:
-    """Name of an integrator's function in its object code."""
-    return f"iontide_{kind}"
 
 
 def must_compile(kind: str = RUN) -> bool:

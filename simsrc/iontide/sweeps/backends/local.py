@@ -38,11 +38,11 @@ def available_cores() -> int:
 def integrator_of(plan: Plan) -> str:
     """The kind of integrator (of ``kernel.native``) that the points of a plan go through."""
     from ...equations.states import lay_out
-    from ...kernel.build import object_files
+    from ...kernel.build.symbols import LANES, RUN
     from ..compute.engine import MOST_STATES
 
     model = plan.scenario.model
-    return object_files.RUN if model.events or lay_out(model).size > MOST_STATES else object_files.LANES
+    return RUN if model.events or lay_out(model).size > MOST_STATES else LANES
 
 
 def _compile_once(plan: Plan) -> None:

@@ -1,0 +1,45 @@
+"""The figure of what electrodes record."""
+
+from __future__ import annotations
+
+import pytest
+
+import iontide
+from iontide.plots import electrode_figure, plot
+from tests.support.electrode_cell import CELL
+
+PIPETTE = """
+[electrodes.patch]
+on = "plasma"
+filling = { K = "150 mM", Cl = "150 mM" }
+reference = { bridge = { K = "3 M", Cl = "3 M" } }
+zeroed_at = "0 s"
+[electrodes.K_sensor]
+in = "bath"
+senses = "K"
+reference = { in = "bath" }
+"""
+
+
+def test_the_numbers_drawn_are_those_of_the_reading(tmp_path) -> None:
+    trajectory = iontide.run(iontide.loads(CELL + PIPETTE))
+    figure = electrode_figure(trajectory)
+    reading = iontide.electrode_reading(trajectory, "patch")
+    data = figure.data
+    assert data["V recorded patch (mV)"] == pytest.approx(1e3 * reading.measured)
+    assert data["V true patch (mV)"] == pytest.approx(1e3 * trajectory.membrane_potential("plasma"))
+    assert data["V recorded - V true patch (mV)"] == pytest.approx(1e3 * reading.error)
+    assert data["LJP bridge patch (mV)"] == pytest.approx(1e3 * reading.bridge_junction)
+    assert "LJP tip patch (mV)" not in data
+    assert "V recorded K_sensor (mV)" in data
+    for name in ("electrodes.pdf", "electrodes.png"):
+        plot(trajectory, tmp_path / name, "electrodes")
+        assert (tmp_path / name).stat().st_size > 5000
+
+
+def test_there_must_be_an_electrode() -> None:
+    trajectory = iontide.run(iontide.loads(CELL))
+    with pytest.raises(iontide.UsageError, match="no electrode"):
+        electrode_figure(trajectory)
+    with pytest.raises(iontide.UsageError, match="leave out the membrane"):
+        plot(trajectory, kind="electrodes", membrane="plasma")
