@@ -56,8 +56,8 @@ def held(*pathways, parameters=(), protocol=(), **concentrations):
     )
 
 
-def by_formula(rate, moves=KCC, name="pathways.kcc", **more):
-    return Pathway(name, "formula", moves, {"rate": parse_formula(rate)}, **more)
+def by_formula(rate, stoichiometry=KCC, name="pathways.kcc", **more):
+    return Pathway(name, "formula", stoichiometry, {"rate": parse_formula(rate)}, **more)
 
 
 def told(trajectory):
@@ -242,7 +242,7 @@ def test_no_random_passive_model_does_unless_a_sign_is_turned(model, data):
     if not ways:
         return
     membrane, pathway = data.draw(st.sampled_from(ways))
-    (ion,) = pathway.moves
+    (ion,) = pathway.stoichiometry
     found = told(turned(trajectory, membrane, pathway.name))
     if np.max(np.abs(trajectory.driving_force(membrane, ion))) > 1.0:
         (sentence,) = found
@@ -270,12 +270,12 @@ PASSIVE = [
 
 def balanced(trajectory, pathway):
     """4000 times the end of a run, but for one ion, so that the pathway is at equilibrium to rounding."""
-    ion, count = next(iter(pathway.moves.items()))
+    ion, count = next(iter(pathway.stoichiometry.items()))
     i = trajectory.run.layout.amount_index["cell", ion]
     state = trajectory.states[-1:].copy()
     for _ in range(100):
         at = Trajectory(trajectory.run, np.zeros(1), np.zeros(1, dtype=np.int32), state.copy())
-        force = sum(n * at.driving_force("plasma", name) for name, n in pathway.moves.items())
+        force = sum(n * at.driving_force("plasma", name) for name, n in pathway.stoichiometry.items())
         state[0, i] *= np.exp(-force[0] / (count * RT))
     assert abs(force[0]) < 1e-10
     return Trajectory(trajectory.run, np.arange(4000.0), np.zeros(4000, dtype=np.int32), np.repeat(state, 4000, axis=0))

@@ -186,7 +186,7 @@ def test_what_something_else_than_atp_drives_pays_exactly_its_work():
 
 def test_an_irreversible_pump_costs_as_much_whichever_way_its_cycle_is_written():
     ways = [({"Na": 3, "K": -2}, 1e-7), ({"Na": -3, "K": 2}, -1e-7)]
-    pumps = [Pathway("pathways.pump", "formula", moves, {"rate": rate}, "ATP") for moves, rate in ways]
+    pumps = [Pathway("pathways.pump", "formula", stoichiometry, {"rate": rate}, "ATP") for stoichiometry, rate in ways]
     one, other = (iontide.energetics(iontide.run(two_baths(p, ghk("K", 1e-8)))) for p in pumps)
     np.testing.assert_allclose(one.power_in, other.power_in, rtol=1e-12)
     assert one.pumps["membranes.m.pathways.pump"].turnover[0] == pytest.approx(AREA * 1e-7)
@@ -349,7 +349,7 @@ def rig_of_everything():
             Injection("bare", "cell", None, parse_formula("1 pA * tanh(t / 7 s - 3)")),
             Injection("from_bath", "cell", "Na", 2e-12, "bath"),
         ),
-        feeds=(Source("salt", "cell", {"K": 1, "Cl": 1}, 1e-17),),
+        sources=(Source("salt", "cell", {"K": 1, "Cl": 1}, 1e-17),),
         exchanges=(Exchange("rinse", "cell", "bath", 1e-5),),
         ion_clamps=(IonClamp("chloride", "cell", "Cl", (Hold(1.0, 15.0),)),),
         clamps=(Clamp("plasma", "plasma", (Hold(1.0, -0.06),), "K", 5e9),),

@@ -91,7 +91,7 @@ def test_the_donnan_cell_ends_in_its_closed_form():
     assert len(constants) == 3
     assert constants[0] == pytest.approx(911.0, rel=1e-2)
     assert constants[2] < 2e-3
-    assert "potential of cell" in found.modes[2].moves
+    assert "potential of cell" in found.modes[2].stoichiometry
 
 
 def test_time_constants_are_those_of_the_run():
@@ -102,7 +102,7 @@ def test_time_constants_are_those_of_the_run():
     rows = (excess > 1e-3) & (run.time > 0)
     slope = np.polyfit(run.time[rows], np.log(excess[rows]), 1)[0]
     assert mode.time_constant == pytest.approx(-1.0 / slope, rel=1e-6)
-    assert mode.moves == ("amount of X in cell",)
+    assert mode.stoichiometry == ("amount of X in cell",)
 
 
 def test_closed_totals_are_found_and_kept():

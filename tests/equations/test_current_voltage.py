@@ -38,7 +38,7 @@ def permeabilities(trajectory, membrane="plasma"):
     """Permeability by ion at every sample, m/s."""
     m = trajectory.model.membranes[membrane]
     n = len(trajectory)
-    return {p.label: np.broadcast_to(trajectory.at.arguments(m, p)[""], n) for p in m.pathways}
+    return {p.label: np.broadcast_to(trajectory.evaluation.arguments(m, p)[""], n) for p in m.pathways}
 
 
 def solutions(trajectory, *compartments):
@@ -110,7 +110,7 @@ def test_ohmic_pathways_are_a_weighted_mean():
 
 def at_potential(trajectory, membrane, shift):
     """The same samples with the inside of a membrane lifted by ``shift``, V."""
-    at = trajectory.at
+    at = trajectory.evaluation
     potentials = {c: at.potential(c) for c in trajectory.model.compartments}
     potentials[membrane.inside] = potentials[membrane.inside] + shift
     return Evaluation(at.model, at.layout, at.given, at.state, at.within, potentials=potentials)

@@ -558,7 +558,7 @@ def concentration_leaves_at(rate: float) -> float:
 
 def test_an_amount_that_would_become_negative(cell_with_law):
     """A constant rate: it ends at the moment at which nothing is left."""
-    message, trajectory = failure_of(cell_with_law(lambda sides, moves, a: a["rate"]))
+    message, trajectory = failure_of(cell_with_law(lambda sides, stoichiometry, a: a["rate"]))
     assert "the amount of X in cell is used up" in message
     used_up = 100.0 / concentration_leaves_at(1.0)
     assert trajectory.run.end_time == pytest.approx(used_up, rel=1e-9)
@@ -584,7 +584,7 @@ def test_steps_that_are_just_enough():
     failure_of(with_simulation(p1(), max_steps=most - 1))
 
 
-def not_a_number_below_half(sides: Any, moves: Any, a: Any) -> Any:
+def not_a_number_below_half(sides: Any, stoichiometry: Any, a: Any) -> Any:
     """Smooth down to 50 mM, and not a number below."""
     return a["rate"] * (1.0 + 1e-3 * (sides.inside["X"] - 50.0) ** 2.5)
 
@@ -601,7 +601,7 @@ def test_the_state_named_is_the_one_that_is_not_a_number(cell_with_law):
 
 
 def test_a_law_that_is_nan_from_the_start(cell_with_law):
-    model = cell_with_law(lambda sides, moves, a: a["rate"] * log(sides.inside["X"] - 200.0))
+    model = cell_with_law(lambda sides, stoichiometry, a: a["rate"] * log(sides.inside["X"] - 200.0))
     message, trajectory = failure_of(model)
     assert "not finite" in message
     assert trajectory.run.end_time == 0.0
@@ -610,7 +610,7 @@ def test_a_law_that_is_nan_from_the_start(cell_with_law):
 
 def test_a_step_that_becomes_too_small(cell_with_law):
     """dc/dt = + r c²/100 is infinite at the finite time 100 / (100 r)."""
-    model = cell_with_law(lambda sides, moves, a: -a["rate"] * (sides.inside["X"] / 100.0) ** 2)
+    model = cell_with_law(lambda sides, stoichiometry, a: -a["rate"] * (sides.inside["X"] / 100.0) ** 2)
     message, trajectory = failure_of(model)
     assert "the step became too small" in message
     assert "amount of X in cell" in message
@@ -618,7 +618,7 @@ def test_a_step_that_becomes_too_small(cell_with_law):
 
 
 def test_failure_is_the_same_however_it_is_recorded(cell_with_law, monkeypatch):
-    model = cell_with_law(lambda sides, moves, a: a["rate"])
+    model = cell_with_law(lambda sides, stoichiometry, a: a["rate"])
     message, trajectory = failure_of(model)
     set_block(monkeypatch, 3)
     monkeypatch.setattr(simulate_module, "BUDGET", 4)

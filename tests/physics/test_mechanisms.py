@@ -63,7 +63,7 @@ def test_vereninov_u937_rests():
     inside, outside = {"Na": 37.97964, "K": 147.0116, "Cl": 45.03215}, {"Na": 140.0, "K": 5.8, "Cl": 116.0}
     s = sides_of(inside, outside, -44.66623e-3, 0.0267 * F / R)
     pump = LAWS["na_k_atpase_linear"](s, NA_K, {"rate": 0.039})
-    cotransport = LAWS["mass_action"](s, TRANSPORTERS["NCC"].moves, {"rate": 3e-5})
+    cotransport = LAWS["mass_action"](s, TRANSPORTERS["NCC"].stoichiometry, {"rate": 3e-5})
     assert balanced(ghk(s, "Na", 0.00382), 3 * pump, cotransport) < 1e-5
     assert balanced(ghk(s, "K", 0.022), -2 * pump) < 1e-5
     assert balanced(ghk(s, "Cl", 0.0091), cotransport) < 1e-5
@@ -91,10 +91,16 @@ def test_gabbiani_and_cox_rest(rate, potential, sodium, potassium):
 def cases():
     """Every law of the library with each choice of its arguments, and stoichiometries for it."""
     for law in LIBRARY.values():
-        for moves in law.stoichiometries or (KCC, TRANSPORTERS["NCX"].moves, TRANSPORTERS["SGLT1"].moves):
+        for stoichiometry in law.stoichiometries or (
+            KCC,
+            TRANSPORTERS["NCX"].stoichiometry,
+            TRANSPORTERS["SGLT1"].stoichiometry,
+        ):
             for choice in law.choices or ({},):
-                argument_kinds = law.kinds(moves) | choice
-                yield pytest.param(law.name, moves, tuple(argument_kinds), id=f"{law.name}-{moves}-{len(choice)}")
+                argument_kinds = law.kinds(stoichiometry) | choice
+                yield pytest.param(
+                    law.name, stoichiometry, tuple(argument_kinds), id=f"{law.name}-{stoichiometry}-{len(choice)}"
+                )
 
 
 VALUES = {"rate": 2e-6, "conductance": 0.2, "ATP": 5.0, "ADP": 0.05, "Pi": 5.0, "standard_free_energy": -31e3}
@@ -107,24 +113,26 @@ def value_of(argument):
     return VALUES[argument] if argument in VALUES else by_stem[argument.split(".")[0]]
 
 
-@pytest.mark.parametrize(("law", "moves", "names"), [*cases()])
-def test_slopes_of_the_tape_are_those_of_finite_differences(law, moves, names):
+@pytest.mark.parametrize(("law", "stoichiometry", "names"), [*cases()])
+def test_slopes_of_the_tape_are_those_of_finite_differences(law, stoichiometry, names):
     """The derivatives by every concentration, by V and by T, and the value, against the law called with numbers."""
-    ions = sorted(moves)
+    ions = sorted(stoichiometry)
     arguments = {name: value_of(name) for name in names}
     y = np.array([*(INSIDE[i] for i in ions), *(OUTSIDE[i] for i in ions), -0.06, T])
 
     def called(y):
         n = len(ions)
         inside, outside = dict(zip(ions, y[:n], strict=True)), dict(zip(ions, y[n : 2 * n], strict=True))
-        return LAWS[law](Sides(VALENCE, inside, outside, inside, outside, y[2 * n], y[2 * n + 1]), moves, arguments)
+        return LAWS[law](
+            Sides(VALENCE, inside, outside, inside, outside, y[2 * n], y[2 * n + 1]), stoichiometry, arguments
+        )
 
     graph = Graph()
     n = len(ions)
     states = [graph.state(i) for i in range(len(y))]
     inside, outside = dict(zip(ions, states, strict=False)), dict(zip(ions, states[n:], strict=False))
     sides = Sides(VALENCE, inside, outside, inside, outside, states[2 * n], states[2 * n + 1])
-    drawn = LAWS[law](sides, moves, {name: graph.input(name) for name in names})
+    drawn = LAWS[law](sides, stoichiometry, {name: graph.input(name) for name in names})
     zero = graph.constant(0.0)
     program = assemble([drawn, *[zero] * (len(y) - 1)], {(i, i): graph.constant(1.0) for i in range(len(y))})
     inputs = np.array([arguments[name] for name in program.inputs])
@@ -141,15 +149,15 @@ def test_slopes_of_the_tape_are_those_of_finite_differences(law, moves, names):
         assert out["J"][column] == pytest.approx(expected, rel=1e-7, abs=resolution), column
 
 
-@pytest.mark.parametrize(("law", "moves", "names"), [*cases()])
-def test_arrays_give_what_numbers_give(law, moves, names):
+@pytest.mark.parametrize(("law", "stoichiometry", "names"), [*cases()])
+def test_arrays_give_what_numbers_give(law, stoichiometry, names):
     potential = -0.06
     arguments = {name: value_of(name) for name in names}
-    alone = LAWS[law](sides_of(potential=potential), moves, arguments)
+    alone = LAWS[law](sides_of(potential=potential), stoichiometry, arguments)
     many = sides_of(
         {ion: np.full(3, c) for ion, c in INSIDE.items()},
         {ion: np.full(3, c) for ion, c in OUTSIDE.items()},
         np.full(3, potential),
     )
     arrays = {name: np.full(3, value) for name, value in arguments.items()}
-    np.testing.assert_allclose(np.broadcast_to(LAWS[law](many, moves, arrays), 3), alone, rtol=1e-14)
+    np.testing.assert_allclose(np.broadcast_to(LAWS[law](many, stoichiometry, arrays), 3), alone, rtol=1e-14)

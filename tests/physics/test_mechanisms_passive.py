@@ -30,56 +30,59 @@ from tests.support.membrane_sides import (
 )
 
 
-def strength(law, s, moves, arguments):
+def strength(law, s, stoichiometry, arguments):
     """What the rate is a small difference of, where it is small."""
     if law in ("linear_force", "log_ratio"):
         scale = {"linear_force": arguments["rate"] * R * s.temperature, "log_ratio": arguments["rate"]}[law]
         return scale * sum(
             abs(n)
             * (abs(math.log(s.inside_activity[i] / s.outside_activity[i])) + abs(F * s.potential / R / 275.0) + 1)
-            for i, n in moves.items()
+            for i, n in stoichiometry.items()
         )
-    half = {i: arguments[f"half_saturation.{i}"] if law == "saturating" else 1.0 for i in moves}
-    force = math.exp(sum(n * VALENCE[i] for i, n in moves.items()) * F * s.potential / (2 * R * s.temperature))
+    half = {i: arguments[f"half_saturation.{i}"] if law == "saturating" else 1.0 for i in stoichiometry}
+    force = math.exp(sum(n * VALENCE[i] for i, n in stoichiometry.items()) * F * s.potential / (2 * R * s.temperature))
     sides = [
         (s.inside_activity, s.outside_activity) if n > 0 else (s.outside_activity, s.inside_activity)
-        for n in moves.values()
+        for n in stoichiometry.values()
     ]
-    taken = force * math.prod((a[i] / half[i]) ** abs(n) for (i, n), (a, _) in zip(moves.items(), sides, strict=True))
+    taken = force * math.prod(
+        (a[i] / half[i]) ** abs(n) for (i, n), (a, _) in zip(stoichiometry.items(), sides, strict=True)
+    )
     released = (
-        math.prod((b[i] / half[i]) ** abs(n) for (i, n), (_, b) in zip(moves.items(), sides, strict=True)) / force
+        math.prod((b[i] / half[i]) ** abs(n) for (i, n), (_, b) in zip(stoichiometry.items(), sides, strict=True))
+        / force
     )
     return arguments["rate"] * (taken + released) / (1.0 + taken + released if law == "saturating" else 1.0)
 
 
 @pytest.mark.parametrize("law", PASSIVE)
-@given(s=any_sides(), moves=moved())
-def test_a_passive_law_stops_exactly_at_equilibrium(law, s, moves):
-    s = at_equilibrium(s, moves)
-    arguments = arguments_of(law, moves)
-    assert abs(LAWS[law](s, moves, arguments)) <= 2e-13 * strength(law, s, moves, arguments)
+@given(s=any_sides(), stoichiometry=moved())
+def test_a_passive_law_stops_exactly_at_equilibrium(law, s, stoichiometry):
+    s = at_equilibrium(s, stoichiometry)
+    arguments = arguments_of(law, stoichiometry)
+    assert abs(LAWS[law](s, stoichiometry, arguments)) <= 2e-13 * strength(law, s, stoichiometry, arguments)
 
 
 @pytest.mark.parametrize("law", PASSIVE)
-@given(s=any_sides(), moves=moved())
-def test_a_passive_law_dissipates(law, s, moves):
-    force = driving_force(s, moves)
+@given(s=any_sides(), stoichiometry=moved())
+def test_a_passive_law_dissipates(law, s, stoichiometry):
+    force = driving_force(s, stoichiometry)
     assume(abs(force) > 1e-6 * R * s.temperature)
-    flux = LAWS[law](s, moves, arguments_of(law, moves))
+    flux = LAWS[law](s, stoichiometry, arguments_of(law, stoichiometry))
     assert flux * force > 0
 
 
 @pytest.mark.parametrize("law", PASSIVE)
-@given(s=any_sides(), moves=moved())
-def test_inside_and_outside_are_only_names(law, s, moves):
-    arguments = arguments_of(law, moves)
-    flux = LAWS[law](s, moves, arguments)
-    assert LAWS[law](swapped(s), moves, arguments) == pytest.approx(
-        -flux, rel=1e-12, abs=1e-13 * strength(law, s, moves, arguments)
+@given(s=any_sides(), stoichiometry=moved())
+def test_inside_and_outside_are_only_names(law, s, stoichiometry):
+    arguments = arguments_of(law, stoichiometry)
+    flux = LAWS[law](s, stoichiometry, arguments)
+    assert LAWS[law](swapped(s), stoichiometry, arguments) == pytest.approx(
+        -flux, rel=1e-12, abs=1e-13 * strength(law, s, stoichiometry, arguments)
     )
-    other_way = {ion: -count for ion, count in moves.items()}
+    other_way = {ion: -count for ion, count in stoichiometry.items()}
     assert LAWS[law](s, other_way, arguments) == pytest.approx(
-        -flux, rel=1e-12, abs=1e-13 * strength(law, s, moves, arguments)
+        -flux, rel=1e-12, abs=1e-13 * strength(law, s, stoichiometry, arguments)
     )
 
 
@@ -99,10 +102,10 @@ def test_mass_action_of_an_electroneutral_cotransporter():
 
 def test_mass_action_of_an_electrogenic_exchanger():
     """NCX: one way Na outside and Ca inside, the other Na inside and Ca outside, half of the field each."""
-    moves = TRANSPORTERS["NCX"].moves
+    stoichiometry = TRANSPORTERS["NCX"].stoichiometry
     half_field = math.exp(-0.07 * -1 * F / (2 * R * T))
     forward, backward = 145.0**3 * 1e-4 * half_field, 12.0**3 * 1.5 / half_field
-    flux = LAWS["mass_action"](sides_of(), moves, {"rate": 1e-15})
+    flux = LAWS["mass_action"](sides_of(), stoichiometry, {"rate": 1e-15})
     assert flux == pytest.approx(1e-15 * (forward - backward), rel=1e-13)
 
 

@@ -67,7 +67,7 @@ def test_hill_with_the_exponents_of_independent_sites_is_not_cubic_but_like_it()
 
 
 @pytest.mark.parametrize(
-    ("law", "moves", "side"),
+    ("law", "stoichiometry", "side"),
     [
         ("pmca", {"Ca": 1}, "inside"),
         ("pmca", {"Ca": 1, "H": -2}, "inside"),
@@ -78,13 +78,13 @@ def test_hill_with_the_exponents_of_independent_sites_is_not_cubic_but_like_it()
         ("h_atpase", {"H": -2}, "outside"),
     ],
 )
-def test_pumps_of_one_ion_look_at_the_side_that_it_leaves(law, moves, side):
+def test_pumps_of_one_ion_look_at_the_side_that_it_leaves(law, stoichiometry, side):
     ion = "H" if law == "h_atpase" else "Ca"
     half = {"inside": INSIDE, "outside": OUTSIDE}[side][ion]
     arguments = {"rate": 1e-7, f"half_saturation.{ion}": half, f"exponent.{ion}": 2.0}
-    assert LAWS[law](sides_of(), moves, arguments) == pytest.approx(0.5e-7, rel=1e-13)
+    assert LAWS[law](sides_of(), stoichiometry, arguments) == pytest.approx(0.5e-7, rel=1e-13)
     arguments[f"half_saturation.{ion}"] = half / 3
-    assert LAWS[law](sides_of(), moves, arguments) == pytest.approx(0.9e-7, rel=1e-13)
+    assert LAWS[law](sides_of(), stoichiometry, arguments) == pytest.approx(0.9e-7, rel=1e-13)
 
 
 def test_pieces_neither_overflow_nor_divide_by_zero():
@@ -110,13 +110,13 @@ def test_the_pump_stops_and_turns_at_the_free_energy_of_atp(s):
         assert law(s, NA_K, REVERSIBLE | {"free_energy": work + affinity}) < 0
 
 
-@given(s=any_sides(), moves=moved(), free_energy=st.floats(-80e3, 0.0))
-def test_any_reversible_pump_dissipates(s, moves, free_energy):
+@given(s=any_sides(), stoichiometry=moved(), free_energy=st.floats(-80e3, 0.0))
+def test_any_reversible_pump_dissipates(s, stoichiometry, free_energy):
     """J (D − ΔG) ≥ 0: what ATP spends and the gradients spend is never less than 0 together."""
-    affinity = driving_force(s, moves) - free_energy
+    affinity = driving_force(s, stoichiometry) - free_energy
     assume(abs(affinity) > 1e-6 * R * s.temperature)
-    arguments = arguments_of("atpase_reversible", moves) | {"free_energy": free_energy}
-    assert LAWS["atpase_reversible"](s, moves, arguments) * affinity > 0
+    arguments = arguments_of("atpase_reversible", stoichiometry) | {"free_energy": free_energy}
+    assert LAWS["atpase_reversible"](s, stoichiometry, arguments) * affinity > 0
 
 
 @given(s=any_sides())

@@ -73,7 +73,7 @@ def test_what_a_file_can_say_besides_is_without_fault() -> None:
     assert len(model.membranes["plasma"].pathways) == 3 + 1 + 4
     assert len(model.protocol) == 1 + 10 + 1 + 3 + 1
     assert len(model.clamps) == len(model.events) == 1
-    assert len(model.feeds) == 1
+    assert len(model.sources) == 1
 
 
 def test_scenarios_named_are_those_shipped() -> None:

@@ -34,7 +34,7 @@ def test_a_law_tells_formula_arguments_units_and_source() -> None:
         "half_saturation.Na_inside": "mol/m^3",
         "half_saturation.K_outside": "mol/m^3",
     }
-    assert law["moves"] == [{"Na": 3, "K": -2}]
+    assert law["stoichiometry"] == [{"Na": 3, "K": -2}]
     assert "doi:10.1113/jphysiol.1973.sp010234" in law["source"]
     (reversible,) = catalogue(["na_k_atpase_reversible"])["laws"]
     assert reversible["choices"][0] == {"free_energy": "J/mol"}

@@ -135,7 +135,7 @@ def test_a_channel_without_its_ion_asks_for_that_and_not_for_a_law() -> None:
     assert faults_of(more=CHANNEL) == [f'{told} (as ion = "K")']
     first, second = sorted(faults_of(more=CHANNEL + 'moves = "K"\n'))
     assert first.startswith(told)
-    assert second.endswith('moves: must be a table of counts (as { K = 1, Cl = 1 }), got "K"')
+    assert second.endswith('stoichiometry: must be a table of counts (as { K = 1, Cl = 1 }), got "K"')
     (fault,) = faults_of(more="[membranes.plasma.pathways.x]\nmoves = { K = 1 }\n")
     assert fault.startswith("membranes.plasma.pathways.x.law: missing")
 

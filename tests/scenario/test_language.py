@@ -184,7 +184,7 @@ slope = { Na_inside = "3 mM", K_outside = "1 mM" }
 
 OWN_PUMP = """
 [membranes.plasma.pathways.pump]
-moves = { Na = 3, K = -2 }
+stoichiometry = { Na = 3, K = -2 }
 driven_by = "ATP"
 rate = "1e-6 mol/m^2/s / (1 + exp((25 mM - Na.inside) / 3 mM)) / (1 + exp((5.5 mM - K.outside) / 1 mM))"
 """
@@ -194,7 +194,7 @@ LEAKS = ('{ K = "P_K" }', '{ K = "P_K", Na = "2e-9 m/s", Cl = "1e-8 m/s" }')
 
 def test_a_rate_of_its_own_does_as_the_library():
     pathway = model_of(more=OWN_PUMP).membranes["plasma"].pathways[-1]
-    assert (pathway.law, pathway.driven_by, dict(pathway.moves)) == ("formula", "ATP", {"Na": 3, "K": -2})
+    assert (pathway.law, pathway.driven_by, dict(pathway.stoichiometry)) == ("formula", "ATP", {"Na": 3, "K": -2})
     assert isinstance(pathway.arguments["rate"], Formula)
     own, library = run_of(LEAKS, more=OWN_PUMP), run_of(LEAKS, more=LIBRARY_PUMP)
     for ion in ("K", "Na", "Cl"):
@@ -273,7 +273,11 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
             OWN_PUMP.replace("1e-6 mol/m^2/s", "1e-6 mol/m^2"),
             "pump.rate: mol/m^2 does not fit, a rate is mol/m^2/s",
         ),
-        ([], OWN_PUMP.replace("moves = { Na = 3, K = -2 }", ""), "pump.law: missing; a pathway needs it, unless"),
+        (
+            [],
+            OWN_PUMP.replace("stoichiometry = { Na = 3, K = -2 }", ""),
+            "pump.law: missing; a pathway needs it, unless",
+        ),
         ([], LIBRARY_PUMP + 'driven_by = "ATP"', "pump.driven_by: a law says itself what drives it"),
         (
             [('Cl = "10 mM" }', 'Cl = "10 mM", Ca = "0 mM" }'), ('Cl = "150 mM" }', 'Cl = "150 mM", Ca = "0 mM" }')],
@@ -303,7 +307,7 @@ gates.s = { steady = "1 - h", time_constant = "20 ms + 1 ms * m" }
 
 def test_gates():
     pathway = model_of(more=CHANNEL).membranes["plasma"].pathways[-1]
-    assert (pathway.law, dict(pathway.moves), list(pathway.arguments)) == ("ghk", {"Na": 1}, [""])
+    assert (pathway.law, dict(pathway.stoichiometry), list(pathway.arguments)) == ("ghk", {"Na": 1}, [""])
     m, h, s = pathway.gates
     assert not m.is_state
     assert isinstance(m.steady, Formula)
@@ -339,7 +343,7 @@ def test_a_gate_relaxes_by_its_exponential():
             "",
             "Na_channel: a channel takes either a conductance or a permeability",
         ),
-        ('ion = "Na"', 'ion = "Na"\nmoves = { Na = 1 }', "Na_channel.moves: a channel of one ion is passive"),
+        ('ion = "Na"', 'ion = "Na"\nmoves = { Na = 1 }', "Na_channel.stoichiometry: a channel of one ion is passive"),
         ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel names its ion, and no law"),
         ('ion = "Na"', 'ion = "Na"\nspeed = 3', "Na_channel.speed: no such key"),
     ],

@@ -187,7 +187,7 @@ between = "steps"
 
 [sources.meal]
 into = "cell"
-brings = { glc = 1 }
+stoichiometry = { glc = 1 }
 rate = "1e-18 mol/s * q10(2, 25 degC)"
 
 [recording]

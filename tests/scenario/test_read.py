@@ -88,7 +88,7 @@ def model():
 
 
 def test_title_and_sources(model):
-    assert (model.title, model.description, model.sources) == (
+    assert (model.title, model.description, model.references) == (
         "A pump-leak cell",
         "Look at V.",
         ("doi:10.1000/example",),
@@ -124,7 +124,7 @@ def test_membrane_and_pathways(model):
     plasma = model.membranes["plasma"]
     assert (plasma.inside, plasma.outside) == ("cell", "bath")
     assert (plasma.area, plasma.specific_capacitance, plasma.potential) == (1.2565e-9, 0.01, -0.07)
-    assert [(p.name, p.law, dict(p.moves)) for p in plasma.pathways] == [
+    assert [(p.name, p.law, dict(p.stoichiometry)) for p in plasma.pathways] == [
         ("permeability.K", "ghk", {"K": 1}),
         ("permeability.Na", "ghk", {"Na": 1}),
         ("conductance.Cl", "ohmic", {"Cl": 1}),

@@ -471,8 +471,8 @@ def spikes_with_feedback(pause: float, reversal: dict[str, float]) -> list[float
         v, gates = y[0], openings(y[0])
         ionic = 1200.0 * y[1] ** 3 * y[2] * (v - reversal["Na"]) + 360.0 * y[3] ** 4 * (v - reversal["K"])
         ionic += 3.0 * (v - reversal["Cl"])
-        moves = [a * (1.0 - x) - b * x for x, (a, b) in zip(y[1:], gates.values(), strict=True)]
-        return [(current - ionic) / CAPACITANCE, *moves]
+        stoichiometry = [a * (1.0 - x) - b * x for x, (a, b) in zip(y[1:], gates.values(), strict=True)]
+        return [(current - ionic) / CAPACITANCE, *stoichiometry]
 
     def spike(t: float, y: NDArray, current: float) -> float:
         return float(y[0])

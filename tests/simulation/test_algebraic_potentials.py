@@ -152,7 +152,12 @@ def test_a_pump_whose_current_is_turned_round_would_be_seen(monkeypatch: pytest.
     def turned(self: Any, membrane: Membrane, pathway: Pathway) -> None:
         draw(self, membrane, pathway)
         if pathway.label == "pump":
-            current = self.at.area(membrane) * FARADAY * self.at.charge_of(pathway) * self.at.cycles(membrane, pathway)
+            current = (
+                self.evaluation.area(membrane)
+                * FARADAY
+                * self.evaluation.charge_of(pathway)
+                * self.evaluation.cycles(membrane, pathway)
+            )
             self.rows.carry(membrane.inside, membrane.outside, -2.0 * current)
 
     monkeypatch.setattr(drawn._Equations, "_add_pathway", turned)
@@ -252,7 +257,12 @@ def test_a_coupling_counted_the_wrong_way_round_would_be_seen(monkeypatch: pytes
     def turned(self: Any, membrane: Membrane, pathway: Pathway) -> None:
         draw(self, membrane, pathway)
         if membrane.name == "outer":
-            current = self.at.area(membrane) * FARADAY * self.at.charge_of(pathway) * self.at.cycles(membrane, pathway)
+            current = (
+                self.evaluation.area(membrane)
+                * FARADAY
+                * self.evaluation.charge_of(pathway)
+                * self.evaluation.cycles(membrane, pathway)
+            )
             self.rows.carry(membrane.inside, membrane.outside, -2.0 * current)
 
     monkeypatch.setattr(drawn._Equations, "_add_pathway", turned)

@@ -331,7 +331,9 @@ def test_a_jump_that_takes_more_of_an_ion_than_there_is_leaves_the_state_before_
     model = replace(
         model,
         compartments={**model.compartments, "cell": replace(model.compartments["cell"], concentrations=inside)},
-        membranes={"plasma": replace(plasma, pathways=tuple(p for p in plasma.pathways if "Cl" not in p.moves))},
+        membranes={
+            "plasma": replace(plasma, pathways=tuple(p for p in plasma.pathways if "Cl" not in p.stoichiometry))
+        },
     )
     with pytest.raises(
         SolverError,

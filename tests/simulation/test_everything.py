@@ -121,7 +121,7 @@ def test_however_it_is_recorded(model, spacing):
 
 def check_ussing(trajectory: Trajectory) -> None:
     for m in trajectory.model.membranes.values():
-        leaks = {x for p in m.pathways if p.law == "ghk" for x in p.moves}
+        leaks = {x for p in m.pathways if p.law == "ghk" for x in p.stoichiometry}
         for x in leaks:
             efflux, influx = trajectory.unidirectional_fluxes(m.name, x)
             force = trajectory.driving_force(m.name, x) / (R * trajectory.temperature)
@@ -159,7 +159,7 @@ def test_a_passive_model_ends_in_detailed_balance(model):
         for p in m.pathways:
             if p.gates:  # it may have shut, and then it equilibrates nothing
                 continue
-            force = sum(count * end.driving_force(m.name, x)[0] for x, count in p.moves.items())
+            force = sum(count * end.driving_force(m.name, x)[0] for x, count in p.stoichiometry.items())
             assert abs(force) < 1e-5 * R * end.temperature[0], (m.name, p.name)
 
 
@@ -367,7 +367,7 @@ def test_the_order_in_which_things_are_named_does_not_matter(model):
         membranes={
             name: replace(
                 m,
-                pathways=tuple(replace(p, moves=backwards(p.moves)) for p in m.pathways[::-1]),
+                pathways=tuple(replace(p, stoichiometry=backwards(p.stoichiometry)) for p in m.pathways[::-1]),
                 reflection=backwards(m.reflection),
             )
             for name, m in backwards(model.membranes).items()

@@ -303,7 +303,7 @@ def parts_reached(model, species):
     """Sets of compartments between which a species can move."""
     part = {c: {c} for c in model.compartments}
     for m in model.membranes.values():
-        if any(species in p.moves for p in m.pathways):
+        if any(species in p.stoichiometry for p in m.pathways):
             joined = part[m.inside] | part[m.outside]
             part |= dict.fromkeys(joined, joined)
     return {id(p): sorted(p) for p in part.values()}.values()
@@ -316,7 +316,7 @@ def test_a_passive_system_ends_where_thermodynamics_says_and_in_detailed_balance
     assert audit.trajectory.status == "steady"
     potential, concentration = equilibrium(audit)
     for m in model.membranes.values():
-        for x in {x for p in m.pathways if p.law == "ghk" for x in p.moves}:
+        for x in {x for p in m.pathways if p.law == "ghk" for x in p.stoichiometry}:
             efflux, influx = audit.trajectory.unidirectional_fluxes(m.name, x)
             assert efflux[-1] > 0.0
             assert abs(efflux[-1] - influx[-1]) <= 1e-6 * efflux[-1]
@@ -346,7 +346,7 @@ def held_root(audit, start):
             v = psi[m.inside] - psi[m.outside]
             for p in m.pathways:
                 if p.law == "ghk":
-                    (x,) = p.moves
+                    (x,) = p.stoichiometry
                     u = model.species[x].valence * F * v / (R * temperature)
                     gate = values[f"membranes.{m.name}.{p.name}"]
                     cycles = gate * u * (at(m.inside, x) - at(m.outside, x) * np.exp(-u)) / (1.0 - np.exp(-u))
@@ -354,7 +354,7 @@ def held_root(audit, start):
                     sodium, potassium = at(m.inside, "Na"), at(m.outside, "K")
                     cycles = values[f"membranes.{m.name}.{p.name}.rate"]
                     cycles *= (sodium / (sodium + 10.0)) ** 3 * (potassium / (potassium + 1.5)) ** 2
-                for x, count in p.moves.items():
+                for x, count in p.stoichiometry.items():
                     for side, sign in ((m.inside, -1.0), (m.outside, 1.0)):
                         if (side, x) in gain:
                             gain[side, x] += sign * count * number(m.area) * cycles * 1e15
@@ -566,7 +566,7 @@ def scaled(model, volume=1.0, area=1.0, permeability=1.0, concentration=1.0, cap
                 m,
                 area=area * m.area,
                 specific_capacitance=capacitance * m.specific_capacitance,
-                pathways=tuple(ghk(*p.moves, permeability * p.arguments[""]) for p in m.pathways),
+                pathways=tuple(ghk(*p.stoichiometry, permeability * p.arguments[""]) for p in m.pathways),
             )
             for name, m in model.membranes.items()
         },

@@ -72,12 +72,12 @@ QUANTITIES = {
 RATES = {"na_k_atpase_linear": "1e-8 m/s", "linear_force": "1e-12 mol^2/J/m^2/s"}
 
 
-def section(law, moves, choice=(), how=None):
+def section(law, stoichiometry, choice=(), how=None):
     """The section of a pathway with values for everything that its law asks for."""
-    lines = [f'law = "{law.name}"', how if how is not None else f"moves = {written(moves)}"]
-    for argument, kind in {**law.kinds(moves), **dict(choice)}.items():
+    lines = [f'law = "{law.name}"', how if how is not None else f"stoichiometry = {written(stoichiometry)}"]
+    for argument, kind in {**law.kinds(stoichiometry), **dict(choice)}.items():
         if law.name == "mass_action":
-            order = sum(map(abs, moves.values()))
+            order = sum(map(abs, stoichiometry.values()))
             value = f"1e-{8 + 2 * order} mol/m^2/s/mM^{order}" if order > 1 else "1e-9 m/s"
         elif argument == "rate":
             value = RATES.get(law.name, "1e-7 mol/m^2/s")
@@ -97,21 +97,21 @@ def schema():
     return json.loads(json.dumps(json_schema()))
 
 
-def check(text, moves, driven_by):
+def check(text, stoichiometry, driven_by):
     """The file conforms to the JSON Schema, runs to its end, and moves ions and charge as it says."""
     assert misfit(tomllib.loads(TEMPLATE + text), schema(), schema()) is None
     model = model_of(text)
     pathway = model.membranes["plasma"].pathways[-1]
-    assert (dict(pathway.moves), pathway.driven_by) == (dict(moves), driven_by)
+    assert (dict(pathway.stoichiometry), pathway.driven_by) == (dict(stoichiometry), driven_by)
     run = iontide.run(model)
     assert run.status == "done"
     assert summary(run).max_charge_drift < 1e-10
     cycles = run.pathway_cycles("plasma", "tested")
     assert np.isfinite(cycles).all()
     assert (cycles != 0).any()
-    charge = sum(n * VALENCES[ion] for ion, n in moves.items())
+    charge = sum(n * VALENCES[ion] for ion, n in stoichiometry.items())
     np.testing.assert_allclose(run.pathway_current_density("plasma", "tested"), charge * F * cycles, rtol=1e-14)
-    force = sum(n * run.driving_force("plasma", ion) for ion, n in moves.items())
+    force = sum(n * run.driving_force("plasma", ion) for ion, n in stoichiometry.items())
     if not driven_by:
         assert (cycles * force >= 0).all()
     return run
@@ -119,32 +119,34 @@ def check(text, moves, driven_by):
 
 def cases():
     for law in LIBRARY.values():
-        moves = law.stoichiometries[0] if law.stoichiometries else {"Na": 1, "HCO3": 2}
+        stoichiometry = law.stoichiometries[0] if law.stoichiometries else {"Na": 1, "HCO3": 2}
         for choice in law.choices or ({},):
-            yield pytest.param(law, moves, tuple(choice.items()), id=f"{law.name}-{len(choice)}")
+            yield pytest.param(law, stoichiometry, tuple(choice.items()), id=f"{law.name}-{len(choice)}")
 
 
-@pytest.mark.parametrize(("law", "moves", "choice"), [*cases()])
-def test_every_law_runs(law, moves, choice):
+@pytest.mark.parametrize(("law", "stoichiometry", "choice"), [*cases()])
+def test_every_law_runs(law, stoichiometry, choice):
     how = "" if law.stoichiometries else None
-    check(section(law, moves, choice, how), moves, law.driven_by)
+    check(section(law, stoichiometry, choice, how), stoichiometry, law.driven_by)
 
 
 @pytest.mark.parametrize("transporter", TRANSPORTERS.values(), ids=lambda t: t.name)
 def test_every_transporter_runs(transporter):
     law = LIBRARY["atpase_reversible" if transporter.driven_by else "mass_action"]
     choice = law.choices[0].items() if law.choices else ()
-    text = section(law, transporter.moves, choice, f'transporter = "{transporter.name}"')
-    check(text, transporter.moves, transporter.driven_by)
+    text = section(law, transporter.stoichiometry, choice, f'transporter = "{transporter.name}"')
+    check(text, transporter.stoichiometry, transporter.driven_by)
 
 
 @pytest.mark.parametrize(
-    ("law", "moves"),
-    [(law, moves) for law in ("h_atpase", "pmca", "serca") for moves in LIBRARY[law].stoichiometries],
+    ("law", "stoichiometry"),
+    [(law, stoichiometry) for law in ("h_atpase", "pmca", "serca") for stoichiometry in LIBRARY[law].stoichiometries],
     ids=str,
 )
-def test_every_stoichiometry_of_a_pump_is_read(law, moves):
-    assert dict(model_of(section(LIBRARY[law], moves)).membranes["plasma"].pathways[-1].moves) == dict(moves)
+def test_every_stoichiometry_of_a_pump_is_read(law, stoichiometry):
+    assert dict(model_of(section(LIBRARY[law], stoichiometry)).membranes["plasma"].pathways[-1].stoichiometry) == dict(
+        stoichiometry
+    )
 
 
 def test_every_law_has_a_function_and_every_function_a_law():
@@ -163,7 +165,7 @@ def test_every_law_says_what_drives_it_and_whether_it_is_thermodynamic():
 
 
 def test_every_transporter_has_a_source_and_a_charge_that_is_known():
-    charges = {t.name: sum(n * VALENCES[i] for i, n in t.moves.items()) for t in TRANSPORTERS.values()}
+    charges = {t.name: sum(n * VALENCES[i] for i, n in t.stoichiometry.items()) for t in TRANSPORTERS.values()}
     electroneutral = {"KCC", "NKCC", "NCC", "NHE", "AE", "NBCn1", "NDCBE", "GLUT", "MCT", "H_K_ATPase", "PMCA"}
     assert {name for name, charge in charges.items() if charge == 0} == electroneutral
     assert charges["NBCe1"] == charges["NBC"] == charges["NCX"] == charges["NCKX"] == -1
@@ -220,9 +222,9 @@ def test_a_pump_runs_backward_when_its_fuel_is_spent():
 def test_schema_refuses_what_the_library_does_not_have():
     good = section(LIBRARY["mass_action"], {"K": 1, "Cl": 1})
     for old, new in (
-        ("moves = { K = 1, Cl = 1 }", ""),
-        ("moves = { K = 1, Cl = 1 }", 'moves = { K = 1, Cl = 1 }\ntransporter = "KCC"'),
-        ("moves = { K = 1, Cl = 1 }", 'transporter = "KCCC"'),
+        ("stoichiometry = { K = 1, Cl = 1 }", ""),
+        ("stoichiometry = { K = 1, Cl = 1 }", 'stoichiometry = { K = 1, Cl = 1 }\ntransporter = "KCC"'),
+        ("stoichiometry = { K = 1, Cl = 1 }", 'transporter = "KCCC"'),
         ("Cl = 1", "Cl = 1.5"),
         ("rate =", "rates ="),
     ):

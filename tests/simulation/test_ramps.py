@@ -256,7 +256,9 @@ def variant(kind: str) -> Model:
     first, *rest = plasma.pathways
     changed: dict[str, Callable[[], Model]] = {
         "law": lambda: with_pathway(model, replace(first, law="ohmic"), rest),
-        "stoichiometry": lambda: with_pathway(model, first, [*rest[:-1], replace(rest[-1], moves={"Na": 2, "K": -2})]),
+        "stoichiometry": lambda: with_pathway(
+            model, first, [*rest[:-1], replace(rest[-1], stoichiometry={"Na": 2, "K": -2})]
+        ),
         "formula of V": lambda: with_pathway(model, replace(first, arguments={"": parse_formula("V * 1 m/s/V")}), rest),
         "other formula of V": lambda: with_pathway(
             model, replace(first, arguments={"": parse_formula("V * 2 m/s/V")}), rest

@@ -22,7 +22,7 @@ SUGAR = ('Cl = "10 mM" }', 'Cl = "10 mM", glucose = "1 mM", lactate = "0 mM", H 
 FEED = """
 [sources.meal]
 into = "cell"
-brings = { glucose = 1 }
+stoichiometry = { glucose = 1 }
 rate = "4e-17 mol/s"
 
 [species.glucose]
@@ -34,16 +34,16 @@ valence = -1
 GLYCOLYSIS = """
 [sources.glycolysis]
 into = "cell"
-brings = { glucose = -1, lactate = 2, H = 2 }
+stoichiometry = { glucose = -1, lactate = 2, H = 2 }
 rate = "0.05 /s * glucose * volume"
 """
 
 
 def test_a_source_of_a_file():
     model = model_of(SUGAR, more=FEED + GLYCOLYSIS)
-    meal, glycolysis = model.feeds
+    meal, glycolysis = model.sources
     assert meal == Source("meal", "cell", {"glucose": 1}, 4e-17)
-    assert (glycolysis.compartment, dict(glycolysis.brings)) == ("cell", {"glucose": -1, "lactate": 2, "H": 2})
+    assert (glycolysis.compartment, dict(glycolysis.stoichiometry)) == ("cell", {"glucose": -1, "lactate": 2, "H": 2})
     assert isinstance(glycolysis.rate, Formula)
     assert dict(model.quantities())["sources.meal.rate"] == 4e-17
 
@@ -101,16 +101,16 @@ def test_a_source_goes_through_json_and_a_file(tmp_path):
 
 def test_models_with_other_sources_are_of_other_structure():
     model = model_of(SUGAR, more=FEED + GLYCOLYSIS)
-    meal, glycolysis = model.feeds
+    meal, glycolysis = model.sources
     others = [
         model,
-        replace(model, feeds=(meal,)),
-        replace(model, feeds=(replace(meal, brings={"glucose": 2}), glycolysis)),
-        replace(model, feeds=(meal, replace(glycolysis, brings={"lactate": 1, "H": 1}))),
-        replace(model, feeds=(meal, replace(glycolysis, rate=1e-17))),
+        replace(model, sources=(meal,)),
+        replace(model, sources=(replace(meal, stoichiometry={"glucose": 2}), glycolysis)),
+        replace(model, sources=(meal, replace(glycolysis, stoichiometry={"lactate": 1, "H": 1}))),
+        replace(model, sources=(meal, replace(glycolysis, rate=1e-17))),
     ]
     assert len({structure_of(m) for m in others}) == len(others)
-    assert structure_of(replace(model, feeds=(replace(meal, rate=1.0), glycolysis))) == structure_of(model)
+    assert structure_of(replace(model, sources=(replace(meal, rate=1.0), glycolysis))) == structure_of(model)
 
 
 def test_a_model_refuses_a_source_that_cannot_be():
@@ -122,7 +122,7 @@ def test_a_model_refuses_a_source_that_cannot_be():
         (Source("x", "nowhere", {"K": 1}, 1.0), "there is no finite nowhere with K in it"),
     ):
         with pytest.raises(ValueError, match=told):
-            replace(model, feeds=(source,))
+            replace(model, sources=(source,))
 
 
 @pytest.mark.parametrize(
@@ -134,17 +134,17 @@ def test_a_model_refuses_a_source_that_cannot_be():
         (
             "glucose = 1 }",
             "glucos = 1 }",
-            "brings.glucos: cell gives no concentration of glucos; did you mean glucose?",
+            "stoichiometry.glucos: cell gives no concentration of glucos; did you mean glucose?",
         ),
-        ("{ glucose = 1 }", "{}", "brings: must name what is brought"),
-        ("glucose = 1 }", "glucose = 0 }", "brings.glucose: must not be 0"),
-        ("glucose = 1 }", "glucose = 0.5 }", "brings.glucose: must be a whole number"),
+        ("{ glucose = 1 }", "{}", "stoichiometry: must name what is brought"),
+        ("glucose = 1 }", "glucose = 0 }", "stoichiometry.glucose: must not be 0"),
+        ("glucose = 1 }", "glucose = 0.5 }", "stoichiometry.glucose: must be a whole number"),
         (
             "glucose = 1 }",
             "K = 1 }",
-            "brings: brings +1 charge, which nothing balances; add the counter-ion, or use inj",
+            "stoichiometry: brings +1 charge, which nothing balances; add the counter-ion, or use inj",
         ),
-        ("glucose = 1 }", "lactate = 2 }", "brings: brings -2 charges, which nothing balances"),
+        ("glucose = 1 }", "lactate = 2 }", "stoichiometry: brings -2 charges, which nothing balances"),
         ("mol/s", "mol/m^2/s", "rate: mol/m^2/s does not fit, a rate of supply is mol/s"),
         ('"4e-17 mol/s"', '"4e-17 mol/s * V / 1 V"', "rate: no such name as V"),
         ("rate =", "rat =", "rat: no such key; did you mean rate?"),
@@ -162,8 +162,8 @@ def test_citations_are_not_sources():
 
 def test_it_is_overridden_and_in_the_schema():
     text = changed(CELL, SUGAR, more=FEED)
-    assert loads(text, set={"sources.meal.rate": "1e-17 mol/s"}).model.feeds[0].rate == 1e-17
+    assert loads(text, set={"sources.meal.rate": "1e-17 mol/s"}).model.sources[0].rate == 1e-17
     with pytest.raises(iontide.UsageError, match="there is no source mael; did you mean meal"):
         loads(text, set={"sources.mael.rate": "1e-17 mol/s"})
-    assert json_schema()["$defs"]["SourceTable"]["required"] == ["into", "brings", "rate"]
+    assert json_schema()["$defs"]["SourceTable"]["required"] == ["into", "stoichiometry", "rate"]
     assert json_schema()["properties"]["sources"]["maxProperties"] == 200

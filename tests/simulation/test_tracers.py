@@ -187,7 +187,7 @@ def test_small_shares_are_as_exact_as_large_ones():
 def everywhere(model):
     """The model with all of every species that can be followed labelled in every compartment."""
     clamped = {c.carried_by for c in model.clamps} | {c.species for c in model.ion_clamps}
-    supplied = {i.carried_by for i in model.injections} | {x for f in model.feeds for x in f.brings}
+    supplied = {i.carried_by for i in model.injections} | {x for f in model.sources for x in f.stoichiometry}
     reacting = {x for r in model.reactions for x in (*r.reactants, *r.products)}
     share = dict.fromkeys(model.compartments, 1.0)
     names = [x for x in model.species if x not in clamped | supplied | reacting]
@@ -227,12 +227,12 @@ def by_the_rules(trajectory, membrane, tracer):
     (ion,) = next(t.of for t in trajectory.model.tracers if t.name == tracer)
     inside, outside = (trajectory.tracer_share(c, tracer) for c in (m.inside, m.outside))
     total = np.zeros(len(trajectory))
-    if any(p.law in UNIDIRECTIONAL and ion in p.moves for p in m.pathways):
+    if any(p.law in UNIDIRECTIONAL and ion in p.stoichiometry for p in m.pathways):
         efflux, influx = trajectory.unidirectional_fluxes(membrane, ion)
         total = total + efflux * inside - influx * outside
     for p in m.pathways:
-        if p.law not in UNIDIRECTIONAL and ion in p.moves:
-            net = p.moves[ion] * trajectory.pathway_cycles(membrane, p.name)
+        if p.law not in UNIDIRECTIONAL and ion in p.stoichiometry:
+            net = p.stoichiometry[ion] * trajectory.pathway_cycles(membrane, p.name)
             total = total + np.where(net > 0.0, net * inside, net * outside)
     return total
 
@@ -278,12 +278,12 @@ def test_exchange_and_sources_and_injections():
     )
     np.testing.assert_allclose(trajectory.tracer_share("b", "all"), 1.0, rtol=1e-12)
     assert trajectory.tracer_share("a", "L")[-1] == pytest.approx(trajectory.tracer_share("b", "L")[-1], rel=2e-2)
-    salt = replace(model, feeds=(Source("salt", "a", {"K": 1, "Cl": 1}, 1e-15),))
+    salt = replace(model, sources=(Source("salt", "a", {"K": 1, "Cl": 1}, 1e-15),))
     trajectory = simulate(labelled(salt, Tracer("L", ("K",), {"a": 1.0, "b": 1.0})))
     total = sum(trajectory.tracer_amount(c, "L") for c in ("a", "b"))
     np.testing.assert_allclose(total, total[0], rtol=1e-12)
     assert trajectory.tracer_share("a", "L")[-1] < 0.9
-    taken = replace(model, feeds=(Source("salt", "a", {"K": -1, "Cl": -1}, 1e-17),))
+    taken = replace(model, sources=(Source("salt", "a", {"K": -1, "Cl": -1}, 1e-17),))
     trajectory = simulate(labelled(taken, Tracer("L", ("K",), {"a": 1.0, "b": 1.0})))
     np.testing.assert_allclose(trajectory.tracer_share("a", "L"), 1.0, rtol=1e-12)
     moved = replace(model, injections=(Injection("i", "b", "K", 1e-12, "a"),))

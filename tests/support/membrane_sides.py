@@ -16,7 +16,7 @@ from iontide.scenario.library.transporters import TRANSPORTERS
 VALENCE = {"Na": 1, "K": 1, "H": 1, "Cl": -1, "HCO3": -1, "Ca": 2, "glucose": 0}
 T = 310.15
 NA_K = {"Na": 3, "K": -2}
-KCC, NKCC = TRANSPORTERS["KCC"].moves, TRANSPORTERS["NKCC"].moves
+KCC, NKCC = TRANSPORTERS["KCC"].stoichiometry, TRANSPORTERS["NKCC"].stoichiometry
 PASSIVE = ["mass_action", "saturating", "linear_force", "log_ratio"]
 
 #: A cell as physiologists know it; mM and V.
@@ -42,19 +42,19 @@ def swapped(s):
     )
 
 
-def driving_force(s, moves):
+def driving_force(s, stoichiometry):
     """Σ nu Δmu~, J mol⁻¹, written out once more."""
     return sum(
         n * (R * s.temperature * math.log(s.inside_activity[i] / s.outside_activity[i]) + VALENCE[i] * F * s.potential)
-        for i, n in moves.items()
+        for i, n in stoichiometry.items()
     )
 
 
-def arguments_of(law, moves):
+def arguments_of(law, stoichiometry):
     """A value for every argument, near what a scenario would say."""
     known = {"rate": 2e-6, "conductance": 0.2, "free_energy": -55e3}
     return (
-        known | {f"half_saturation.{ion}": 3.0 + 2.0 * i for i, ion in enumerate(moves)}
+        known | {f"half_saturation.{ion}": 3.0 + 2.0 * i for i, ion in enumerate(stoichiometry)}
         if law in [*PASSIVE, "atpase_reversible"]
         else known
     )
@@ -81,10 +81,10 @@ def any_sides(draw):
     )
 
 
-def at_equilibrium(s, moves):
+def at_equilibrium(s, stoichiometry):
     """The same sides with the outside of one ion such that Σ nu Δmu~ = 0."""
-    ion, count = next(iter(moves.items()))
-    factor = math.exp(driving_force(s, moves) / (R * s.temperature * count))
+    ion, count = next(iter(stoichiometry.items()))
+    factor = math.exp(driving_force(s, stoichiometry) / (R * s.temperature * count))
     assume(1e-40 < factor < 1e40)
     outside = {**s.outside, ion: s.outside[ion] * factor}
     return replace(s, outside=outside, outside_activity=outside)

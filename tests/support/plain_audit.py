@@ -62,7 +62,7 @@ def charge_excess(trajectory: Trajectory) -> Iterator[tuple[str, NDArray]]:
         for m in model.membranes.values():
             for end, sign in ((m.inside, -1.0), (m.outside, 1.0)):
                 if end == c.name:
-                    terms.append(sign * trajectory.at.capacity(m) * trajectory.membrane_potential(m.name) / F)
+                    terms.append(sign * trajectory.evaluation.capacity(m) * trajectory.membrane_potential(m.name) / F)
         known = True
         for i, charge in injected(trajectory):
             for end, sign in ((i.compartment, 1.0), (i.out_of, -1.0)):
@@ -126,7 +126,7 @@ def reached(trajectory: Trajectory, names) -> Iterator[tuple[str, ...]]:
     pairs = [
         (m.inside, m.outside)
         for m in model.membranes.values()
-        if any(x in p.moves for p in m.pathways for x in names)
+        if any(x in p.stoichiometry for p in m.pathways for x in names)
         or any(k.membrane == m.name and k.carried_by in names for k in model.clamps)
     ]
     pairs += [(e.inside, e.outside) for e in model.exchanges]
@@ -138,8 +138,8 @@ def reached(trajectory: Trajectory, names) -> Iterator[tuple[str, ...]]:
 def brought(trajectory: Trajectory, group, names) -> NDArray | None:
     """Amount that sources, clamps and injections have brought, mol; None where it is not known."""
     model, total = trajectory.model, np.zeros(len(trajectory))
-    for source in model.feeds:
-        share = sum(count for x, count in source.brings.items() if x in names)
+    for source in model.sources:
+        share = sum(count for x, count in source.stoichiometry.items() if x in names)
         if source.compartment in group and share:
             amount = integral(trajectory, source.rate, f"sources.{source.name}.rate")
             if amount is None:
@@ -188,7 +188,7 @@ def free_energy(trajectory: Trajectory) -> tuple[NDArray, float]:
         if bath is not None:
             terms.append(thermal * trajectory.osmolarity(bath.name) * w)
     for m in model.membranes.values():
-        terms.append(0.5 * trajectory.at.capacity(m) * trajectory.membrane_potential(m.name) ** 2)
+        terms.append(0.5 * trajectory.evaluation.capacity(m) * trajectory.membrane_potential(m.name) ** 2)
         if m.elastic_modulus is not None:
             held = sum(trajectory.volume(name) for name in within(model, m.inside))
             stretch = np.maximum(held - m.slack_volume, 0.0)
@@ -242,7 +242,7 @@ def rates(trajectory: Trajectory, y: NDArray) -> NDArray:
         area = at.area(m)
         for p in m.pathways:
             cycles = area * at.cycles(m, p)
-            for x, count in p.moves.items():
+            for x, count in p.stoichiometry.items():
                 move(m.inside, m.outside, x, count * cycles)
                 carry(m.inside, m.outside, F * model.species[x].valence * count * cycles)
             for g in p.gates:
@@ -261,8 +261,8 @@ def rates(trajectory: Trajectory, y: NDArray) -> NDArray:
         for x, leaving in at.exchange_rates(e).items():
             move(e.inside, e.outside, x, leaving)
             carry(e.inside, e.outside, F * model.species[x].valence * leaving)
-    for source in model.feeds:
-        for x, count in source.brings.items():
+    for source in model.sources:
+        for x, count in source.stoichiometry.items():
             move(None, source.compartment, x, count * at.supply_rate(source))
     for i in model.injections:
         current = at.injected_current(i)

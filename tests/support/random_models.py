@@ -212,16 +212,16 @@ def pathways(draw, ions, has, bare) -> tuple[Pathway, ...]:
 def coupled(draw, ions) -> Pathway:
     """A cotransporter or exchanger of any stoichiometry."""
     chosen = draw(st.lists(st.sampled_from(ions), min_size=1, max_size=3, unique=True))
-    moves = {x: draw(st.sampled_from([-2, -1, 1, 2])) for x in chosen}
+    stoichiometry = {x: draw(st.sampled_from([-2, -1, 1, 2])) for x in chosen}
     law = draw(st.sampled_from(["mass_action", "saturating", "linear_force", "log_ratio"]))
-    order = sum(map(abs, moves.values()))
+    order = sum(map(abs, stoichiometry.values()))
     arguments = {
         "mass_action": {"rate": draw(decades(1e-8, 1e-6)) / 30.0**order},
-        "saturating": {"rate": draw(decades(1e-7, 1e-5)), **{f"half_saturation.{x}": 20.0 for x in moves}},
+        "saturating": {"rate": draw(decades(1e-7, 1e-5)), **{f"half_saturation.{x}": 20.0 for x in stoichiometry}},
         "linear_force": {"conductance": draw(decades(0.01, 1.0))},
         "log_ratio": {"rate": draw(decades(1e-8, 3e-7))},
     }[law]
-    return Pathway("pathways.coupled", law, moves, arguments)
+    return Pathway("pathways.coupled", law, stoichiometry, arguments)
 
 
 @st.composite
@@ -261,10 +261,10 @@ def atp_cycle(draw, ions) -> Pathway:
     if draw(st.booleans()):
         arguments = {"rate": draw(decades(1e-8, 1e-6)), f"half_saturation.{x}": 5.0, f"exponent.{x}": 2.0}
         return Pathway("pathways.atp", "pmca", {x: draw(st.sampled_from([-1, 1]))}, arguments, driven_by="ATP")
-    moves = {y: draw(st.sampled_from([-2, -1, 1, 2])) for y in dict.fromkeys((x, "K"))}
+    stoichiometry = {y: draw(st.sampled_from([-2, -1, 1, 2])) for y in dict.fromkeys((x, "K"))}
     arguments = {"rate": draw(decades(1e-8, 1e-6)), "free_energy": draw(rounded(-60e3, -20e3, 0))}
-    arguments |= {f"half_saturation.{y}": 8.0 for y in moves}
-    return Pathway("pathways.atp", "atpase_reversible", moves, arguments, driven_by="ATP")
+    arguments |= {f"half_saturation.{y}": 8.0 for y in stoichiometry}
+    return Pathway("pathways.atp", "atpase_reversible", stoichiometry, arguments, driven_by="ATP")
 
 
 @st.composite
@@ -347,13 +347,13 @@ def with_traffic(draw, model: Model, has) -> Model:
         into = draw(st.sampled_from(finite))
         charged = [x for x in into.concentrations if SPECIES[x][0] > 0]
         negative = [x for x in into.concentrations if SPECIES[x][0] < 0]
-        brings = {x: 1 for x in into.concentrations if SPECIES[x][0] == 0} or None
+        stoichiometry = {x: 1 for x in into.concentrations if SPECIES[x][0] == 0} or None
         if charged and negative:
             a, b = draw(st.sampled_from(charged)), draw(st.sampled_from(negative))
-            brings = {a: -SPECIES[b][0], b: SPECIES[a][0]}
-        if brings:
+            stoichiometry = {a: -SPECIES[b][0], b: SPECIES[a][0]}
+        if stoichiometry:
             rate = draw(rounded(-1e-3, 3e-3, 5)) * into.volume
-            changes["feeds"] = (Source("feed", into.name, brings, rate),)
+            changes["sources"] = (Source("feed", into.name, stoichiometry, rate),)
     found = []
     for kind in ("injection", "uncarried injection"):
         if kind in has:
@@ -458,12 +458,14 @@ def turned(membrane: Membrane) -> Membrane | None:
         if p.law.startswith("na_k"):
             return None
         arguments = {key: turned_formula(q) for key, q in p.arguments.items()}
-        moves = dict(p.moves)
+        stoichiometry = dict(p.stoichiometry)
         if p.law == "formula":
             arguments["rate"] = parse_formula(f"0 - ({arguments['rate'].text})")
         elif p.driven_by:
-            moves = {x: -count for x, count in moves.items()}
-        ways.append(replace(p, arguments=arguments, moves=moves, gates=tuple(map(turned_gate, p.gates))))
+            stoichiometry = {x: -count for x, count in stoichiometry.items()}
+        ways.append(
+            replace(p, arguments=arguments, stoichiometry=stoichiometry, gates=tuple(map(turned_gate, p.gates)))
+        )
     potential = None if membrane.potential is None else -membrane.potential
     return replace(
         membrane, inside=membrane.outside, outside=membrane.inside, potential=potential, pathways=tuple(ways)

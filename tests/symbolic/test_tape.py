@@ -319,7 +319,7 @@ def plain_rates(model: Model, layout: Layout, y: NDArray) -> tuple[NDArray, NDAr
                 cycles = p.arguments["rate"] * (na / (na + 10.0)) ** 3 * (potassium / (potassium + 1.5)) ** 2
                 size = cycles
             else:
-                (ion,) = p.moves
+                (ion,) = p.stoichiometry
                 z = model.species[ion].valence
                 a_in, a_out = (
                     model.compartments[c].activity_coefficients.get(ion, 1.0) * concentration(c, ion)
@@ -336,8 +336,8 @@ def plain_rates(model: Model, layout: Layout, y: NDArray) -> tuple[NDArray, NDAr
                     cycles = p.arguments[""] * (v - nernst * np.log(a_out / a_in)) / (z * faraday)
                     logs = abs(np.log(a_out)) + abs(np.log(a_in)) + 1.0
                     size = p.arguments[""] * (spread + abs(nernst) * logs) / (abs(z) * faraday)
-            charge = sum(count * model.species[s].valence for s, count in p.moves.items())
-            for s, count in p.moves.items():
+            charge = sum(count * model.species[s].valence for s, count in p.stoichiometry.items())
+            for s, count in p.stoichiometry.items():
                 for c, sign in ((m.inside, -1), (m.outside, 1)):
                     net = sign * count * m.area * cycles
                     add(layout.amount_index.get((c, s)), net, abs(count) * m.area * size)

@@ -124,7 +124,9 @@ def _forces(end: Trajectory) -> Iterator[tuple[str, float]]:
     with np.errstate(all="ignore"):
         for name, m in end.model.membranes.items():
             for p in m.pathways:
-                force = sum(count * float(end.driving_force(name, s)[0]) for s, count in p.moves.items()) / thermal
+                force = (
+                    sum(count * float(end.driving_force(name, s)[0]) for s, count in p.stoichiometry.items()) / thermal
+                )
                 if not p.driven_by and np.isfinite(force) and float(end.pathway_cycles(name, p.name)[0]) != 0.0:
                     yield p.label, force
 
@@ -157,7 +159,7 @@ def _is_donnan(end: Trajectory) -> bool:
     """Whether some membrane lets several ions pass, and charge is on one of its sides that cannot."""
     model = end.model
     for m in model.membranes.values():
-        moved = {s for p in m.pathways if not p.driven_by for s in p.moves if model.species[s].valence}
+        moved = {s for p in m.pathways if not p.driven_by for s in p.stoichiometry if model.species[s].valence}
         if len(moved) > 1 and any(_fixed_charge(end, c, moved) for c in (m.inside, m.outside)):
             return True
     return False

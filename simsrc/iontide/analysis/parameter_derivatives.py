@@ -220,8 +220,8 @@ class _Start:
             potentials = {c: given(f"potential of {c}") for c in self.model.compartments}
         else:
             potentials = {c: given(f"potential of {c}") if v is None else v for c, v in potentials.items()}
-        at = Evaluation(self.model, layout, given, state, 0.0, potentials=potentials, starting_gates=True)
-        return drawn(graph, quantities(at, graph))
+        evaluation = Evaluation(self.model, layout, given, state, 0.0, potentials=potentials, starting_gates=True)
+        return drawn(graph, quantities(evaluation, graph))
 
     def _hold_contents(self) -> None:
         for c in self.model.compartments.values():
@@ -254,7 +254,9 @@ class _Start:
             for i in (c.impermeants if c.is_finite else ())
             if i.balances
         }
-        at = Evaluation(model, layout, prepared.values[0].__getitem__, lambda i: float(prepared.initial.y[i]), 0.0)
+        evaluation = Evaluation(
+            model, layout, prepared.values[0].__getitem__, lambda i: float(prepared.initial.y[i]), 0.0
+        )
         membrane_slopes: dict[str, NDArray] = {}
         for m in model.membranes.values():
             if m.potential is None or not m.has_capacitance:
@@ -264,8 +266,8 @@ class _Start:
                 membrane_slopes[m.name] = np.zeros(self.directions) if own is None else own
                 continue
             alone: dict[str, Any] = dict.fromkeys(model.compartments, 0.0) | {m.inside: None}
-            current = self._draw(lambda at, graph, m=m: [at.current_density(m)], alone)  # type: ignore[misc]
-            here = unbalanced | {f"potential of {m.inside}": float(at.membrane_potential(m))}
+            current = self._draw(lambda evaluation, graph, m=m: [evaluation.current_density(m)], alone)  # type: ignore[misc]
+            here = unbalanced | {f"potential of {m.inside}": float(evaluation.membrane_potential(m))}
             membrane_slopes[m.name] = self._implicit(current, here, [m.inside])[0]
         slopes = {c: np.zeros(self.directions) for c in model.compartments}
         for d in range(self.directions):
@@ -276,11 +278,11 @@ class _Start:
                 for c, value in compartment_potentials(model, layout, scaled).items():
                     slopes[c][d] = size * value
         for c, row in slopes.items():
-            self._known[f"potential of {c}"] = unbalanced[f"potential of {c}"] = float(at.potential(c))
+            self._known[f"potential of {c}"] = unbalanced[f"potential of {c}"] = float(evaluation.potential(c))
             self._slopes[f"potential of {c}"] = row
         roots = list(layout.floats)
         if roots:
-            currents = self._draw(lambda at, graph: list(currents_into_parts(at).values()))
+            currents = self._draw(lambda evaluation, graph: list(currents_into_parts(evaluation).values()))
             moved = self._implicit(currents, unbalanced, roots, layout)
             for c, root in layout.floating_part.items():
                 self._slopes[f"potential of {c}"] = self._slopes[f"potential of {c}"] + moved[roots.index(root)]
@@ -305,23 +307,27 @@ class _Start:
             balancing = [i for i in c.impermeants if i.balances] if c.is_finite else []
             if balancing:
                 own = balancing[-1]
-                amount = self._draw(lambda at, graph, c=c, own=own: [_balancing_amount(at, graph, c, own)])  # type: ignore[misc]
+                amount = self._draw(
+                    lambda evaluation, graph, c=c, own=own: [  # type: ignore[misc]
+                        _balancing_amount(evaluation, graph, c, own)
+                    ]
+                )
                 slopes = amount.slopes(self._known, self._slopes, self.directions)[0]
                 self._hold(f"compartments.{c.name}.impermeant_amounts.{own.name}", slopes)
 
 
-def _stored_charge(at: Evaluation, compartment: str) -> Any:
+def _stored_charge(evaluation: Evaluation, compartment: str) -> Any:
     """Σ ± C A V over the membranes of a compartment, C."""
     total: Any = 0.0
-    for m, sign in membranes_of(at.model, compartment):
-        total = total + sign * (at.capacity(m) * at.membrane_potential(m))
+    for m, sign in membranes_of(evaluation.model, compartment):
+        total = total + sign * (evaluation.capacity(m) * evaluation.membrane_potential(m))
     return total
 
 
-def _balancing_amount(at: Evaluation, graph: Graph, c: Compartment, own: Impermeant) -> Any:
-    missing = _stored_charge(at, c.name) / FARADAY
+def _balancing_amount(evaluation: Evaluation, graph: Graph, c: Compartment, own: Impermeant) -> Any:
+    missing = _stored_charge(evaluation, c.name) / FARADAY
     for name in c.concentrations:
-        missing = missing - at.model.species[name].valence * at.amount(c.name, name)
+        missing = missing - evaluation.model.species[name].valence * evaluation.amount(c.name, name)
     for impermeant in c.impermeants:
         if not impermeant.balances:
             path = f"compartments.{c.name}.impermeant_amounts.{impermeant.name}"
@@ -329,14 +335,16 @@ def _balancing_amount(at: Evaluation, graph: Graph, c: Compartment, own: Imperme
     return missing / own.valence
 
 
-def _initial_states(at: Evaluation, graph: Graph) -> list:
-    layout, model = at.layout, at.model
-    y: list[Any] = [at.amount(c, name) for c, name in layout.amounts]
+def _initial_states(evaluation: Evaluation, graph: Graph) -> list:
+    layout, model = evaluation.layout, evaluation.model
+    y: list[Any] = [evaluation.amount(c, name) for c, name in layout.amounts]
     y += [graph.input(f"compartments.{c}.initial_volume") for c in layout.volumes]
     for membrane_name, pathway_name, gate_name in layout.gates:
         membrane = model.membranes[membrane_name]
         pathway = next(p for p in membrane.pathways if p.name == pathway_name)
-        y.append(at.gate(membrane, pathway, next(g for g in pathway.gates if g.name == gate_name)))
+        y.append(evaluation.gate(membrane, pathway, next(g for g in pathway.gates if g.name == gate_name)))
     y += [0.0] * len(layout.supplies)
-    y += [_stored_charge(at, c) if layout.holds_charge(c) else at.potential(c) for c in layout.potentials]
+    y += [
+        _stored_charge(evaluation, c) if layout.holds_charge(c) else evaluation.potential(c) for c in layout.potentials
+    ]
     return y

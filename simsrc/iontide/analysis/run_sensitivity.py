@@ -60,15 +60,15 @@ class TrajectorySensitivities:
     def membrane_potential(self, membrane: str, parameter: str) -> NDArray:
         """∂V/∂p at every sample, V per SI unit of the parameter."""
         found = self.trajectory.model.membranes[membrane]
-        return self._of(parameter, lambda at: at.membrane_potential(found))
+        return self._of(parameter, lambda evaluation: evaluation.membrane_potential(found))
 
     def concentration(self, compartment: str, species: str, parameter: str) -> NDArray:
         """∂c/∂p at every sample, mol m⁻³ per SI unit of the parameter."""
-        return self._of(parameter, lambda at: at.concentration(compartment, species))
+        return self._of(parameter, lambda evaluation: evaluation.concentration(compartment, species))
 
     def volume(self, compartment: str, parameter: str) -> NDArray:
         """∂w/∂p at every sample, m³ per SI unit of the parameter."""
-        return self._of(parameter, lambda at: at.volume(compartment))
+        return self._of(parameter, lambda evaluation: evaluation.volume(compartment))
 
     def of_state(self, name: str, parameter: str) -> NDArray:
         """∂/∂p of a state by its name in the layout, SI."""
@@ -107,8 +107,8 @@ class TrajectorySensitivities:
         within = graph.input("within")
         starts = np.array([s.start for s in trajectory.run.segments])
         given["within"] = trajectory.time - starts[trajectory.segment]
-        at = Evaluation(trajectory.model, layout, value, state, within)
-        derivative = directional([graph.constant(0.0) + quantity(at)], inputs)
+        evaluation = Evaluation(trajectory.model, layout, value, state, within)
+        derivative = directional([graph.constant(0.0) + quantity(evaluation)], inputs)
         program = drawn(graph, derivative)
         columns = np.array([given[name] for name in program.inputs]).reshape(len(program.inputs), len(trajectory))
         found = program.tape.run(0.0, columns, np.zeros(0), {"f": 1})["f"][0]

@@ -29,7 +29,7 @@ class Mode:
     """
 
     eigenvalue: complex
-    moves: tuple[str, ...]
+    stoichiometry: tuple[str, ...]
 
     @property
     def time_constant(self) -> float:

@@ -249,14 +249,14 @@ def _outputs(
     prepared = dependence.prepared
     graph = Graph()
     time = 0.0 if system is None else system.time
-    at = Evaluation(model, prepared.layout, graph.input, lambda i: graph.input(f"state {i}"), time)
+    evaluation = Evaluation(model, prepared.layout, graph.input, lambda i: graph.input(f"state {i}"), time)
     known: dict[str, Callable[[], Any]] = {}
     for m in model.membranes.values():
-        known[f"V_{m.name}"] = partial(at.membrane_potential, m)
+        known[f"V_{m.name}"] = partial(evaluation.membrane_potential, m)
     for c in model.compartments.values():
-        known |= {f"{c.name}_{s}": partial(at.concentration, c.name, s) for s in c.concentrations}
+        known |= {f"{c.name}_{s}": partial(evaluation.concentration, c.name, s) for s in c.concentrations}
         if c.is_finite:
-            known[f"volume_{c.name}"] = partial(at.volume, c.name)
+            known[f"volume_{c.name}"] = partial(evaluation.volume, c.name)
     missing = [name for name in names if name not in known]
     if missing:
         raise UsageError(f"there is no output {missing[0]}; there are {', '.join(known)}")

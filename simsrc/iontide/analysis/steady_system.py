@@ -166,9 +166,11 @@ class System:
     def volumes(self, y: NDArray) -> dict[str, float]:
         """Volume of each finite compartment that takes up water, m³."""
         prepared = self.prepared
-        at = Evaluation(self.model, prepared.layout, prepared.values[-1].__getitem__, lambda i: float(y[i]), self.time)
+        evaluation = Evaluation(
+            self.model, prepared.layout, prepared.values[-1].__getitem__, lambda i: float(y[i]), self.time
+        )
         return {
-            c.name: float(at.volume(c.name))
+            c.name: float(evaluation.volume(c.name))
             for c in self.model.compartments.values()
             if c.is_finite and c.water != "fixed"
         }

@@ -68,7 +68,7 @@ def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
             {
                 "eigenvalue_per_s": [mode.eigenvalue.real, mode.eigenvalue.imag],
                 "time_constant_s": mode.time_constant,
-                "moves": list(mode.moves),
+                "stoichiometry": list(mode.stoichiometry),
             }
             for mode in found.modes
         ],
@@ -96,7 +96,7 @@ def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> 
             turning = (
                 f", turning at {abs(mode.eigenvalue.imag) / 6.283185307179586:.4g} Hz" if mode.eigenvalue.imag else ""
             )
-            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.moves)}")
+            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.stoichiometry)}")
         if len(found.modes) > MOST_MODES:
             lines.append(f"  and {len(found.modes) - MOST_MODES} faster ones")
     if found.kept:

@@ -108,7 +108,9 @@ def electrode_reading(trajectory: Trajectory, electrode: str) -> ElectrodeReadin
     place = PLACEMENTS[e.configuration]
     temperature = trajectory.temperature
     between = trajectory.potential(e.compartment) - trajectory.potential(e.reference.compartment)
-    here, there = (_solution(trajectory.at, c, len(trajectory)) for c in (e.compartment, e.reference.compartment))
+    here, there = (
+        _solution(trajectory.evaluation, c, len(trajectory)) for c in (e.compartment, e.reference.compartment)
+    )
     tip, sensed, wire = _tip(trajectory.run, e, here, temperature, place.open_tip)
     bridge, reference_wire = _reference(trajectory.run, e, there, temperature)
     offset = _offset(trajectory.run, e)
@@ -123,10 +125,10 @@ def _offset(run: Run, e: Electrode) -> float:
     """What the amplifier was set to subtract: the reading of the open pipette in the bath, of a sensor in its place."""
     if e.zeroed_at is None:
         return 0.0
-    at = _moment(run, e.zeroed_at)
-    temperature = np.array([float(at.temperature)])
-    bath = _solution(at, e.reference.compartment, 1)
-    around = _solution(at, e.compartment, 1) if e.senses is not None else bath
+    evaluation = _moment(run, e.zeroed_at)
+    temperature = np.array([float(evaluation.temperature)])
+    bath = _solution(evaluation, e.reference.compartment, 1)
+    around = _solution(evaluation, e.compartment, 1) if e.senses is not None else bath
     tip, sensed, wire = _tip(run, e, around, temperature, True)
     bridge, reference_wire = _reference(run, e, bath, temperature)
     return float((-tip + sensed + wire - (reference_wire - bridge))[0])
@@ -139,11 +141,11 @@ def _moment(run: Run, time: float) -> Evaluation:
     return Evaluation(run.model, run.layout, values.__getitem__, lambda i: run.initial.y[i], time - start)
 
 
-def _solution(at: Evaluation, compartment: str, samples: int) -> Solution:
-    c = at.model.compartments[compartment]
-    found = {name: at.concentration(compartment, name) for name in c.concentrations}
+def _solution(evaluation: Evaluation, compartment: str, samples: int) -> Solution:
+    c = evaluation.model.compartments[compartment]
+    found = {name: evaluation.concentration(compartment, name) for name in c.concentrations}
     for impermeant in c.impermeants:
-        found[impermeant.name] = at.impermeant_concentration(compartment, impermeant.name)
+        found[impermeant.name] = evaluation.impermeant_concentration(compartment, impermeant.name)
     return {name: np.broadcast_to(np.asarray(value, dtype=float), (samples,)) for name, value in found.items()}
 
 

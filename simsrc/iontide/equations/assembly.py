@@ -98,7 +98,7 @@ def structure_of(model: Model) -> tuple:
         ),
         tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
         tuple((i.name, i.compartment, i.carried_by, form(i.current), i.out_of) for i in model.injections),
-        tuple((f.name, f.compartment, tuple(f.brings.items()), form(f.rate)) for f in model.feeds),
+        tuple((f.name, f.compartment, tuple(f.stoichiometry.items()), form(f.rate)) for f in model.sources),
         tuple(
             (c.name, c.membrane, c.carried_by, c.series_resistance is None, tuple(form(h.value) for h in c.holds))
             for c in model.clamps
@@ -116,7 +116,7 @@ def _pathway_form(form: Callable[[Quantity | None], str | None]) -> Callable[[Pa
             (g.name, form(g.alpha), form(g.beta), form(g.steady), form(g.time_constant), form(g.speed)) for g in p.gates
         )
         arguments = tuple((name, form(q)) for name, q in p.arguments.items())
-        return (p.name, p.law, tuple(p.moves.items()), arguments, gates)
+        return (p.name, p.law, tuple(p.stoichiometry.items()), arguments, gates)
 
     return of
 
@@ -127,7 +127,7 @@ class _Equations:
     def __init__(self, model: Model, layout: Layout) -> None:
         self.model, self.layout = model, layout
         graph = self.graph = Graph()
-        self.at = Evaluation(model, layout, graph.input, graph.state, graph.time())
+        self.evaluation = Evaluation(model, layout, graph.input, graph.state, graph.time())
         self.rows = Rows(graph, layout)
         self.rates, self.mass = self.rows.rates, self.rows.mass
         for i in range(layout.size - len(layout.potentials)):
@@ -146,17 +146,17 @@ class _Equations:
             self._add_reaction(reaction)
         for exchange in model.exchanges:
             self._add_exchange(exchange)
-        for source in model.feeds:
+        for source in model.sources:
             self._add_source(source)
         for injection in model.injections:
             self._add_injection(injection)
-        add_tracers(self.at, self.rows.add)
-        add_clamps(self.at, self.rows)
+        add_tracers(self.evaluation, self.rows.add)
+        add_clamps(self.evaluation, self.rows)
         # A constant must be an expression too.
-        self.watched = [self.graph.constant(0.0) + self.at.beyond(event) for event in model.events]
+        self.watched = [self.graph.constant(0.0) + self.evaluation.beyond(event) for event in model.events]
 
     def _add_capacitance(self, membrane: Membrane) -> None:
-        capacity = self.at.capacity(membrane)
+        capacity = self.evaluation.capacity(membrane)
         ends = (membrane.inside, membrane.outside)
         for a in ends:
             if a in self.layout.floats:  # its row is the sum over its part, in which this capacitance cancels
@@ -168,38 +168,38 @@ class _Equations:
                     self.mass[row, column] = self.mass.get((row, column), self.graph.constant(0.0)) + entry
 
     def _add_pathway(self, membrane: Membrane, pathway: Pathway) -> None:
-        per_second = self.at.area(membrane) * self.at.cycles(membrane, pathway)
-        for name, count in pathway.moves.items():
+        per_second = self.evaluation.area(membrane) * self.evaluation.cycles(membrane, pathway)
+        for name, count in pathway.stoichiometry.items():
             self._move(membrane.inside, membrane.outside, name, count * per_second)
-        self.rows.carry(membrane.inside, membrane.outside, (FARADAY * self.at.charge_of(pathway)) * per_second)
+        self.rows.carry(membrane.inside, membrane.outside, (FARADAY * self.evaluation.charge_of(pathway)) * per_second)
         for gate in pathway.gates:
             if gate.is_state:
                 row = self.layout.gate_index[membrane.name, pathway.name, gate.name]
-                self.rows.add(row, self.at.gate_rate(membrane, pathway, gate))
+                self.rows.add(row, self.evaluation.gate_rate(membrane, pathway, gate))
 
     def _add_water(self, membrane: Membrane) -> None:
-        flow = self.at.area(membrane) * self.at.water_flux(membrane)
+        flow = self.evaluation.area(membrane) * self.evaluation.water_flux(membrane)
         self.rows.add(self.layout.volume_index.get(membrane.inside), -flow)
         self.rows.add(self.layout.volume_index.get(membrane.outside), flow)
 
     def _add_reaction(self, reaction: Reaction) -> None:
-        per_second = self.at.volume(reaction.compartment) * self.at.reaction_rate(reaction)
+        per_second = self.evaluation.volume(reaction.compartment) * self.evaluation.reaction_rate(reaction)
         for names, sign in ((reaction.reactants, -1), (reaction.products, 1)):
             for name, count in names.items():
                 self.rows.add(self.layout.amount_index.get((reaction.compartment, name)), sign * count * per_second)
 
     def _add_exchange(self, exchange: Exchange) -> None:
-        for name, leaving in self.at.exchange_rates(exchange).items():
+        for name, leaving in self.evaluation.exchange_rates(exchange).items():
             self._move(exchange.inside, exchange.outside, name, leaving)
-        self.rows.carry(exchange.inside, exchange.outside, self.at.exchange_current(exchange))
+        self.rows.carry(exchange.inside, exchange.outside, self.evaluation.exchange_current(exchange))
 
     def _add_source(self, source: Source) -> None:
-        per_second = self.at.supply_rate(source)
-        for name, count in source.brings.items():
+        per_second = self.evaluation.supply_rate(source)
+        for name, count in source.stoichiometry.items():
             self.rows.add(self.layout.amount_index.get((source.compartment, name)), count * per_second)
 
     def _add_injection(self, injection: Injection) -> None:
-        current = self.at.injected_current(injection)
+        current = self.evaluation.injected_current(injection)
         self.rows.carry(injection.out_of, injection.compartment, current)
         if injection.carried_by is not None:
             entering = current / (FARADAY * self.model.species[injection.carried_by].valence)

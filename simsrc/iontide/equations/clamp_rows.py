@@ -70,7 +70,7 @@ class Rows:
                 self.mass[r, column] = (1.0 - switch) * entry
 
 
-def add_clamps(at: Evaluation, rows: Rows) -> None:
+def add_clamps(evaluation: Evaluation, rows: Rows) -> None:
     """Let the clamps of a model act on its rows, which hold all the rest already.
 
     Raises
@@ -79,41 +79,47 @@ def add_clamps(at: Evaluation, rows: Rows) -> None:
         Where ideal clamps hold membranes in a circle, or a membrane whose sides are both held.
     """
     ideal: list[tuple[Clamp, dict[int, float]]] = []
-    for clamp in at.model.clamps:
-        stands = _where_current_stands(at, rows, clamp)
+    for clamp in evaluation.model.clamps:
+        stands = _where_current_stands(evaluation, rows, clamp)
         if clamp.series_resistance is None:
             ideal.append((clamp, stands))
             continue
-        switch, potential = at.held(clamp)
-        across = potential - at.membrane_potential(at.model.membranes[clamp.membrane])
-        current = switch * across / at.given(f"clamps.{clamp.name}.series_resistance")
+        switch, potential = evaluation.held(clamp)
+        across = potential - evaluation.membrane_potential(evaluation.model.membranes[clamp.membrane])
+        current = switch * across / evaluation.given(f"clamps.{clamp.name}.series_resistance")
         for row, factor in stands.items():
             rows.add(row, factor * current)
-    _hold_potentials(at, rows, ideal)
-    for held in at.model.ion_clamps:
-        switch, concentration = at.held(held)
+    _hold_potentials(evaluation, rows, ideal)
+    for held in evaluation.model.ion_clamps:
+        switch, concentration = evaluation.held(held)
         row = rows.layout.amount_index[held.compartment, held.species]
         rows.subtract(rows.layout.supply_index[held.name], row, switch)
-        missing = concentration * at.volume(held.compartment) - at.amount(held.compartment, held.species)
+        missing = concentration * evaluation.volume(held.compartment) - evaluation.amount(
+            held.compartment, held.species
+        )
         rows.replace(row, switch, missing)
 
 
-def _where_current_stands(at: Evaluation, rows: Rows, clamp: Clamp) -> dict[int, float]:
+def _where_current_stands(evaluation: Evaluation, rows: Rows, clamp: Clamp) -> dict[int, float]:
     """Rows in which the current of a clamp stands, each with its factor: potentials, ions, and what was supplied."""
-    membrane = at.model.membranes[clamp.membrane]
+    membrane = evaluation.model.membranes[clamp.membrane]
     stands: dict[int, float] = {r: float(s) for r, s in rows.signs(membrane.outside, membrane.inside).items()}
-    for compartment, ion, sign in carriers_of(at.model, clamp):
+    for compartment, ion, sign in carriers_of(evaluation.model, clamp):
         row = rows.layout.amount_index[compartment, ion]
-        stands[row] = sign / (FARADAY * at.model.species[ion].valence)
+        stands[row] = sign / (FARADAY * evaluation.model.species[ion].valence)
     return stands | {rows.layout.supply_index[clamp.name]: 1.0}
 
 
-def _hold_potentials(at: Evaluation, rows: Rows, clamps: list[tuple[Clamp, dict[int, float]]]) -> None:
+def _hold_potentials(evaluation: Evaluation, rows: Rows, clamps: list[tuple[Clamp, dict[int, float]]]) -> None:
     """Eliminate the currents of ideal clamps, then put V = V_c in the place of the rows that gave them."""
     layout = rows.layout
     floating = {layout.potential_index[c] for c in layout.floats}
     # Of charges, the one away from the ground says what V is; that on the other side may say nothing of it.
-    far = capacitances_from_ground(at.model, (*grounds(at.model), *layout.floats)) if layout.charges else {}
+    far = (
+        capacitances_from_ground(evaluation.model, (*grounds(evaluation.model), *layout.floats))
+        if layout.charges
+        else {}
+    )
     order = {r: (r in floating, -far.get(c, 0), r) for c, r in layout.potential_index.items()}
     waiting = [(clamp, stands, sorted(stands.keys() & order.keys(), key=order.__getitem__)) for clamp, stands in clamps]
     held: list[tuple[Clamp, int]] = []
@@ -129,13 +135,13 @@ def _hold_potentials(at: Evaluation, rows: Rows, clamps: list[tuple[Clamp, dict[
         if chosen is None:
             raise ValueError(f"the clamps of {' and '.join(c.membrane for c, _, _ in waiting)} hold one another")
         clamp, stands, row = chosen
-        switch, _ = at.held(clamp)
+        switch, _ = evaluation.held(clamp)
         for other, factor in stands.items():
             if other != row:
                 rows.subtract(other, row, switch * (factor / stands[row]))
         held.append((clamp, row))
         waiting = [entry for entry in waiting if entry[0] is not clamp]
     for clamp, row in held:
-        switch, potential = at.held(clamp)
-        across = potential - at.membrane_potential(at.model.membranes[clamp.membrane])
+        switch, potential = evaluation.held(clamp)
+        across = potential - evaluation.membrane_potential(evaluation.model.membranes[clamp.membrane])
         rows.replace(row, switch, across)

@@ -65,12 +65,14 @@ class CurrentVoltage:
     samples : int
     """
 
-    def __init__(self, at: Evaluation, membrane: Membrane, samples: int) -> None:
-        self.pathways = [p for p in membrane.pathways if any(at.model.species[name].valence for name in p.moves)]
-        self._at, self._membrane, self._samples = at, membrane, samples
+    def __init__(self, evaluation: Evaluation, membrane: Membrane, samples: int) -> None:
+        self.pathways = [
+            p for p in membrane.pathways if any(evaluation.model.species[name].valence for name in p.stoichiometry)
+        ]
+        self._at, self._membrane, self._samples = evaluation, membrane, samples
         self._program = None
         if self.pathways:
-            drawing = _Drawing(at.model, at.layout, membrane)
+            drawing = _Drawing(evaluation.model, evaluation.layout, membrane)
             zero = drawing.graph.constant(0.0)
             self._program = assemble([zero + drawing.cycles(membrane, p) for p in self.pathways], {})
             self._inputs = [self._number(drawing, name) for name in self._program.inputs]
@@ -137,7 +139,7 @@ class CurrentVoltage:
 
     def _charge(self, pathway: Pathway, species: str | None) -> int:
         valence = self._at.model.species
-        return sum(n * valence[name].valence for name, n in pathway.moves.items() if species in (None, name))
+        return sum(n * valence[name].valence for name, n in pathway.stoichiometry.items() if species in (None, name))
 
     def _potential(self) -> NDArray:
         v = np.asarray(self._at.membrane_potential(self._membrane), dtype=float)
@@ -174,7 +176,7 @@ class MembraneReadings:
     if TYPE_CHECKING:
 
         @property
-        def at(self) -> Evaluation: ...
+        def evaluation(self) -> Evaluation: ...
         @property
         def temperature(self) -> NDArray: ...
         def __len__(self) -> int: ...
@@ -189,7 +191,7 @@ class MembraneReadings:
     def _current_voltage(self, membrane: str) -> CurrentVoltage:
         kept = self._currents_by_voltage
         if membrane not in kept:
-            kept[membrane] = CurrentVoltage(self.at, self._membrane(membrane), len(self))
+            kept[membrane] = CurrentVoltage(self.evaluation, self._membrane(membrane), len(self))
         return kept[membrane]
 
     def zero_current_potential(self, membrane: str) -> NDArray:
@@ -244,4 +246,4 @@ class MembraneReadings:
         return measured, expected
 
     def _at_membrane(self, membrane: str) -> set[str]:
-        return {name for p in self._membrane(membrane).pathways for name in p.moves}
+        return {name for p in self._membrane(membrane).pathways for name in p.stoichiometry}

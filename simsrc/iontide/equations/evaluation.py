@@ -127,7 +127,7 @@ class Evaluation(Solutions):
 
     def cycles(self, membrane: Membrane, pathway: Pathway) -> Any:
         """Rate of a pathway, cycles outward, mol m⁻² s⁻¹."""
-        return LAWS[pathway.law](self.sides(membrane), pathway.moves, self.arguments(membrane, pathway))
+        return LAWS[pathway.law](self.sides(membrane), pathway.stoichiometry, self.arguments(membrane, pathway))
 
     def arguments(self, membrane: Membrane, pathway: Pathway) -> dict[str, Any]:
         """The law's numbers, SI, by the path below the pathway."""
@@ -313,7 +313,7 @@ class Evaluation(Solutions):
 
     def charge_of(self, pathway: Pathway) -> int:
         """Charges carried outward per cycle."""
-        return sum(count * self.model.species[name].valence for name, count in pathway.moves.items())
+        return sum(count * self.model.species[name].valence for name, count in pathway.stoichiometry.items())
 
     def current_density(self, membrane: Membrane) -> Any:
         """Net ionic current density of a membrane, positive outward, A m⁻²."""

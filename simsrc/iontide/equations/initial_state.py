@@ -81,14 +81,14 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, Any], cells
         for c in model.compartments.values():
             if c.is_finite:
                 residual[c.name] = _balance(model, c, _at_start(model, layout, known, potentials), known)
-    at = _at_start(model, layout, known, potentials)
-    y = [at.amount(c, name) for c, name in layout.amounts]
+    evaluation = _at_start(model, layout, known, potentials)
+    y = [evaluation.amount(c, name) for c, name in layout.amounts]
     y += [known[f"compartments.{c}.initial_volume"] for c in layout.volumes]
     every = {tracer.name: tracer for tracer in model.tracers}
-    y += [given_share(at, every[t], c) * at.amount(c, name) for c, t, name in layout.tracers]
-    y += [_initial_gate(at, layout, key) for key in layout.gates]
+    y += [given_share(evaluation, every[t], c) * evaluation.amount(c, name) for c, t, name in layout.tracers]
+    y += [_initial_gate(evaluation, layout, key) for key in layout.gates]
     y += [0.0] * len(layout.supplies)
-    y += [_stored_charge(at, c) if layout.holds_charge(c) else potentials[c] for c in layout.potentials]
+    y += [_stored_charge(evaluation, c) if layout.holds_charge(c) else potentials[c] for c in layout.potentials]
     amounts = {
         (c.name, i.name): known[f"compartments.{c.name}.impermeant_amounts.{i.name}"]
         for c in model.compartments.values()
@@ -170,13 +170,13 @@ def _given_amount(c: Compartment, impermeant: Impermeant, known: Mapping[str, fl
     return 0.0
 
 
-def _balance(model: Model, c: Compartment, at: Evaluation, known: MutableMapping[str, float]) -> float:
+def _balance(model: Model, c: Compartment, evaluation: Evaluation, known: MutableMapping[str, float]) -> float:
     """Give the balancing impermeant its amount; returns the charge (mol) that is left over without one."""
     path = f"compartments.{c.name}"
     volume = known[f"{path}.initial_volume"]
-    missing = _stored_charge(at, c.name) / FARADAY
+    missing = _stored_charge(evaluation, c.name) / FARADAY
     for name in c.concentrations:
-        missing -= model.species[name].valence * at.amount(c.name, name)
+        missing -= model.species[name].valence * evaluation.amount(c.name, name)
     balancing = None
     for impermeant in c.impermeants:
         if impermeant.balances:
@@ -198,20 +198,23 @@ def _balance(model: Model, c: Compartment, at: Evaluation, known: MutableMapping
     return 0.0
 
 
-def _stored_charge(at: Evaluation, compartment: str) -> Any:
+def _stored_charge(evaluation: Evaluation, compartment: str) -> Any:
     """Σ ± C A V over the membranes of a compartment, C."""
-    return sum(sign * at.capacity(m) * at.membrane_potential(m) for m, sign in membranes_of(at.model, compartment))
+    return sum(
+        sign * evaluation.capacity(m) * evaluation.membrane_potential(m)
+        for m, sign in membranes_of(evaluation.model, compartment)
+    )
 
 
-def _initial_gate(at: Evaluation, layout: Layout, key: tuple[str, str, str]) -> Any:
+def _initial_gate(evaluation: Evaluation, layout: Layout, key: tuple[str, str, str]) -> Any:
     """Where a gate starts. A potential at which its formulas mean nothing is a fault like any other."""
-    membrane = at.model.membranes[key[0]]
+    membrane = evaluation.model.membranes[key[0]]
     pathway = next(p for p in membrane.pathways if p.name == key[1])
     gate = next(g for g in pathway.gates if g.name == key[2])
     try:
-        return at.gate(membrane, pathway, gate)
+        return evaluation.gate(membrane, pathway, gate)
     except FormulaError as error:
-        volt = float(at.membrane_potential(membrane))
+        volt = float(evaluation.membrane_potential(membrane))
         path = f"membranes.{membrane.name}.{pathway.name}"
         message = f"the gate {gate.name} has no value at the initial potential of {volt:g} V: {error}"
         raise ScenarioError("<model>", [Fault(0, path, message)]) from None
@@ -360,15 +363,18 @@ def _settled_floats(
     return dict(potentials)
 
 
-def currents_into_parts(at: Evaluation) -> dict[str, Any]:
+def currents_into_parts(evaluation: Evaluation) -> dict[str, Any]:
     """Net current into each floating part, A, by the compartment that stands for it."""
-    total: dict[str, Any] = dict.fromkeys(at.layout.floats, 0.0)
-    flows = [(m.inside, m.outside, at.area(m) * at.current_density(m)) for m in at.model.membranes.values()]
-    flows += [(i.out_of or "", i.compartment, at.injected_current(i)) for i in at.model.injections]
-    flows += [(e.inside, e.outside, at.exchange_current(e)) for e in at.model.exchanges]
+    total: dict[str, Any] = dict.fromkeys(evaluation.layout.floats, 0.0)
+    flows = [
+        (m.inside, m.outside, evaluation.area(m) * evaluation.current_density(m))
+        for m in evaluation.model.membranes.values()
+    ]
+    flows += [(i.out_of or "", i.compartment, evaluation.injected_current(i)) for i in evaluation.model.injections]
+    flows += [(e.inside, e.outside, evaluation.exchange_current(e)) for e in evaluation.model.exchanges]
     for source, target, current in flows:
         for c, sign in ((source, -1.0), (target, 1.0)):
-            if c in at.layout.floating_part:
-                part = at.layout.floating_part[c]
+            if c in evaluation.layout.floating_part:
+                part = evaluation.layout.floating_part[c]
                 total[part] = total[part] + sign * current
     return total

@@ -166,11 +166,11 @@ def lay_out(model: Model) -> Layout:
         (side, name)
         for membrane in model.membranes.values()
         for pathway in membrane.pathways
-        for name in pathway.moves
+        for name in pathway.stoichiometry
         for side in (membrane.inside, membrane.outside)
     }
     moved |= {(r.compartment, name) for r in model.reactions for name in (*r.reactants, *r.products)}
-    moved |= {(f.compartment, name) for f in model.feeds for name in f.brings}
+    moved |= {(f.compartment, name) for f in model.sources for name in f.stoichiometry}
     moved |= {(c, name) for e in model.exchanges for c in (e.inside, e.outside) for name in model.species}
     moved |= {(c, i.carried_by) for i in model.injections if i.carried_by for c in (i.compartment, i.out_of) if c}
     moved |= {(c, name) for clamp in model.clamps for c, name, _ in carriers_of(model, clamp)}

@@ -36,110 +36,122 @@ from .evaluation import Evaluation
 SMALLEST_AMOUNT = 1e-27
 
 
-def given_share(at: Evaluation, tracer: Tracer, compartment: str) -> Any:
+def given_share(evaluation: Evaluation, tracer: Tracer, compartment: str) -> Any:
     """Share that is labelled as the model gives it: in a bath, or at the start."""
     if compartment not in tracer.shares:
         return 0.0
-    return at.quantity(f"tracers.{tracer.name}.share.{compartment}", tracer.shares[compartment])
+    return evaluation.quantity(f"tracers.{tracer.name}.share.{compartment}", tracer.shares[compartment])
 
 
-def share(at: Evaluation, tracer: Tracer, compartment: str, species: str) -> Any:
+def share(evaluation: Evaluation, tracer: Tracer, compartment: str, species: str) -> Any:
     """Share of a species in a compartment that is labelled, 0 to 1: its specific activity, that of the pure label 1."""
-    i = at.layout.tracer_index.get((compartment, tracer.name, species))
+    i = evaluation.layout.tracer_index.get((compartment, tracer.name, species))
     if i is None:
-        return given_share(at, tracer, compartment)
-    return at.state(i) / maximum(at.amount(compartment, species), SMALLEST_AMOUNT)
+        return given_share(evaluation, tracer, compartment)
+    return evaluation.state(i) / maximum(evaluation.amount(compartment, species), SMALLEST_AMOUNT)
 
 
-def tracer_concentration(at: Evaluation, tracer: Tracer, compartment: str, species: str) -> Any:
+def tracer_concentration(evaluation: Evaluation, tracer: Tracer, compartment: str, species: str) -> Any:
     """Concentration of a tracer as one species, mol m⁻³."""
-    i = at.layout.tracer_index.get((compartment, tracer.name, species))
+    i = evaluation.layout.tracer_index.get((compartment, tracer.name, species))
     if i is None:
-        return given_share(at, tracer, compartment) * at.concentration(compartment, species)
-    return at.state(i) / at.volume(compartment)
+        return given_share(evaluation, tracer, compartment) * evaluation.concentration(compartment, species)
+    return evaluation.state(i) / evaluation.volume(compartment)
 
 
-def tracer_flux(at: Evaluation, tracer: Tracer, membrane: Membrane, pathway: Pathway, species: str) -> Any:
+def tracer_flux(evaluation: Evaluation, tracer: Tracer, membrane: Membrane, pathway: Pathway, species: str) -> Any:
     """Net flux of a tracer through a pathway as one species, positive outward, mol m⁻² s⁻¹; see the module."""
     sides = (membrane.inside, membrane.outside)
     if pathway.law in UNIDIRECTIONAL:
         # These laws are linear in the activities: the same with those of the labelled part alone.
         inside, outside = (
-            at.activity_coefficient(c, species) * tracer_concentration(at, tracer, c, species) for c in sides
+            evaluation.activity_coefficient(c, species) * tracer_concentration(evaluation, tracer, c, species)
+            for c in sides
         )
-        labelled = replace(at.sides(membrane), inside_activity={species: inside}, outside_activity={species: outside})
-        own: Any = LAWS[pathway.law](labelled, pathway.moves, at.arguments(membrane, pathway))
-        return pathway.moves[species] * own
-    net = pathway.moves[species] * at.cycles(membrane, pathway)
-    s_in, s_out = (share(at, tracer, c, species) for c in sides)
+        labelled = replace(
+            evaluation.sides(membrane), inside_activity={species: inside}, outside_activity={species: outside}
+        )
+        own: Any = LAWS[pathway.law](labelled, pathway.stoichiometry, evaluation.arguments(membrane, pathway))
+        return pathway.stoichiometry[species] * own
+    net = pathway.stoichiometry[species] * evaluation.cycles(membrane, pathway)
+    s_in, s_out = (share(evaluation, tracer, c, species) for c in sides)
     return maximum(net, 0.0) * s_in + minimum(net, 0.0) * s_out
 
 
-def add_tracers(at: Evaluation, add: Callable[[int | None, Any], None]) -> None:
+def add_tracers(evaluation: Evaluation, add: Callable[[int | None, Any], None]) -> None:
     """Give the rates of all tracers (mol s⁻¹) to ``add``, by their places in the state vector."""
-    for tracer in at.model.tracers:
+    for tracer in evaluation.model.tracers:
         for species in tracer.of:
-            into = partial(_into, at, add, tracer)
-            _add_pathways(at, tracer, species, into)
-            _add_exchanges(at, tracer, species, into)
-            _add_supplies(at, tracer, species, into)
-        _add_reactions(at, tracer, partial(_into, at, add, tracer))
+            into = partial(_into, evaluation, add, tracer)
+            _add_pathways(evaluation, tracer, species, into)
+            _add_exchanges(evaluation, tracer, species, into)
+            _add_supplies(evaluation, tracer, species, into)
+        _add_reactions(evaluation, tracer, partial(_into, evaluation, add, tracer))
 
 
 def _into(
-    at: Evaluation, add: Callable[[int | None, Any], None], tracer: Tracer, compartment: str, species: str, rate: Any
+    evaluation: Evaluation,
+    add: Callable[[int | None, Any], None],
+    tracer: Tracer,
+    compartment: str,
+    species: str,
+    rate: Any,
 ) -> None:
-    add(at.layout.tracer_index.get((compartment, tracer.name, species)), rate)
+    add(evaluation.layout.tracer_index.get((compartment, tracer.name, species)), rate)
 
 
-def _add_pathways(at: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
-    for membrane in at.model.membranes.values():
+def _add_pathways(evaluation: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
+    for membrane in evaluation.model.membranes.values():
         for pathway in membrane.pathways:
-            if species in pathway.moves:
-                leaving = at.area(membrane) * tracer_flux(at, tracer, membrane, pathway, species)
+            if species in pathway.stoichiometry:
+                leaving = evaluation.area(membrane) * tracer_flux(evaluation, tracer, membrane, pathway, species)
                 into(membrane.inside, species, -leaving)
                 into(membrane.outside, species, leaving)
 
 
-def _add_exchanges(at: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
-    for exchange in at.model.exchanges:
+def _add_exchanges(evaluation: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
+    for exchange in evaluation.model.exchanges:
         a, b = exchange.inside, exchange.outside
-        if all(species in at.model.compartments[c].concentrations for c in (a, b)):
-            rate = at.quantity(f"exchange.{exchange.name}.rate", exchange.rate) * at.volume(a)
-            here, there = (tracer_concentration(at, tracer, c, species) for c in (a, b))
+        if all(species in evaluation.model.compartments[c].concentrations for c in (a, b)):
+            rate = evaluation.quantity(f"exchange.{exchange.name}.rate", exchange.rate) * evaluation.volume(a)
+            here, there = (tracer_concentration(evaluation, tracer, c, species) for c in (a, b))
             into(a, species, -rate * (here - there))
             into(b, species, rate * (here - there))
 
 
-def _add_supplies(at: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
-    for feed in at.model.feeds:
-        if species in feed.brings:
-            taken = minimum(feed.brings[species] * at.supply_rate(feed), 0.0)
-            into(feed.compartment, species, taken * share(at, tracer, feed.compartment, species))
-    for injection in at.model.injections:
+def _add_supplies(evaluation: Evaluation, tracer: Tracer, species: str, into: Callable[[str, str, Any], None]) -> None:
+    for source in evaluation.model.sources:
+        if species in source.stoichiometry:
+            taken = minimum(source.stoichiometry[species] * evaluation.supply_rate(source), 0.0)
+            into(source.compartment, species, taken * share(evaluation, tracer, source.compartment, species))
+    for injection in evaluation.model.injections:
         if injection.carried_by == species:
-            entering = at.injected_current(injection) / (FARADAY * at.model.species[species].valence)
-            target, source = injection.compartment, injection.out_of
-            labelled = 0.0 if source is None else share(at, tracer, source, species)
-            moved = maximum(entering, 0.0) * labelled + minimum(entering, 0.0) * share(at, tracer, target, species)
+            entering = evaluation.injected_current(injection) / (FARADAY * evaluation.model.species[species].valence)
+            target, origin = injection.compartment, injection.out_of
+            labelled = 0.0 if origin is None else share(evaluation, tracer, origin, species)
+            moved = maximum(entering, 0.0) * labelled + minimum(entering, 0.0) * share(
+                evaluation, tracer, target, species
+            )
             into(target, species, moved)
-            if source is not None:
-                into(source, species, -moved)
+            if origin is not None:
+                into(origin, species, -moved)
 
 
-def _add_reactions(at: Evaluation, tracer: Tracer, into: Callable[[str, str, Any], None]) -> None:
-    for reaction in at.model.reactions:
+def _add_reactions(evaluation: Evaluation, tracer: Tracer, into: Callable[[str, str, Any], None]) -> None:
+    for reaction in evaluation.model.reactions:
         total, _ = labels_in(tracer, reaction)
         if not total:
             continue
         c = reaction.compartment
-        forward, backward = at.reaction_rates(reaction)
+        forward, backward = evaluation.reaction_rates(reaction)
         for rate, taken, given in (
             (forward, reaction.reactants, reaction.products),
             (backward, reaction.products, reaction.reactants),
         ):
-            per_second = at.volume(c) * rate
-            lost = {name: count * share(at, tracer, c, name) for name, count in taken.items() if name in tracer.of}
+            per_second = evaluation.volume(c) * rate
+            lost = {
+                name: count * share(evaluation, tracer, c, name) for name, count in taken.items() if name in tracer.of
+            }
             mean = sum(lost.values()) / total
             for name, labelled in lost.items():
                 into(c, name, -per_second * labelled)
@@ -154,7 +166,7 @@ class TracerReadings:
     if TYPE_CHECKING:
 
         @property
-        def at(self) -> Evaluation: ...
+        def evaluation(self) -> Evaluation: ...
         @property
         def model(self) -> Model: ...
         def _full(self, value: Any) -> NDArray: ...
@@ -167,7 +179,7 @@ class TracerReadings:
         """
         if not self.model.compartments[compartment].is_finite:
             raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
-        volume = self.at.volume(compartment)
+        volume = self.evaluation.volume(compartment)
         return self._full(sum(volume * c for _, c, _ in self._borne(compartment, tracer, species)))
 
     def tracer_share(self, compartment: str, tracer: str, species: str | None = None) -> NDArray:
@@ -182,7 +194,9 @@ class TracerReadings:
     def tracer_flux(self, membrane: str, tracer: str) -> NDArray:
         """Net flux of a tracer through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
         m, found = self._membrane(membrane), self._tracer(tracer)
-        flows = [tracer_flux(self.at, found, m, p, s) for s in found.of for p in m.pathways if s in p.moves]
+        flows = [
+            tracer_flux(self.evaluation, found, m, p, s) for s in found.of for p in m.pathways if s in p.stoichiometry
+        ]
         return self._full(sum(flows))
 
     def _borne(self, compartment: str, tracer: str, species: str | None) -> list[tuple[str, Any, Any]]:
@@ -191,8 +205,11 @@ class TracerReadings:
         names = [name for name in found.of if name in held and species in (None, name)]
         if not names:
             raise KeyError(f"{compartment} has no {species or ' or '.join(found.of)} that {tracer} could label")
-        at = self.at
-        return [(n, tracer_concentration(at, found, compartment, n), at.concentration(compartment, n)) for n in names]
+        evaluation = self.evaluation
+        return [
+            (n, tracer_concentration(evaluation, found, compartment, n), evaluation.concentration(compartment, n))
+            for n in names
+        ]
 
     def _tracer(self, name: str) -> Tracer:
         for tracer in self.model.tracers:

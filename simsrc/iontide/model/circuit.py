@@ -16,7 +16,8 @@ from .model import Membrane, Model
 def carries_charge(model: Model, membrane: Membrane) -> bool:
     """Whether some pathway of a membrane carries a current."""
     return any(
-        sum(count * model.species[name].valence for name, count in p.moves.items()) != 0 for p in membrane.pathways
+        sum(count * model.species[name].valence for name, count in p.stoichiometry.items()) != 0
+        for p in membrane.pathways
     )
 
 

@@ -67,7 +67,7 @@ class Model:
     reactions: tuple[Reaction, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     injections: tuple[Injection, ...] = ()
-    feeds: tuple[Source, ...] = ()
+    sources: tuple[Source, ...] = ()
     clamps: tuple[Clamp, ...] = ()
     ion_clamps: tuple[IonClamp, ...] = ()
     events: tuple[Event, ...] = ()
@@ -79,7 +79,7 @@ class Model:
     atp_free_energy: Quantity = -57e3
     title: str = ""
     description: str = ""
-    sources: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fault = next(faults_of(self), None)
@@ -204,7 +204,7 @@ class Model:
             yield f"reactions.{reaction.name}.backward", reaction.backward
         for exchange in self.exchanges:
             yield f"exchange.{exchange.name}.rate", exchange.rate
-        for source in self.feeds:
+        for source in self.sources:
             yield f"sources.{source.name}.rate", source.rate
         for injection in self.injections:
             yield f"injections.{injection.name}.current", injection.current

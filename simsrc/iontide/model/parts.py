@@ -160,7 +160,7 @@ class Pathway:
 
     name: str
     law: str
-    moves: Mapping[str, int]
+    stoichiometry: Mapping[str, int]
     arguments: Mapping[str, Quantity] = field(default_factory=dict)
     driven_by: str = ""
     gates: tuple[Gate, ...] = ()
@@ -265,5 +265,5 @@ class Source:
 
     name: str
     compartment: str
-    brings: Mapping[str, int]
+    stoichiometry: Mapping[str, int]
     rate: Quantity

@@ -41,7 +41,7 @@ def _membrane_faults(model: Model) -> Iterator[str]:
         if m.inside == m.outside:
             yield f"{told}both its sides are {m.inside}"
         for pathway in m.pathways:
-            for name in pathway.moves:
+            for name in pathway.stoichiometry:
                 if name not in model.species:
                     yield f"{told}there is no species {name}"
                 for side in (m.inside, m.outside):
@@ -91,11 +91,11 @@ def _electrode_faults(model: Model) -> Iterator[str]:
 
 
 def _source_faults(model: Model) -> Iterator[str]:
-    for f in model.feeds:
+    for f in model.sources:
         into = model.compartments.get(f.compartment)
-        missing = [n for n in f.brings if into is None or not into.is_finite or n not in into.concentrations]
+        missing = [n for n in f.stoichiometry if into is None or not into.is_finite or n not in into.concentrations]
         yield from (f"source {f.name}: there is no finite {f.compartment} with {name} in it" for name in missing)
-        if not missing and sum(count * model.species[name].valence for name, count in f.brings.items()) != 0:
+        if not missing and sum(count * model.species[name].valence for name, count in f.stoichiometry.items()) != 0:
             yield f"source {f.name}: what it brings has a charge; add the counter-ion, or use an injection"
 
 

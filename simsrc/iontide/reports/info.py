@@ -69,7 +69,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "warnings": list(overview.warnings),
         "scenario": run.origin.name,
         "overrides": dict(run.origin.overrides),
-        "sources": list(run.model.sources),
+        "references": list(run.model.references),
         "provenance": dict(overview.provenance),
         "argv": list(overview.argv),
         "size_bytes": overview.size,
@@ -120,7 +120,7 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "pump_current_uA_per_cm2": {
             p.label: _last(end.pathway_current_density(name, p.name), 1e2)
             for p in membrane.pathways
-            if p.driven_by and sum(count * species[s].valence for s, count in p.moves.items())
+            if p.driven_by and sum(count * species[s].valence for s, count in p.stoichiometry.items())
         },
     }
 

@@ -28,8 +28,8 @@ def catalogue(names: Collection[str] = ()) -> dict[str, Any]:
     """Laws and transporters, as plain values fit for JSON; only those named, where names are given.
 
     Of a law: ``written``, how a scenario names it; ``description``, with its formula; ``arguments``, the SI unit of
-    each; ``choices``, groups of further arguments of which one is given; ``moves``, what a cycle may carry outward
-    (empty: whatever the pathway says); ``driven_by``, ``is_thermodynamic``, ``source``.
+    each; ``choices``, groups of further arguments of which one is given; ``stoichiometry``, what a cycle may carry
+    outward (empty: whatever the pathway says); ``driven_by``, ``is_thermodynamic``, ``source``.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def catalogue(names: Collection[str] = ()) -> dict[str, Any]:
         {
             "name": t.name,
             "description": t.description,
-            "moves": dict(t.moves),
+            "stoichiometry": dict(t.stoichiometry),
             "driven_by": t.driven_by,
             "source": t.source,
         }
@@ -67,7 +67,7 @@ def _table_law(table: str) -> dict[str, Any]:
         "description": law.description,
         "arguments": {table: law.kind.unit},
         "choices": [],
-        "moves": [],
+        "stoichiometry": [],
         "driven_by": "",
         "is_thermodynamic": True,
         "source": law.source,
@@ -77,11 +77,11 @@ def _table_law(table: str) -> dict[str, Any]:
 def _law(law: Law) -> dict[str, Any]:
     return {
         "name": law.name,
-        "written": f'law = "{law.name}"' if law is not FORMULA else 'moves = { … }, rate = "…"',
+        "written": f'law = "{law.name}"' if law is not FORMULA else 'stoichiometry = { … }, rate = "…"',
         "description": law.description,
         "arguments": _units(law.arguments),
         "choices": [_units(group) for group in law.choices],
-        "moves": [dict(moves) for moves in law.stoichiometries],
+        "stoichiometry": [dict(stoichiometry) for stoichiometry in law.stoichiometries],
         "driven_by": law.driven_by,
         "is_thermodynamic": law.is_thermodynamic,
         "source": law.source,
@@ -109,8 +109,10 @@ def catalogue_text(found: Mapping[str, Any]) -> str:
 
 def _law_text(law: Mapping[str, Any]) -> str:
     takes = [_listed(law["arguments"]), " or ".join(map(_listed, law["choices"]))]
-    moves = " or ".join(_moves(m) for m in law["moves"][:4]) + (" or …" if len(law["moves"]) > 4 else "")
-    rows = {"takes": "; and ".join(filter(None, takes)), "moves": moves}
+    stoichiometry = " or ".join(_moves(m) for m in law["stoichiometry"][:4]) + (
+        " or …" if len(law["stoichiometry"]) > 4 else ""
+    )
+    rows = {"takes": "; and ".join(filter(None, takes)), "stoichiometry": stoichiometry}
     if law["name"] not in law["written"]:
         rows["written"] = law["written"]
     rows["source"] = law["source"]
@@ -129,13 +131,13 @@ def _transporter_lines(transporters: list[Mapping[str, Any]]) -> list[str]:
     lines = ['Transporters: transporter = "NAME" beside a law stands for moves.']
     for t in transporters:
         paid = f"; driven by {t['driven_by']}" if t["driven_by"] else ""
-        told = f"{_moves(t['moves'])}  {t['description']}{paid} ({t['source']})"
+        told = f"{_moves(t['stoichiometry'])}  {t['description']}{paid} ({t['source']})"
         lines.append(_wrapped(told, f"  {t['name'].ljust(12)} ", " " * 15))
     return lines
 
 
-def _moves(moves: Mapping[str, int]) -> str:
-    return "{ " + ", ".join(f"{ion} = {count}" for ion, count in moves.items()) + " }"
+def _moves(stoichiometry: Mapping[str, int]) -> str:
+    return "{ " + ", ".join(f"{ion} = {count}" for ion, count in stoichiometry.items()) + " }"
 
 
 def _wrapped(text: str, first: str = "", other: str = "") -> str:

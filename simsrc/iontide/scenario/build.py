@@ -69,8 +69,8 @@ def build_model(draft: Draft) -> Model:
             Exchange(name, *rinsed(draft, table), _quantity(draft, "exchange", name, "rate"))
             for name, table in document.exchange.items()
         ),
-        feeds=tuple(
-            Source(name, table.into, table.brings, _quantity(draft, "sources", name, "rate"))
+        sources=tuple(
+            Source(name, table.into, table.stoichiometry, _quantity(draft, "sources", name, "rate"))
             for name, table in document.sources.items()
         ),
         injections=tuple(
@@ -92,7 +92,7 @@ def build_model(draft: Draft) -> Model:
         electrodes=build_electrodes(draft),
         title=document.title,
         description=document.description,
-        sources=tuple(document.source),
+        references=tuple(document.source),
     )
 
 
@@ -186,16 +186,16 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
             pathways.append(Pathway(f"pathways.{pathway}", channel.name, {given.ion: 1}, {"": value}, gates=gates))
             continue
         law = LIBRARY[given.law] if given.law is not None else FORMULA
-        moves, present = moves_of(given, law), flattened(given.model_extra or {})
+        stoichiometry, present = moves_of(given, law), flattened(given.model_extra or {})
         arguments = {
             argument: _quantity(draft, *below, *argument.split("."))
-            for argument in law.every_kind(moves)
+            for argument in law.every_kind(stoichiometry)
             if argument in present
         }
         driven_by = given.driven_by or law.driven_by
         if law is FORMULA and given.driven_by is None and given.transporter is not None:
             driven_by = TRANSPORTERS[given.transporter].driven_by
-        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(moves), arguments, driven_by, gates))
+        pathways.append(Pathway(f"pathways.{pathway}", law.name, dict(stoichiometry), arguments, driven_by, gates))
     shape, wall = shape_of(table), (*path, "wall")
     return Membrane(
         name,

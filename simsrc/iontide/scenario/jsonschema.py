@@ -106,28 +106,34 @@ def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[
         here[last] = kind
     schema = _object(nested)
     name = {"const": law.name, "description": f"{law.description} ({law.source})"}
-    every: dict[str, Any] = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge", "gates")}
+    every: dict[str, Any] = {
+        key: pathway["properties"][key] for key in ("stoichiometry", "transporter", "charge", "gates")
+    }
     every["transporter"] = every["transporter"] | {
         "enum": [t.name for t in TRANSPORTERS.values() if t.driven_by == law.driven_by]
     }
     if law.stoichiometries:
-        every["moves"] = every["moves"] | {"enum": [dict(moves) for moves in law.stoichiometries]}
+        every["stoichiometry"] = every["stoichiometry"] | {
+            "enum": [dict(stoichiometry) for stoichiometry in law.stoichiometries]
+        }
         ways: dict[str, Any] = {}
     else:
-        ways = {"oneOf": [{"required": ["moves"]}, {"required": ["transporter"]}]}
+        ways = {"oneOf": [{"required": ["stoichiometry"]}, {"required": ["transporter"]}]}
     properties = {"law": name} | every | schema["properties"]
     return schema | ways | {"properties": properties, "required": ["law", *schema["required"]]}
 
 
 def _own_rate(pathway: dict[str, Any]) -> dict[str, Any]:
     """A pathway that says what it moves, and its rate as a formula."""
-    every = {key: pathway["properties"][key] for key in ("moves", "transporter", "charge", "driven_by", "gates")}
+    every = {
+        key: pathway["properties"][key] for key in ("stoichiometry", "transporter", "charge", "driven_by", "gates")
+    }
     every["transporter"] = every["transporter"] | {"enum": list(TRANSPORTERS)}
     return {
         "type": "object",
         "properties": every | {"rate": FORMULA_RATE.schema()},
         "required": ["rate"],
-        "oneOf": [{"required": ["moves"]}, {"required": ["transporter"]}],
+        "oneOf": [{"required": ["stoichiometry"]}, {"required": ["transporter"]}],
         "additionalProperties": False,
     }
 

@@ -241,19 +241,21 @@ def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any],
 
 def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> list[Any]:
     """Natural size of each state, from the start."""
-    at = Evaluation(model, layout, values.__getitem__, lambda i: initial.y[..., i], 0.0)
+    evaluation = Evaluation(model, layout, values.__getitem__, lambda i: initial.y[..., i], 0.0)
     capacities = (
-        {c: sum(at.capacity(m) for m, _ in membranes_of(model, c)) for c in layout.potentials} if layout.charges else {}
+        {c: sum(evaluation.capacity(m) for m, _ in membranes_of(model, c)) for c in layout.potentials}
+        if layout.charges
+        else {}
     )
     supplied = {}
     for clamp in model.clamps:
         # What charges the membrane; or, where it takes no charge, what is a thousandth of an ion's in a millimolar.
         membrane = model.membranes[clamp.membrane]
         finite = [c for c in (membrane.inside, membrane.outside) if model.compartments[c].is_finite]
-        carried = 1e-3 * FARADAY * at.volume(finite[0]) if finite else 1e-12
-        charged = POTENTIAL_SCALE * at.capacity(membrane)
+        carried = 1e-3 * FARADAY * evaluation.volume(finite[0]) if finite else 1e-12
+        charged = POTENTIAL_SCALE * evaluation.capacity(membrane)
         supplied[clamp.name] = where(charged == 0.0, carried, charged)
     for held in model.ion_clamps:
-        amount = at.amount(held.compartment, held.species)
-        supplied[held.name] = where(amount == 0.0, at.volume(held.compartment), amount)
+        amount = evaluation.amount(held.compartment, held.species)
+        supplied[held.name] = where(amount == 0.0, evaluation.volume(held.compartment), amount)
     return layout.scales(values, capacities, supplied)

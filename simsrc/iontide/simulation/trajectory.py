@@ -148,7 +148,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         return np.unique(self.segment, return_inverse=True)
 
     @cached_property
-    def at(self) -> Evaluation:
+    def evaluation(self) -> Evaluation:
         """The model at every sample: what all the methods below are computed by."""
         # What it keeps of this trajectory must not lead back to it: a part of a long run is to go when it is done with.
         run, segments, states = self.run, self._segments, self.states
@@ -175,24 +175,24 @@ class Trajectory(MembraneReadings, TracerReadings):
         """Amount, mol; raises ``KeyError`` for a bath, which has none."""
         if not self._compartment(compartment).is_finite:
             raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
-        return self._full(self.at.amount(compartment, species))
+        return self._full(self.evaluation.amount(compartment, species))
 
     def volume(self, compartment: str) -> NDArray:
         """Solvent volume, m³; raises ``KeyError`` for a bath."""
         if not self._compartment(compartment).is_finite:
             raise KeyError(f"{compartment} is a bath: it has no volume")
-        return self._full(self.at.volume(compartment))
+        return self._full(self.evaluation.volume(compartment))
 
     def concentration(self, compartment: str, species: str) -> NDArray:
         """Concentration, mol m⁻³."""
         held = self._compartment(compartment).concentrations
         if species not in held:
             raise KeyError(f"{compartment} has no {species}; it has {', '.join(held)}")
-        return self._full(self.at.concentration(compartment, species))
+        return self._full(self.evaluation.concentration(compartment, species))
 
     def activity_coefficient(self, compartment: str, species: str) -> NDArray:
         """Activity coefficient."""
-        return self._full(self.at.activity_coefficient(compartment, species))
+        return self._full(self.evaluation.activity_coefficient(compartment, species))
 
     def activity(self, compartment: str, species: str) -> NDArray:
         """Activity as a concentration, a = gamma c, mol m⁻³."""
@@ -200,31 +200,31 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def osmolarity(self, compartment: str) -> NDArray:
         """Concentration of all solutes, impermeants too, mol m⁻³."""
-        return self._full(self.at.osmolarity(compartment))
+        return self._full(self.evaluation.osmolarity(compartment))
 
     def potential(self, compartment: str) -> NDArray:
         """Potential against the ground, V."""
         self._compartment(compartment)
-        return self._full(self.at.potential(compartment))
+        return self._full(self.evaluation.potential(compartment))
 
     def parameter(self, name: str) -> NDArray:
         """Value of a parameter, SI."""
-        return self._full(self.at.parameter(name))
+        return self._full(self.evaluation.parameter(name))
 
     @property
     def temperature(self) -> NDArray:
         """K."""
-        return self._full(self.at.temperature)
+        return self._full(self.evaluation.temperature)
 
     # -- membranes ------------------------------------------------------------------------------------------------
 
     def membrane_potential(self, membrane: str) -> NDArray:
         """V = psi_inside − psi_outside, V."""
-        return self._full(self.at.membrane_potential(self._membrane(membrane)))
+        return self._full(self.evaluation.membrane_potential(self._membrane(membrane)))
 
     def ions(self, membrane: str) -> list[str]:
         """Species that some pathway of the membrane moves, in the order of the model's species."""
-        moved = {name for p in self._membrane(membrane).pathways for name in p.moves}
+        moved = {name for p in self._membrane(membrane).pathways for name in p.stoichiometry}
         return [name for name in self.model.species if name in moved]
 
     def reversal_potential(self, membrane: str, species: str) -> NDArray:
@@ -277,33 +277,33 @@ class Trajectory(MembraneReadings, TracerReadings):
         return np.where(defined, found, np.nan)
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
-        """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.moves``."""
-        return self._full(self.at.cycles(*self._pathway(membrane, pathway)))
+        """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.stoichiometry``."""
+        return self._full(self.evaluation.cycles(*self._pathway(membrane, pathway)))
 
     def gate(self, membrane: str, pathway: str, gate: str) -> NDArray:
         """Value of a gate, 0 to 1."""
         m, p = self._pathway(membrane, pathway)
         for g in p.gates:
             if g.name == gate:
-                return self._full(self.at.gate(m, p, g))
+                return self._full(self.evaluation.gate(m, p, g))
         raise KeyError(f"{membrane}.{pathway} has no gate {gate}")
 
     def water_flux(self, membrane: str) -> NDArray:
         """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
         m = self._membrane(membrane)
-        return self._full(0.0 if m.water_permeability is None else self.at.water_flux(m))
+        return self._full(0.0 if m.water_permeability is None else self.evaluation.water_flux(m))
 
     def pathway_current_density(self, membrane: str, pathway: str) -> NDArray:
         """Current density of one pathway, positive outward, A m⁻²."""
         m, p = self._pathway(membrane, pathway)
-        return self._full(FARADAY * self.at.charge_of(p) * self.at.cycles(m, p))
+        return self._full(FARADAY * self.evaluation.charge_of(p) * self.evaluation.cycles(m, p))
 
     def flux(self, membrane: str, species: str) -> NDArray:
         """Net flux of a species through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
         total = np.zeros(len(self))
         for p in self._membrane(membrane).pathways:
-            if species in p.moves:
-                total = total + p.moves[species] * self.pathway_cycles(membrane, p.name)
+            if species in p.stoichiometry:
+                total = total + p.stoichiometry[species] * self.pathway_cycles(membrane, p.name)
         return total
 
     def unidirectional_fluxes(self, membrane: str, species: str) -> tuple[NDArray, NDArray]:
@@ -315,11 +315,11 @@ class Trajectory(MembraneReadings, TracerReadings):
             Where the membrane has no pathway for it whose law knows one-way fluxes.
         """
         m = self._membrane(membrane)
-        own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.moves]
+        own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.stoichiometry]
         if not own:
             raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
-        sides = self.at.sides(m)
-        pairs = [UNIDIRECTIONAL[p.law](sides, p.moves, self.at.arguments(m, p)) for p in own]
+        sides = self.evaluation.sides(m)
+        pairs = [UNIDIRECTIONAL[p.law](sides, p.stoichiometry, self.evaluation.arguments(m, p)) for p in own]
         efflux, influx = sum(e for e, _ in pairs), sum(i for _, i in pairs)
         return self._full(efflux), self._full(influx)
 
@@ -360,7 +360,7 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def area(self, membrane: str) -> NDArray:
         """Area, m²."""
-        return self._full(self.at.area(self._membrane(membrane)))
+        return self._full(self.evaluation.area(self._membrane(membrane)))
 
     def _pathway(self, membrane: str, pathway: str) -> tuple[Membrane, Pathway]:
         m = self._membrane(membrane)

@@ -212,7 +212,7 @@ def _fluxes(model: Model) -> Iterator[Column]:
 
 def _unidirectional_fluxes(model: Model) -> Iterator[Column]:
     for m, s in _crossing(model):
-        if any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
+        if any(p.law in UNIDIRECTIONAL and s in p.stoichiometry for p in model.membranes[m].pathways):
             for side, way in enumerate(("efflux", "influx")):
                 name = f"one-way {way} of {s} through {m}"
                 of = {"membrane": m, "species": s}
@@ -230,7 +230,7 @@ def _ussing_ratios(model: Model) -> Iterator[Column]:
         ("ussing_ratio_quotient", "Ussing ratio over the one expected"),
     )
     for m, s in _crossing(model):
-        if any(p.law in UNIDIRECTIONAL and s in p.moves for p in model.membranes[m].pathways):
+        if any(p.law in UNIDIRECTIONAL and s in p.stoichiometry for p in model.membranes[m].pathways):
             of = {"membrane": m, "species": s}
             for which, (quantity, told) in enumerate(named):
                 compute = partial(_ussing, m, s, which)
@@ -274,7 +274,7 @@ def _currents(model: Model) -> Iterator[Column]:
             yield column(f"{m}_{s}", f"{s} through {m}", methodcaller("current_density", m, s), of)
     for m, membrane in model.membranes.items():
         for p in membrane.pathways:
-            charge = sum(count * model.species[s].valence for s, count in p.moves.items())
+            charge = sum(count * model.species[s].valence for s, count in p.stoichiometry.items())
             # The pathways of one ion (permeability, conductance) are told of by that ion.
             if charge and p.name.startswith("pathways."):
                 of = {"membrane": m, "pathway": p.name}
@@ -306,7 +306,7 @@ def _energetics(model: Model) -> Iterator[Column]:
 
 
 def _injected(injection: Injection, part: Trajectory) -> NDArray:
-    return np.broadcast_to(part.at.injected_current(injection), (len(part),))
+    return np.broadcast_to(part.evaluation.injected_current(injection), (len(part),))
 
 
 def _tracers(model: Model) -> Iterator[Column]:
@@ -323,7 +323,7 @@ def _tracers(model: Model) -> Iterator[Column]:
                 told = f"amount of {label}"
                 yield Column(f"tracer_amount_{c}_{t.name}", "tracer_amount", told, "fmol", 1e15, compute, of)
         for m, membrane in model.membranes.items():
-            if any(name in t.of for p in membrane.pathways for name in p.moves):
+            if any(name in t.of for p in membrane.pathways for name in p.stoichiometry):
                 of = {"membrane": m, "tracer": t.name}
                 compute = methodcaller("tracer_flux", m, t.name)
                 told = f"net flux of {t.name} through {m}, positive outward"
@@ -385,7 +385,7 @@ def _dissolved(model: Model) -> Iterator[tuple[str, str]]:
 
 def _crossing(model: Model) -> Iterator[tuple[str, str]]:
     for membrane in model.membranes.values():
-        moved = {name for p in membrane.pathways for name in p.moves}
+        moved = {name for p in membrane.pathways for name in p.stoichiometry}
         for species in model.species:
             if species in moved:
                 yield membrane.name, species

@@ -32,7 +32,7 @@ def energy_columns(model: Model) -> Iterator[Fields]:
     """The columns of the group, as fields of a ``Column``."""
     for m, membrane in model.membranes.items():
         for p in membrane.pathways:
-            if p.moves:
+            if p.stoichiometry:
                 path, of = f"membranes.{m}.{p.name}", {"membrane": m, "pathway": p.name}
                 yield _power(path, f"{m}_{p.label}", f"{p.label} of {m}", of)
                 if p.driven_by:
@@ -64,7 +64,7 @@ def energy_columns(model: Model) -> Iterator[Fields]:
 def _rig(model: Model) -> Iterator[tuple[str, str]]:
     """Path and name of each source of power that is no pump."""
     yield from ((f"injections.{i.name}", i.name) for i in model.injections)
-    yield from ((f"sources.{f.name}", f.name) for f in model.feeds)
+    yield from ((f"sources.{f.name}", f.name) for f in model.sources)
     yield from ((f"clamps.{c.name}", c.name) for c in model.every_clamp)
     yield from ((f"compartments.{c.name}", c.name) for c in model.compartments.values() if not c.is_finite)
 

@@ -59,7 +59,7 @@ def exchange_pools(model: Model) -> tuple[list[Pool], list[Stoichiometry]]:
             for clamp in model.clamps
             if clamp.carried_by == species and _is_half_outside(model, clamp, finite)
         ]
-        sources += [f"source {f.name}" for f in model.feeds if species in f.brings and f.compartment in finite]
+        sources += [f"source {f.name}" for f in model.sources if species in f.stoichiometry and f.compartment in finite]
         if sources:
             sources += [
                 f"reaction {r.name}"
@@ -84,14 +84,14 @@ def _groups(model: Model, species: str) -> Iterator[tuple[str, ...]]:
         part.update(dict.fromkeys(joined, joined))
 
     for membrane in model.membranes.values():
-        if any(species in p.moves for p in membrane.pathways):
+        if any(species in p.stoichiometry for p in membrane.pathways):
             join(membrane.inside, membrane.outside)
     for exchange in model.exchanges:
         if all(species in model.compartments[c].concentrations for c in (exchange.inside, exchange.outside)):
             join(exchange.inside, exchange.outside)
-    for feed in model.feeds:
-        if species in feed.brings:
-            join(feed.compartment)
+    for source in model.sources:
+        if species in source.stoichiometry:
+            join(source.compartment)
     for reaction in model.reactions:
         if species in {*reaction.reactants, *reaction.products}:
             join(reaction.compartment)

@@ -113,7 +113,7 @@ def _charge_drift(trajectory: Trajectory, compartment: str) -> NDArray:
         fixed = impermeant.valence * run.initial.impermeant_amounts[compartment, impermeant.name]
         excess, present = excess + fixed, present + abs(fixed)
     for membrane, sign in membranes_of(model, compartment):
-        capacity = trajectory.at.capacity(membrane)
+        capacity = trajectory.evaluation.capacity(membrane)
         charge = sign * capacity * trajectory.membrane_potential(membrane.name) / FARADAY
         excess, present = excess - charge, present + np.abs(charge)
     for injection, sign in _uncarried(model, compartment):
@@ -285,7 +285,7 @@ class Audit:
     def _look_out_of_range(self, part: Trajectory) -> None:
         for c in part.model.compartments.values():
             if c.activity != "ideal" and c.name not in self.out_of_range and np.isfinite(part.states).all():
-                strength = np.asarray(part.at.ionic_strength(c.name), dtype=float)
+                strength = np.asarray(part.evaluation.ionic_strength(c.name), dtype=float)
                 told = out_of_range(c.activity, strength, part.temperature)
                 if told is not None:
                     self.out_of_range[c.name] = told

@@ -119,16 +119,16 @@ class Dissipation:
         for membrane in part.model.membranes.values():
             forces: dict[str, NDArray] = {}
             for pathway in membrane.pathways:
-                if not pathway.moves or (pathway.driven_by and not _is_paid_by_atp(pathway)):
+                if not pathway.stoichiometry or (pathway.driven_by and not _is_paid_by_atp(pathway)):
                     continue
                 force = np.zeros(len(part))
-                for name, count in pathway.moves.items():
+                for name, count in pathway.stoichiometry.items():
                     if name not in forces:
                         forces[name] = part.driving_force(membrane.name, name)
                     force += count * forces[name]
                 rate = part.pathway_cycles(membrane.name, pathway.name)
                 if pathway.driven_by:  # whichever way it turns, it costs one ATP
-                    paid = -part.at.quantity("simulation.atp_free_energy", part.model.atp_free_energy)
+                    paid = -part.evaluation.quantity("simulation.atp_free_energy", part.model.atp_free_energy)
                     rate, force = np.abs(rate), paid + np.sign(rate) * force
                 known = self.pathways.setdefault((membrane.name, pathway.name), Uphill())
                 known.add(part.time, rate, force, thermal, tolerance)
@@ -179,7 +179,7 @@ def _carried(pathway: Pathway, rate: float) -> str:
     for way, direction in (("out", 1), ("in", -1)):
         ions = [
             f"{abs(count)} {name}" if abs(count) > 1 else name
-            for name, count in pathway.moves.items()
+            for name, count in pathway.stoichiometry.items()
             if count * sign * direction > 0
         ]
         if ions:

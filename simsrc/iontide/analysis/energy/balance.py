@@ -116,7 +116,7 @@ def energetics(trajectory: Trajectory) -> Energetics:
 
 def _energetics(trajectory: Trajectory) -> Energetics:
     levels = Levels(trajectory.run)
-    potentials = Potentials(levels, trajectory.at)
+    potentials = Potentials(levels, trajectory.evaluation)
     storing = Storing(trajectory, levels, potentials)
     terms = Terms(trajectory, potentials, storing)
     full = np.zeros(len(trajectory))

@@ -44,15 +44,15 @@ class Levels:
                     self._held.setdefault(name, bath.name)
         self._settled = self._of_reactions(run)
 
-    def of(self, at: Evaluation, species: str) -> Any:
+    def of(self, evaluation: Evaluation, species: str) -> Any:
         """ln of the activity (mol m⁻³) at which the potential of a species is 0."""
         if species in self._held:
-            return log_activity(at, self._held[species], species)
+            return log_activity(evaluation, self._held[species], species)
         return self._settled.get(species, 0.0)
 
-    def osmolarity(self, at: Evaluation) -> Any:
+    def osmolarity(self, evaluation: Evaluation) -> Any:
         """Of the solution from which water is measured, mol m⁻³; 0 where there is no bath, or no water moves."""
-        return 0.0 if self.bath is None or not self._water_moves else at.osmolarity(self.bath)
+        return 0.0 if self.bath is None or not self._water_moves else evaluation.osmolarity(self.bath)
 
     def _of_reactions(self, run: Run) -> dict[str, float]:
         """Levels of the species that react and are in no bath: Σ nu x = ln K, as nearly as all reactions allow."""
@@ -60,14 +60,14 @@ class Levels:
         free = sorted({s for r in reactions for s in (*r.reactants, *r.products)} - set(self._held))
         if not free:
             return {}
-        at = at_start(run)
+        evaluation = at_start(run)
         changes = [r.change for r in reactions]
         constants = []
         for reaction, change in zip(reactions, changes, strict=True):
-            forward, backward = map(_first, at.reaction_rates(reaction))
+            forward, backward = map(_first, evaluation.reaction_rates(reaction))
             affinity = np.log(forward / backward) if forward > 0.0 and backward > 0.0 else 0.0
-            here = sum(nu * _first(log_activity(at, reaction.compartment, s)) for s, nu in change.items())
-            held = sum(nu * _first(self.of(at, s)) for s, nu in change.items() if s in self._held)
+            here = sum(nu * _first(log_activity(evaluation, reaction.compartment, s)) for s, nu in change.items())
+            held = sum(nu * _first(self.of(evaluation, s)) for s, nu in change.items() if s in self._held)
             constants.append(affinity + here - held)
         rows = np.array([[change.get(s, 0) for s in free] for change in changes], dtype=float)
         found = np.linalg.lstsq(rows, np.array(constants), rcond=None)[0]
@@ -83,37 +83,37 @@ class Potentials:
     at : Evaluation
     """
 
-    def __init__(self, levels: Levels, at: Evaluation) -> None:
-        self.levels, self.at, self.model = levels, at, levels.model
+    def __init__(self, levels: Levels, evaluation: Evaluation) -> None:
+        self.levels, self.evaluation, self.model = levels, evaluation, levels.model
         self._chemical: dict[tuple[str, str], Any] = {}
 
     @property
     def thermal(self) -> Any:
         """R T, J mol⁻¹."""
-        return GAS_CONSTANT * self.at.temperature
+        return GAS_CONSTANT * self.evaluation.temperature
 
     def chemical(self, compartment: str, species: str) -> Any:
         """R T (ln a − level), J mol⁻¹: without the electric part."""
         key = (compartment, species)
         if key not in self._chemical:
-            level = self.levels.of(self.at, species)
-            self._chemical[key] = self.thermal * (log_activity(self.at, compartment, species) - level)
+            level = self.levels.of(self.evaluation, species)
+            self._chemical[key] = self.thermal * (log_activity(self.evaluation, compartment, species) - level)
         return self._chemical[key]
 
     def difference(self, inside: str, outside: str, species: str) -> Any:
         """Δmu~ = mu~_inside − mu~_outside = R T ln(a_in / a_out) + z F V, J mol⁻¹."""
-        logs = log_activity(self.at, inside, species) - log_activity(self.at, outside, species)
-        across = self.at.potential(inside) - self.at.potential(outside)
+        logs = log_activity(self.evaluation, inside, species) - log_activity(self.evaluation, outside, species)
+        across = self.evaluation.potential(inside) - self.evaluation.potential(outside)
         return self.thermal * logs + self.model.species[species].valence * FARADAY * across
 
     def water(self, compartment: str) -> Any:
         """Of water by its volume, R T (osmolarity of the level − osmolarity), J m⁻³; pressure is not in it."""
-        return self.thermal * (self.levels.osmolarity(self.at) - self.at.osmolarity(compartment))
+        return self.thermal * (self.levels.osmolarity(self.evaluation) - self.evaluation.osmolarity(compartment))
 
 
-def log_activity(at: Evaluation, compartment: str, species: str) -> Any:
+def log_activity(evaluation: Evaluation, compartment: str, species: str) -> Any:
     """ln of an activity, mol m⁻³, or of ``LEAST_ACTIVITY`` where it is lower."""
-    activity = at.activity_coefficient(compartment, species) * at.concentration(compartment, species)
+    activity = evaluation.activity_coefficient(compartment, species) * evaluation.concentration(compartment, species)
     return np.log(np.maximum(activity, LEAST_ACTIVITY))
 
 
@@ -124,4 +124,4 @@ def _first(value: Any) -> float:
 def at_start(run: Run) -> Evaluation:
     """The model at the first moment of a run."""
     first = Trajectory(run, np.zeros(1), np.zeros(1, dtype=np.int32), np.asarray(run.initial.y)[np.newaxis])
-    return first.at
+    return first.evaluation

@@ -43,30 +43,34 @@ _DIFFERENCE = {1: 8.0 / 12.0, -1: -8.0 / 12.0, 2: -1.0 / 12.0, -2: 1.0 / 12.0}
 
 def stored_energy(potentials: Potentials) -> dict[str, Any]:
     """Energy stored, J, by ``KINDS``."""
-    at, model = potentials.at, potentials.model
+    evaluation, model = potentials.evaluation, potentials.model
     finite = [c for c in model.compartments.values() if c.is_finite]
     return {
         "chemical": sum((_chemical(potentials, c) for c in finite), 0.0),
-        "electrical": sum((0.5 * at.capacity(m) * at.membrane_potential(m) ** 2 for m in _capacitors(model)), 0.0),
-        "elastic": sum((_elastic(at, m) for m in model.membranes.values() if m.elastic_modulus is not None), 0.0),
+        "electrical": sum(
+            (0.5 * evaluation.capacity(m) * evaluation.membrane_potential(m) ** 2 for m in _capacitors(model)), 0.0
+        ),
+        "elastic": sum(
+            (_elastic(evaluation, m) for m in model.membranes.values() if m.elastic_modulus is not None), 0.0
+        ),
     }
 
 
 def _chemical(potentials: Potentials, c: Compartment) -> Any:
-    at = potentials.at
+    evaluation = potentials.evaluation
     computed = _mean_log_gamma(potentials, c)
-    total: Any = at.volume(c.name) * potentials.levels.osmolarity(at)
+    total: Any = evaluation.volume(c.name) * potentials.levels.osmolarity(evaluation)
     for name in c.concentrations:
-        amount = at.amount(c.name, name)
-        level = potentials.levels.of(at, name)
+        amount = evaluation.amount(c.name, name)
+        level = potentials.levels.of(evaluation, name)
         if name in computed:
-            total = total + _mixing(amount, at.concentration(c.name, name)) + amount * (computed[name] - level)
+            total = total + _mixing(amount, evaluation.concentration(c.name, name)) + amount * (computed[name] - level)
         else:
-            gamma = at.activity_coefficient(c.name, name)
-            total = total + _mixing(amount, gamma * at.concentration(c.name, name)) - amount * level
+            gamma = evaluation.activity_coefficient(c.name, name)
+            total = total + _mixing(amount, gamma * evaluation.concentration(c.name, name)) - amount * level
     for impermeant in c.impermeants:
-        amount = at.impermeant_amount(c.name, impermeant.name)
-        total = total + _mixing(amount, at.impermeant_concentration(c.name, impermeant.name))
+        amount = evaluation.impermeant_amount(c.name, impermeant.name)
+        total = total + _mixing(amount, evaluation.impermeant_concentration(c.name, impermeant.name))
     return potentials.thermal * total
 
 
@@ -80,11 +84,11 @@ def _mean_log_gamma(potentials: Potentials, c: Compartment) -> Mapping[str, Any]
     """∫ ln gamma(λ c) dλ of every species whose coefficient an activity model computes."""
     if c.activity == "ideal":
         return {}
-    at, model = potentials.at, potentials.model
+    evaluation, model = potentials.evaluation, potentials.model
     solutes = {name: model.species[name] for name in c.concentrations}
-    held = {name: at.concentration(c.name, name) for name in solutes}
+    held = {name: evaluation.concentration(c.name, name) for name in solutes}
     mobile = sum(0.5 * model.species[name].valence ** 2 * value for name, value in held.items())
-    fixed, temperature = at.ionic_strength(c.name) - mobile, at.temperature
+    fixed, temperature = evaluation.ionic_strength(c.name) - mobile, evaluation.temperature
     total: dict[str, Any] = {}
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         part = node**2
@@ -101,11 +105,11 @@ def _mean_log_gamma(potentials: Potentials, c: Compartment) -> Mapping[str, Any]
     return total
 
 
-def _elastic(at: Evaluation, membrane: Membrane) -> Any:
+def _elastic(evaluation: Evaluation, membrane: Membrane) -> Any:
     path = f"membranes.{membrane.name}"
-    slack = at.given(f"{path}.slack_volume")
-    stretch = np.maximum(at.enclosed_volume(membrane) / slack - 1.0, 0.0)
-    return 0.5 * at.given(f"{path}.elastic_modulus") * slack * stretch**2
+    slack = evaluation.given(f"{path}.slack_volume")
+    stretch = np.maximum(evaluation.enclosed_volume(membrane) / slack - 1.0, 0.0)
+    return 0.5 * evaluation.given(f"{path}.elastic_modulus") * slack * stretch**2
 
 
 class Storing:
@@ -125,7 +129,7 @@ class Storing:
 
     def __init__(self, trajectory: Trajectory, levels: Levels, potentials: Potentials) -> None:
         self.trajectory, self.levels, self.potentials = trajectory, levels, potentials
-        self.at, self.model, self.layout = trajectory.at, trajectory.model, trajectory.run.layout
+        self.evaluation, self.model, self.layout = trajectory.evaluation, trajectory.model, trajectory.run.layout
         self.rates = state_rates(trajectory)
         self._moving = moves_between_steps(self.model)
         self.of_area = self._of_area()
@@ -137,12 +141,14 @@ class Storing:
         self.of_protocol: Any = 0.0
         if self._moving:
             for kind in KINDS:
-                drift = self.drift(lambda at, kind=kind: stored_energy(Potentials(self.levels, at))[kind])
+                drift = self.drift(
+                    lambda evaluation, kind=kind: stored_energy(Potentials(self.levels, evaluation))[kind]
+                )
                 self.by_kind[kind] = self.by_kind[kind] + drift
                 self.of_protocol = self.of_protocol + drift
             # Water that follows a bath at once is given by that bath.
             for c in self._at_equilibrium():
-                moved = self.potentials.water(c) * self.drift(lambda at, c=c: at.volume(c))
+                moved = self.potentials.water(c) * self.drift(lambda evaluation, c=c: evaluation.volume(c))
                 self.of_protocol = self.of_protocol - moved
 
     def amount(self, compartment: str, species: str) -> Any:
@@ -154,7 +160,7 @@ class Storing:
         """dw/dt, m³ s⁻¹."""
         moved = self._volume_by_state(compartment)
         if self._moving and self.model.compartments[compartment].water == "equilibrium":
-            moved = moved + self.drift(lambda at: at.volume(compartment))
+            moved = moved + self.drift(lambda evaluation: evaluation.volume(compartment))
         return moved
 
     def _volume_by_state(self, compartment: str) -> Any:
@@ -163,7 +169,7 @@ class Storing:
         if c.water == "equilibrium":
             # At the osmolarity of the bath, which its own is.
             entering = sum((self.amount(compartment, s) for s in c.concentrations), 0.0)
-            return entering / self.at.osmolarity(compartment)
+            return entering / self.evaluation.osmolarity(compartment)
         i = self.layout.volume_index.get(compartment)
         return 0.0 if i is None else self.rates[:, i]
 
@@ -187,13 +193,13 @@ class Storing:
         if not self.layout.charges:
             for m in _capacitors(self.model):
                 moved = self._potential(m.inside) - self._potential(m.outside)
-                total = total + self.at.capacity(m) * self.at.membrane_potential(m) * moved
+                total = total + self.evaluation.capacity(m) * self.evaluation.membrane_potential(m) * moved
             return total
         charge = {c: self.rates[:, i] for c, i in self.layout.potential_index.items() if self.layout.holds_charge(c)}
         for root, part in self.layout.floats.items():  # a floating part holds no charge as a whole
             charge[root] = -sum((charge[c] for c in part if c != root), np.zeros(len(self.trajectory)))
         for c, moved in charge.items():
-            total = total + self.at.potential(c) * moved
+            total = total + self.evaluation.potential(c) * moved
         return total
 
     def _potential(self, compartment: str) -> Any:
@@ -206,8 +212,8 @@ class Storing:
         for m in _capacitors(self.model):
             if m.geometry != "given":
                 power = 2.0 / 3.0 if m.geometry == "sphere" else 0.5
-                grown = power * self._volume_by_state(m.inside) / self.at.volume(m.inside)
-                total = total - 0.5 * self.at.capacity(m) * self.at.membrane_potential(m) ** 2 * grown
+                grown = power * self._volume_by_state(m.inside) / self.evaluation.volume(m.inside)
+                total = total - 0.5 * self.evaluation.capacity(m) * self.evaluation.membrane_potential(m) ** 2 * grown
         return total
 
     def _elastic(self) -> Any:
@@ -215,7 +221,7 @@ class Storing:
         for m in self.model.membranes.values():
             if m.elastic_modulus is not None:
                 grown = sum(map(self._volume_by_state, self.model.enclosed[m.inside]))
-                total = total + self.at.turgor(m) * grown
+                total = total + self.evaluation.turgor(m) * grown
         return total
 
     def drift(self, quantity: Any) -> NDArray:
@@ -225,7 +231,7 @@ class Storing:
         step = np.minimum(_STEP_PART * lengths, _MOST_STEP)
         total = np.zeros(len(self.trajectory))
         for multiple, weight in _DIFFERENCE.items():
-            here = self.at
+            here = self.evaluation
             later = Evaluation(here.model, here.layout, here.given, here.state, here.within + multiple * step)
             total = total + weight * np.asarray(quantity(later), dtype=float)
         return total / step

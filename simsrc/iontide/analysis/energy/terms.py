@@ -96,20 +96,20 @@ class Terms:
 
     def __init__(self, trajectory: Trajectory, potentials: Potentials, storing: Storing) -> None:
         self.trajectory, self.potentials, self.storing = trajectory, potentials, storing
-        self.at, self.model = trajectory.at, trajectory.model
+        self.evaluation, self.model = trajectory.evaluation, trajectory.model
         self.sources: list[Power] = []
         self.sinks: list[Power] = []
         self.pumps: dict[str, PumpPower] = {}
         self._given: dict[str, Any] = {}  # by reservoir
         for membrane in self.model.membranes.values():
             for pathway in membrane.pathways:
-                if pathway.moves:
+                if pathway.stoichiometry:
                     self._pathway(membrane, pathway)
             if membrane.water_permeability is not None:
                 self._water(membrane)
         for c in self.model.compartments.values():
             if c.water == "equilibrium":
-                self._draw_water(self.at.osmotic_reference(c.name), storing.volume(c.name))
+                self._draw_water(self.evaluation.osmotic_reference(c.name), storing.volume(c.name))
         for reaction in self.model.reactions:
             self._reaction(reaction)
         self._exchanges()
@@ -147,9 +147,9 @@ class Terms:
     # -- membranes ----------------------------------------------------------------------------------------------------
 
     def _pathway(self, membrane: Membrane, pathway: Pathway) -> None:
-        rate = self.at.area(membrane) * self.at.cycles(membrane, pathway)
+        rate = self.evaluation.area(membrane) * self.evaluation.cycles(membrane, pathway)
         force: Any = 0.0
-        for name, count in pathway.moves.items():
+        for name, count in pathway.stoichiometry.items():
             force = force + count * self.potentials.difference(membrane.inside, membrane.outside, name)
             self._draw(membrane.inside, name, count * rate)
             self._draw(membrane.outside, name, -count * rate)
@@ -170,18 +170,18 @@ class Terms:
         self._out(path, label, "pump", fuel - work)
 
     def _free_energy(self, membrane: Membrane, pathway: Pathway) -> Any:
-        arguments = self.at.arguments(membrane, pathway)
+        arguments = self.evaluation.arguments(membrane, pathway)
         if pathway.law in REVERSIBLE:
-            return free_energy_of_atp(self.at.sides(membrane), arguments)
-        return self.at.quantity("simulation.atp_free_energy", self.model.atp_free_energy)
+            return free_energy_of_atp(self.evaluation.sides(membrane), arguments)
+        return self.evaluation.quantity("simulation.atp_free_energy", self.model.atp_free_energy)
 
     def _label(self, membrane: Membrane, name: str) -> str:
         return name if len(self.model.membranes) == 1 else f"{name} ({membrane.name})"
 
     def _water(self, membrane: Membrane) -> None:
-        flow = self.at.area(membrane) * self.at.water_flux(membrane)
+        flow = self.evaluation.area(membrane) * self.evaluation.water_flux(membrane)
         force = self.potentials.water(membrane.inside) - self.potentials.water(membrane.outside)
-        pressure = self.at.pressure_difference(membrane)
+        pressure = self.evaluation.pressure_difference(membrane)
         if pressure is not None:
             force = force + pressure
         self._draw_water(membrane.inside, flow)
@@ -192,8 +192,8 @@ class Terms:
 
     def _reaction(self, reaction: Reaction) -> None:
         """R T ln(forward / backward) is dissipated; what its constants want beside the levels comes from outside."""
-        path, volume = f"reactions.{reaction.name}", self.at.volume(reaction.compartment)
-        forward, backward = self.at.reaction_rates(reaction)
+        path, volume = f"reactions.{reaction.name}", self.evaluation.volume(reaction.compartment)
+        forward, backward = self.evaluation.reaction_rates(reaction)
         released: Any = 0.0
         for name, nu in reaction.change.items():
             released = released - nu * self.potentials.chemical(reaction.compartment, name)
@@ -207,7 +207,7 @@ class Terms:
     def _exchanges(self) -> None:
         for exchange in self.model.exchanges:
             lost: Any = 0.0
-            for name, leaving in self.at.exchange_rates(exchange).items():
+            for name, leaving in self.evaluation.exchange_rates(exchange).items():
                 lost = lost + leaving * self.potentials.difference(exchange.inside, exchange.outside, name)
                 self._draw(exchange.inside, name, leaving)
                 self._draw(exchange.outside, name, -leaving)
@@ -217,14 +217,14 @@ class Terms:
 
     def _rig(self) -> None:
         for injection in self.model.injections:
-            current = self.at.injected_current(injection)
-            power = current * (self.at.potential(injection.compartment) - self._psi(injection.out_of))
+            current = self.evaluation.injected_current(injection)
+            power = current * (self.evaluation.potential(injection.compartment) - self._psi(injection.out_of))
             if injection.carried_by is not None:
                 power = power + self._bring(injection.carried_by, current, injection.compartment, injection.out_of)
             self._in(f"injections.{injection.name}", injection.name, "injection", power)
-        for source in self.model.feeds:
-            rate, power = self.at.supply_rate(source), 0.0
-            for name, count in source.brings.items():
+        for source in self.model.sources:
+            rate, power = self.evaluation.supply_rate(source), 0.0
+            for name, count in source.stoichiometry.items():
                 power = power + count * rate * self.potentials.chemical(source.compartment, name)
             self._in(f"sources.{source.name}", source.name, "source", power)
         for clamp in self.model.clamps:
@@ -235,7 +235,7 @@ class Terms:
             self._in(f"clamps.{held.name}", f"clamp of {held.species} in {held.compartment}", "clamp", power)
 
     def _psi(self, compartment: str | None) -> Any:
-        return 0.0 if compartment is None else self.at.potential(compartment)
+        return 0.0 if compartment is None else self.evaluation.potential(compartment)
 
     def _bring(self, species: str, current: Any, target: str, origin: str | None) -> Any:
         """Chemical work of a current that an ion carries from one compartment to another, W."""
@@ -248,13 +248,13 @@ class Terms:
     def _clamp(self, clamp: Clamp) -> None:
         membrane = self.model.membranes[clamp.membrane]
         current = self.storing.rates[:, self.trajectory.run.layout.supply_index[clamp.name]]
-        across = self.at.membrane_potential(membrane)
+        across = self.evaluation.membrane_potential(membrane)
         path, label = f"clamps.{clamp.name}", f"clamp of {membrane.name}"
         power = current * across
         if clamp.carried_by is not None:
             power = power + self._bring(clamp.carried_by, current, membrane.inside, membrane.outside)
         if clamp.series_resistance is not None:
-            lost = current**2 * self.at.given(f"{path}.series_resistance")
+            lost = current**2 * self.evaluation.given(f"{path}.series_resistance")
             power = power + lost
             self._out(f"{path}.series_resistance", f"series resistance of the {label}", "resistance", lost)
         self._in(path, label, "clamp", power)

@@ -1,8 +1,8 @@
 """Pumps as thermodynamic cycles: driven by ATP, ADP and phosphate, stopped and turned back by their gradients.
 
-One cycle hydrolyses one ATP and carries ``moves``. With D = Σ nu Δmu~ (J mol⁻¹ of cycles; negative where the cycle
-runs uphill) and ΔG the free energy of hydrolysis (negative), its affinity is A = D − ΔG; it must stop where A = 0.
-The law is that of an enzyme in rapid equilibrium with what it binds::
+One cycle hydrolyses one ATP and carries ``stoichiometry``. With D = Σ nu Δmu~ (J mol⁻¹ of cycles; negative where
+the cycle runs uphill) and ΔG the free energy of hydrolysis (negative), its affinity is A = D − ΔG; it must stop
+where A = 0. The law is that of an enzyme in rapid equilibrium with what it binds::
 
     rate · f (1 − exp(−A/RT)) / (1 + f exp(−A/RT)),     f = Π (a_from / (a_from + h))^|nu| [· ATP / (ATP + h_ATP)]
 
@@ -44,7 +44,7 @@ def free_energy_of_atp(sides: Sides, arguments: Mapping[str, Any]) -> Any:
     return arguments["standard_free_energy"] + GAS_CONSTANT * sides.temperature * quotient
 
 
-def na_k_atpase_reversible(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in for one ATP, mol m⁻² s⁻¹, < 0 where it makes ATP.
 
     The law of this module with h_Na for Na inside and h_K for K outside. Driven by ATP; thermodynamic: it stops where
@@ -55,11 +55,11 @@ def na_k_atpase_reversible(sides: Sides, moves: Mapping[str, int], arguments: Ma
     ``standard_free_energy`` (J mol⁻¹).
     """
     half = {"Na": arguments["half_saturation.Na_inside"], "K": arguments["half_saturation.K_outside"]}
-    return _cycles(sides, moves, half, arguments)
+    return _cycles(sides, stoichiometry, half, arguments)
 
 
-def atpase_reversible(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
-    """Cycles of any pump that carries ``moves`` for one ATP, mol m⁻² s⁻¹, < 0 where it makes ATP.
+def atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+    """Cycles of any pump that carries ``stoichiometry`` for one ATP, mol m⁻² s⁻¹, < 0 where it makes ATP.
 
     The law of this module. Driven by ATP; thermodynamic: it stops where Σ nu Δmu~ = ΔG, so V counts unless the cycle
     is electroneutral. For the H⁺-ATPase, SERCA, PMCA and H/K-ATPase; as an ATP synthase it runs backward.
@@ -67,14 +67,16 @@ def atpase_reversible(sides: Sides, moves: Mapping[str, int], arguments: Mapping
     Arguments: ``rate`` (mol m⁻² s⁻¹), ``half_saturation.ION`` for every ion moved, on the side from which it is taken
     (mol m⁻³); and the same choice for the fuel as ``na_k_atpase_reversible`` has.
     """
-    return _cycles(sides, moves, {ion: arguments[f"half_saturation.{ion}"] for ion in moves}, arguments)
+    return _cycles(sides, stoichiometry, {ion: arguments[f"half_saturation.{ion}"] for ion in stoichiometry}, arguments)
 
 
-def _cycles(sides: Sides, moves: Mapping[str, int], half: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+def _cycles(
+    sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Any:
     forward: Any = 1.0
     backward: Any = 1.0  # f exp(−A/RT), written without a logarithm: finite where a concentration is 0
     charge = 0
-    for ion, count in moves.items():
+    for ion, count in stoichiometry.items():
         inside, outside = sides.inside_activity[ion], sides.outside_activity[ion]
         taken, released = (inside, outside) if count > 0 else (outside, inside)
         free = taken + half[ion]

@@ -9,7 +9,7 @@ from .binding import sites
 from .sides import Sides
 
 
-def glut(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def glut(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Glucose outward, mol m⁻² s⁻¹, by a carrier that is alike from both sides: each one-way flux saturates.
 
     ``rate · (G_in / (G_in + h) − G_out / (G_out + h))``. Driven by nothing; thermodynamic. Source: Carruthers 1990,

@@ -1,7 +1,7 @@
 """Coupled passive transport by stoichiometry: cotransporters and exchangers, driven by nothing but their gradients.
 
-A cycle carries ``moves``, nu of each ion outward (negative: inward), and with it the charge z = Σ nu z_ion. All laws
-here are *thermodynamic*: with D = Σ nu Δmu~ (J mol⁻¹ of cycles) they stop exactly where D = 0, and J has
+A cycle carries ``stoichiometry``, nu of each ion outward (negative: inward), and with it the charge z = Σ nu z_ion. All
+laws here are *thermodynamic*: with D = Σ nu Δmu~ (J mol⁻¹ of cycles) they stop exactly where D = 0, and J has
 the sign of D everywhere else, so that J D ≥ 0. In what follows ``from`` is the side from which a cycle takes an ion
 (inside where nu > 0, outside where nu < 0) and ``to`` the other one; a are activities; phi = F V / (R T).
 """
@@ -17,7 +17,7 @@ from .binding import sigmoid
 from .sides import Sides
 
 
-def mass_action(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def mass_action(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles outward, mol m⁻² s⁻¹, as a difference of two products.
 
     ``rate · (e^(z phi/2) Π a_from^|nu| − e^(−z phi/2) Π a_to^|nu|)``; for KCC ``rate · (K_i Cl_i − K_o Cl_o)``. An
@@ -27,11 +27,11 @@ def mass_action(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, 
 
     Arguments: ``rate``, m^(3n−2) mol^(1−n) s⁻¹ where n = Σ |nu|.
     """
-    forward, backward = _products(sides, moves)
+    forward, backward = _products(sides, stoichiometry)
     return arguments["rate"] * (forward - backward)
 
 
-def saturating(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def saturating(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles outward, mol m⁻² s⁻¹, as a difference of two products that saturates at ``rate`` either way.
 
     ``rate · (f − b) / (1 + f + b)`` with ``f = e^(z phi/2) Π (a_from / h)^|nu|`` and ``b`` the same of a_to with
@@ -41,12 +41,12 @@ def saturating(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, A
 
     Arguments: ``rate`` (mol m⁻² s⁻¹), ``half_saturation.ION`` for every ion moved (mol m⁻³).
     """
-    half = {ion: arguments[f"half_saturation.{ion}"] for ion in moves}
-    forward, backward = _products(sides, moves, half)
+    half = {ion: arguments[f"half_saturation.{ion}"] for ion in stoichiometry}
+    forward, backward = _products(sides, stoichiometry, half)
     return arguments["rate"] * ((forward - backward) / (1.0 + forward + backward))
 
 
-def linear_force(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def linear_force(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles outward, mol m⁻² s⁻¹, in proportion to their driving force: ``rate · D``, or ``conductance / F² · D``.
 
     For KCC2 the latter is ``g (E_Cl − E_K) / F``, the conductance form of physiologists; where they write
@@ -58,10 +58,10 @@ def linear_force(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str,
     Arguments: ``rate`` (mol² J⁻¹ m⁻² s⁻¹) or ``conductance`` (S m⁻²).
     """
     scale = arguments["rate"] if "rate" in arguments else arguments["conductance"] * FARADAY**-2
-    return (scale * GAS_CONSTANT * sides.temperature) * _reduced_force(sides, moves)
+    return (scale * GAS_CONSTANT * sides.temperature) * _reduced_force(sides, stoichiometry)
 
 
-def log_ratio(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def log_ratio(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles outward, mol m⁻² s⁻¹: ``rate · (ln Π (a_in / a_out)^nu + z phi)``, which is ``rate · D / (R T)``.
 
     For KCC2 ``rate · ln(K_i Cl_i / (K_o Cl_o))``. Driven by nothing; thermodynamic. Source: Østby et al. 2009, PLoS
@@ -70,10 +70,10 @@ def log_ratio(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, An
 
     Arguments: ``rate`` (mol m⁻² s⁻¹).
     """
-    return arguments["rate"] * _reduced_force(sides, moves)
+    return arguments["rate"] * _reduced_force(sides, stoichiometry)
 
 
-def nkcc1_sigmoidal(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def nkcc1_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles of NKCC1 outward (1 Na, 1 K, 2 Cl), mol m⁻² s⁻¹, switched on by K outside.
 
     ``rate / (1 + exp((half_K − K_o) / slope_K)) · ln(Na_i K_i Cl_i² / (Na_o K_o Cl_o²))``: ``log_ratio`` with a factor
@@ -84,35 +84,35 @@ def nkcc1_sigmoidal(sides: Sides, moves: Mapping[str, int], arguments: Mapping[s
     Arguments: ``rate`` (mol m⁻² s⁻¹), ``half.K_outside`` and ``slope.K_outside`` (mol m⁻³).
     """
     switched_on = sigmoid((sides.outside["K"] - arguments["half.K_outside"]) / arguments["slope.K_outside"])
-    return arguments["rate"] * (switched_on * _reduced_force(sides, moves))
+    return arguments["rate"] * (switched_on * _reduced_force(sides, stoichiometry))
 
 
-def _charge(sides: Sides, moves: Mapping[str, int]) -> int:
+def _charge(sides: Sides, stoichiometry: Mapping[str, int]) -> int:
     """Charge that a cycle carries outward."""
-    return sum(count * sides.valence[ion] for ion, count in moves.items())
+    return sum(count * sides.valence[ion] for ion, count in stoichiometry.items())
 
 
-def _reduced_force(sides: Sides, moves: Mapping[str, int]) -> Any:
+def _reduced_force(sides: Sides, stoichiometry: Mapping[str, int]) -> Any:
     """D / (R T) = Σ nu ln(a_in / a_out) + z phi."""
     force: Any = 0.0
-    for ion, count in moves.items():
+    for ion, count in stoichiometry.items():
         force = force + count * (log(sides.inside_activity[ion]) - log(sides.outside_activity[ion]))
-    charge = _charge(sides, moves)
+    charge = _charge(sides, stoichiometry)
     return force + charge * sides.reduced_potential if charge else force
 
 
-def _products(sides: Sides, moves: Mapping[str, int], half: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+def _products(sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
     """``e^(z phi/2) Π (a_from / h)^|nu|`` and ``e^(−z phi/2) Π (a_to / h)^|nu|``, h = 1 where none is given."""
     forward: Any = 1.0
     backward: Any = 1.0
-    for ion, count in moves.items():
+    for ion, count in stoichiometry.items():
         inside, outside = sides.inside_activity[ion], sides.outside_activity[ion]
         if half is not None:
             inside, outside = inside / half[ion], outside / half[ion]
         taken, released = (inside, outside) if count > 0 else (outside, inside)
         forward = forward * taken ** abs(count)
         backward = backward * released ** abs(count)
-    charge = _charge(sides, moves)
+    charge = _charge(sides, stoichiometry)
     if charge:
         tilt = (0.5 * charge) * sides.reduced_potential
         forward, backward = forward * exp(tilt), backward * exp(-tilt)

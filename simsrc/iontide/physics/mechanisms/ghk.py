@@ -15,12 +15,14 @@ from ...symbolic.expression import bernoulli
 from .sides import Sides
 
 
-def ghk_efflux_and_influx(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> tuple[Any, Any]:
-    """One-way fluxes of the one ion in ``moves``, mol m⁻² s⁻¹, both ≥ 0.
+def ghk_efflux_and_influx(
+    sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """One-way fluxes of the one ion in ``stoichiometry``, mol m⁻² s⁻¹, both ≥ 0.
 
     ``efflux = P B(−z phi) a_in``, ``influx = P B(z phi) a_out``; ``arguments[""]`` is the permeability P, m s⁻¹.
     """
-    (ion,) = moves
+    (ion,) = stoichiometry
     permeability = arguments[""]
     x = sides.valence[ion] * sides.reduced_potential
     efflux = permeability * (bernoulli(-x) * sides.inside_activity[ion])
@@ -28,7 +30,7 @@ def ghk_efflux_and_influx(sides: Sides, moves: Mapping[str, int], arguments: Map
     return efflux, influx
 
 
-def ghk_flux(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def ghk_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Net outward flux ``J = efflux − influx``, mol m⁻² s⁻¹."""
-    efflux, influx = ghk_efflux_and_influx(sides, moves, arguments)
+    efflux, influx = ghk_efflux_and_influx(sides, stoichiometry, arguments)
     return efflux - influx

@@ -12,8 +12,8 @@ from ...constants import FARADAY
 from .sides import Sides
 
 
-def ohmic_flux(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def ohmic_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Net outward flux ``J = g (V − E) / (z F)``, mol m⁻² s⁻¹; ``arguments[""]`` is g, S m⁻²."""
-    (ion,) = moves
+    (ion,) = stoichiometry
     scale = arguments[""] / (sides.valence[ion] * FARADAY)
     return scale * (sides.potential - sides.reversal_potential(ion))

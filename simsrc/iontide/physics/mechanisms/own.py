@@ -8,6 +8,6 @@ from typing import Any
 from .sides import Sides
 
 
-def formula_rate(sides: Sides, moves: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def formula_rate(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
     """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, whatever the formula there says."""
     return arguments["rate"]

@@ -126,7 +126,7 @@ class _Colours:
         if first != "membranes":
             return []
         membrane, _, pathway = rest.partition(".")
-        return next((list(p.moves) for p in self.model.membranes[membrane].pathways if p.name == pathway), [])
+        return next((list(p.stoichiometry) for p in self.model.membranes[membrane].pathways if p.name == pathway), [])
 
     def names(self, power: Power, sign: float) -> tuple[str, str]:
         """Of a term without its membrane, for data and as mathtext."""

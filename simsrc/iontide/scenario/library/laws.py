@@ -81,21 +81,21 @@ class Law:
         """Whether what it asks for depends on what is moved."""
         return any(kind is RATE_OF_ORDER or path.endswith(EVERY_ION) for path, kind in self.arguments.items())
 
-    def kinds(self, moves: Mapping[str, int] | None) -> dict[str, Kind]:
-        """What it asks for where a cycle carries ``moves``; where that is None, what does not depend on it."""
+    def kinds(self, stoichiometry: Mapping[str, int] | None) -> dict[str, Kind]:
+        """What it asks for where a cycle carries ``stoichiometry``; where that is None, what does not depend on it."""
         asked: dict[str, Kind] = {}
         for path, kind in self.arguments.items():
             if path.endswith(EVERY_ION):
-                asked |= {path.removesuffix(EVERY_ION) + ion: kind for ion in moves or ()}
+                asked |= {path.removesuffix(EVERY_ION) + ion: kind for ion in stoichiometry or ()}
             elif kind is not RATE_OF_ORDER:
                 asked[path] = kind
-            elif moves is not None:
-                asked[path] = rate_of_order(sum(map(abs, moves.values())))
+            elif stoichiometry is not None:
+                asked[path] = rate_of_order(sum(map(abs, stoichiometry.values())))
         return asked
 
-    def every_kind(self, moves: Mapping[str, int] | None) -> dict[str, Kind]:
+    def every_kind(self, stoichiometry: Mapping[str, int] | None) -> dict[str, Kind]:
         """The same, with all that there is a choice of."""
-        return self.kinds(moves) | {path: kind for group in self.choices for path, kind in group.items()}
+        return self.kinds(stoichiometry) | {path: kind for group in self.choices for path, kind in group.items()}
 
 
 def rate_of_order(order: int) -> Kind:
@@ -111,7 +111,9 @@ def rate_of_order(order: int) -> Kind:
 
 def either_way(*stoichiometries: Mapping[str, int]) -> tuple[Mapping[str, int], ...]:
     """The stoichiometries, then each the other way round."""
-    reverse: Iterable[Mapping[str, int]] = ({ion: -n for ion, n in moves.items()} for moves in stoichiometries)
+    reverse: Iterable[Mapping[str, int]] = (
+        {ion: -n for ion, n in stoichiometry.items()} for stoichiometry in stoichiometries
+    )
     return (*stoichiometries, *reverse)
 
 

@@ -1,7 +1,8 @@
 """Transporters by name: what one cycle of each carries.
 
-A pathway says ``transporter = "KCC"`` in the place of ``moves = { K = 1, Cl = 1 }``, and names its rate law besides.
-Cotransporters are written with all their ions outward, exchangers and pumps in the direction in which they usually run.
+A pathway says ``transporter = "KCC"`` in the place of ``stoichiometry = { K = 1, Cl = 1 }``, and names its rate law
+besides. Cotransporters are written with all their ions outward, exchangers and pumps in the direction in
+which they usually run.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Transporter:
 
     name: str
     description: str
-    moves: Mapping[str, int]
+    stoichiometry: Mapping[str, int]
     source: str
     driven_by: str = ""
 

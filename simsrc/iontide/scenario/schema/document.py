@@ -209,7 +209,7 @@ class PathwayTable(Table):
     ion: Annotated[
         str | None, Field(description="The one ion that a channel lets through, by its conductance or permeability")
     ] = None
-    moves: Annotated[
+    stoichiometry: Annotated[
         dict[str, Annotated[int, Field(ge=-12, le=12)]] | None,
         Field(description="Ions that a cycle carries outward, each with its count; negative counts are inward"),
     ] = None
@@ -274,7 +274,7 @@ class SourceTable(Table):
     noun: ClassVar[str] = "a source"
 
     into: Annotated[str, Field(description="Name of the compartment")]
-    brings: Annotated[
+    stoichiometry: Annotated[
         dict[str, Annotated[int, Field(ge=-12, le=12)]],
         Field(description="Species brought, each with its count; negative counts are taken out"),
     ]

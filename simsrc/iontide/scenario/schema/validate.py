@@ -116,7 +116,7 @@ def _sentence(item: Any, path: KeyPath) -> str:
         return f"must be {choices}, got {show(value)}" + did_you_mean(value, [word.strip('"') for word in allowed])
     if kind == "dict_type" and path == ("sources",):
         return f"must be tables, as [sources.NAME], got {show(value)}; where a scenario comes from is its source"
-    if kind == "dict_type" and path[-1] == "moves":
+    if kind == "dict_type" and path[-1] == "stoichiometry":
         return f"must be a table of counts (as {{ K = 1, Cl = 1 }}), got {show(value)}"
     if kind == "string_pattern_mismatch":
         return f"a name is a letter, then letters, digits or _, got {show(value)}"

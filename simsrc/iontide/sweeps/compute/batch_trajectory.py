@@ -37,7 +37,7 @@ class SideBySide(Trajectory):
     values: Any
 
     @cached_property
-    def at(self) -> Evaluation:
+    def evaluation(self) -> Evaluation:
         """The model at every sample of every point."""
         states, found = self.states, dict[str, Any]()
 

@@ -40,15 +40,15 @@ def verdicts_of(ends: Trajectory, away: NDArray, failed: NDArray) -> NDArray[np.
                 if p.driven_by:
                     fed |= runs
                     continue
-                force = sum(nu * ends.driving_force(name, s) for s, nu in p.moves.items()) / thermal
+                force = sum(nu * ends.driving_force(name, s) for s, nu in p.stoichiometry.items()) / thermal
                 largest = np.where(runs & np.isfinite(force), np.maximum(largest, np.abs(force)), largest)
         for injection in model.injections:
-            fed |= np.broadcast_to(ends.at.injected_current(injection), count) != 0.0
-        for source in model.feeds:
-            fed |= np.broadcast_to(ends.at.supply_rate(source), count) != 0.0
+            fed |= np.broadcast_to(ends.evaluation.injected_current(injection), count) != 0.0
+        for source in model.sources:
+            fed |= np.broadcast_to(ends.evaluation.supply_rate(source), count) != 0.0
         for held in model.every_clamp:
             for k, hold in enumerate(held.holds, 1):
-                active = ends.at.quantity(f"clamps.{held.name}.hold_{k}.active", hold.active)
+                active = ends.evaluation.quantity(f"clamps.{held.name}.hold_{k}.active", hold.active)
                 fed |= np.broadcast_to(active, count) != 0.0
     fed |= largest > FORCE_TOLERANCES * tolerance
     fixed = any(i.valence for c in model.compartments.values() if c.is_finite for i in c.impermeants)

@@ -58,7 +58,7 @@ def _changed(model: Model, change: Change) -> Model:
         membranes={n: _membrane(m, change) for n, m in model.membranes.items()},
         reactions=tuple(_fields(r, f"reactions.{r.name}", ("forward", "backward"), change) for r in model.reactions),
         exchanges=tuple(_fields(e, f"exchange.{e.name}", ("rate",), change) for e in model.exchanges),
-        feeds=tuple(_fields(s, f"sources.{s.name}", ("rate",), change) for s in model.feeds),
+        sources=tuple(_fields(s, f"sources.{s.name}", ("rate",), change) for s in model.sources),
         injections=tuple(_fields(i, f"injections.{i.name}", ("current",), change) for i in model.injections),
         clamps=tuple(_clamp(c, change) for c in model.clamps),
         ion_clamps=tuple(_held(c, change) for c in model.ion_clamps),

@@ -17,52 +17,56 @@ MOST_IONS = 20
 
 def moves_of(given: PathwayTable, law: Law) -> Mapping[str, int]:
     """Ions carried outward per cycle by a pathway without faults."""
-    if given.moves is not None:
-        return given.moves
+    if given.stoichiometry is not None:
+        return given.stoichiometry
     if given.transporter is not None:
-        return TRANSPORTERS[given.transporter].moves
+        return TRANSPORTERS[given.transporter].stoichiometry
     return law.stoichiometries[0]
 
 
 def read_moves(draft: Draft, path: KeyPath, given: PathwayTable, law: Law) -> Mapping[str, int] | None:
     """Ions carried outward per cycle; None where that is faulty or missing, which is then told."""
     faults = draft.faults
-    if any(faults.is_faulty_within(*path, key) for key in ("moves", "transporter")):
+    if any(faults.is_faulty_within(*path, key) for key in ("stoichiometry", "transporter")):
         return None
-    if given.moves is not None and given.transporter is not None:
+    if given.stoichiometry is not None and given.transporter is not None:
         faults.add((*path, "transporter"), "gives both moves and transporter; one of them is enough")
         return None
     if given.transporter is not None and not _is_known(draft, (*path, "transporter"), given.transporter, law):
         return None
-    if given.moves is not None and not _are_sound(draft, (*path, "moves"), given.moves):
+    if given.stoichiometry is not None and not _are_sound(draft, (*path, "stoichiometry"), given.stoichiometry):
         return None
-    if given.moves is None and given.transporter is None and not law.stoichiometries:
+    if given.stoichiometry is None and given.transporter is None and not law.stoichiometries:
         told = f'missing; {law.name} needs what a cycle moves (as {{ K = 1, Cl = 1 }}), or transporter = "KCC"'
-        faults.add((*path, "moves"), told)
+        faults.add((*path, "stoichiometry"), told)
         return None
-    moves = moves_of(given, law)
-    if law.stoichiometries and moves not in law.stoichiometries:
-        key = "moves" if given.moves is not None else "transporter"
+    stoichiometry = moves_of(given, law)
+    if law.stoichiometries and stoichiometry not in law.stoichiometries:
+        key = "stoichiometry" if given.stoichiometry is not None else "transporter"
         allowed = " or ".join(map(written, law.stoichiometries[:4]))
-        faults.add((*path, key), f"{law.name} moves {allowed} a cycle, got {written(moves)}")
+        faults.add((*path, key), f"{law.name} moves {allowed} a cycle, got {written(stoichiometry)}")
         return None
-    return moves
+    return stoichiometry
 
 
-def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, moves: Mapping[str, int]) -> None:
+def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, stoichiometry: Mapping[str, int]) -> None:
     """The charge that a pathway declares must be that of what it moves."""
-    if given.charge is None or draft.faults.is_faulty(*path, "charge") or not moves.keys() <= draft.species.keys():
+    if (
+        given.charge is None
+        or draft.faults.is_faulty(*path, "charge")
+        or not stoichiometry.keys() <= draft.species.keys()
+    ):
         return
-    charge = sum(count * draft.species[ion].valence for ion, count in moves.items())
+    charge = sum(count * draft.species[ion].valence for ion, count in stoichiometry.items())
     if charge != given.charge:
-        terms = " ".join(f"{count:+d}·({draft.species[ion].valence:+d}) {ion}" for ion, count in moves.items())
+        terms = " ".join(f"{count:+d}·({draft.species[ion].valence:+d}) {ion}" for ion, count in stoichiometry.items())
         told = f"a cycle carries the charge {signed(charge)} outward ({terms}), not {signed(given.charge)}"
         draft.faults.add((*path, "charge"), told)
 
 
-def written(moves: Mapping[str, int]) -> str:
+def written(stoichiometry: Mapping[str, int]) -> str:
     """As a scenario would write it: ``{ Na = 3, K = -2 }``."""
-    return "{ " + ", ".join(f"{ion} = {count}" for ion, count in moves.items()) + " }"
+    return "{ " + ", ".join(f"{ion} = {count}" for ion, count in stoichiometry.items()) + " }"
 
 
 def signed(charge: int) -> str:
@@ -83,15 +87,15 @@ def _is_known(draft: Draft, place: KeyPath, name: str, law: Law) -> bool:
     return False
 
 
-def _are_sound(draft: Draft, place: KeyPath, moves: Mapping[str, int]) -> bool:
+def _are_sound(draft: Draft, place: KeyPath, stoichiometry: Mapping[str, int]) -> bool:
     """Whether something is moved, and no ion 0 times."""
-    zero = [ion for ion, count in moves.items() if count == 0]
+    zero = [ion for ion, count in stoichiometry.items() if count == 0]
     for ion in zero:
         draft.faults.add((*place, ion), "must not be 0; leave out what a cycle does not move")
-    if not moves:
+    if not stoichiometry:
         draft.faults.add(place, "must name what a cycle moves (as { K = 1, Cl = 1 }; negative counts are inward)")
-    elif sum(map(abs, moves.values())) > MOST_IONS:
-        draft.faults.add(place, f"a cycle carries at most {MOST_IONS} ions, got {sum(map(abs, moves.values()))}")
+    elif (total := sum(map(abs, stoichiometry.values()))) > MOST_IONS:
+        draft.faults.add(place, f"a cycle carries at most {MOST_IONS} ions, got {total}")
     else:
         return not zero
     return False

@@ -183,20 +183,26 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
             (*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)}; iontide laws tells of all)"
         )
         return
-    moves = read_moves(draft, path, given, law)
-    if moves is not None:
-        key = "moves" if given.moves is not None else "transporter" if given.transporter is not None else "law"
-        for ion in moves:
-            _check_moves(draft, name, (*path, key, ion) if key == "moves" else (*path, key), [ion])
-        check_charge(draft, path, given, moves)
-        _check_presence(draft, name, (*path, key), law, moves)
-    kinds_asked, known = law.kinds(moves), law.every_kind(moves)
+    stoichiometry = read_moves(draft, path, given, law)
+    if stoichiometry is not None:
+        key = (
+            "stoichiometry"
+            if given.stoichiometry is not None
+            else "transporter"
+            if given.transporter is not None
+            else "law"
+        )
+        for ion in stoichiometry:
+            _check_moves(draft, name, (*path, key, ion) if key == "stoichiometry" else (*path, key), [ion])
+        check_charge(draft, path, given, stoichiometry)
+        _check_presence(draft, name, (*path, key), law, stoichiometry)
+    kinds_asked, known = law.kinds(stoichiometry), law.every_kind(stoichiometry)
     arguments = flattened(given.model_extra or {})
     for argument, raw in arguments.items():
         kind = known.get(argument)
         if kind is not None:
             _read_argument(draft, name, (*path, *argument.split(".")), raw, kind, names)
-        elif moves is not None or not law.asks_by_ion:
+        elif stoichiometry is not None or not law.asks_by_ion:
             draft.faults.add((*path, *argument.split(".")), _unknown_argument(argument, law.name, known))
     _check_choice(draft, path, law, arguments)
     for argument, kind in kinds_asked.items():
@@ -225,12 +231,12 @@ def _check_choice(draft: Draft, path: KeyPath, law: Law, arguments: Mapping[str,
         draft.faults.add((*path, *next(iter(law.choices[0])).split(".")), f"missing; {law.name} needs {ways}")
 
 
-def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, moves: Mapping[str, int]) -> None:
+def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, stoichiometry: Mapping[str, int]) -> None:
     """Some laws take the ratio, or the logarithm, of concentrations that must then not be 0."""
     if draft.faults.is_faulty_within(*place):
         return
     for side, compartment in zip(("inside", "outside"), _sides(draft, name), strict=False):
-        for ion in moves:
+        for ion in stoichiometry:
             needed = EVERY_ION in law.never_zero or f"{ion}.{side}" in law.never_zero
             if needed and draft.value("compartments", compartment, "concentrations", ion) == 0:
                 told = f"{law.name} divides by the concentration of {ion}, but {compartment} has none"
@@ -240,17 +246,18 @@ def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, moves: Ma
 
 def _says_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
     """Whether a pathway without a law gives what it takes to do without."""
-    moves = any(
-        getattr(given, key) is not None or draft.faults.is_faulty_within(*path, key) for key in ("moves", "transporter")
+    stoichiometry = any(
+        getattr(given, key) is not None or draft.faults.is_faulty_within(*path, key)
+        for key in ("stoichiometry", "transporter")
     )
-    return moves and "rate" in (given.model_extra or {})
+    return stoichiometry and "rate" in (given.model_extra or {})
 
 
 def _read_channel(draft: Draft, name: str, path: KeyPath, given: PathwayTable, names: Mapping[str, Dimension]) -> None:
     """A pathway that lets one ion through, by a conductance or a permeability."""
     ways = {law.table: law for law in TABLES.values()}
     extra = flattened(given.model_extra or {})
-    for key in ("moves", "transporter", "charge", "driven_by"):
+    for key in ("stoichiometry", "transporter", "charge", "driven_by"):
         if getattr(given, key) is not None:
             draft.faults.add((*path, key), f"a channel of one ion is passive and moves that alone; leave out {key}")
     for key in extra:
@@ -282,7 +289,7 @@ def _read_argument(
 
 
 def _unknown_argument(argument: str, law: str, known: Mapping[str, Kind]) -> str:
-    keys = [*known, "moves", "transporter", "charge", "gates"]
+    keys = [*known, "stoichiometry", "transporter", "charge", "gates"]
     told = f"{law} has law, " if law != FORMULA.name else "a pathway of its own rate has driven_by, "
     return f"no such key{did_you_mean(argument, keys)} ({told}{listed(keys)})"
 
