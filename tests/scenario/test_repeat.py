@@ -15,9 +15,9 @@ from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.scenario.text.faults import Faults
 from iontide.scenario.text.key_lines import key_lines
-from tests.scenario.test_malformed import LAYERS
 from tests.scenario.test_read import misfit
-from tests.support.paths import ROOT
+from tests.support.malformed import BASES, cases
+from tests.support.paths import SCENARIO_FILES
 
 HEAD = """\
 title = "Layers"
@@ -212,25 +212,25 @@ def test_one_piece_has_no_neighbour():
     assert list(model.membranes) == ["surface"]
 
 
-@pytest.mark.parametrize("folder", ["scenarios", "tests/malformed"])
-def test_a_file_without_repetition_is_left_as_it_is(folder):
-    seen = 0
-    for path in sorted((ROOT / folder).rglob("*.toml")):
-        text = path.read_text(encoding="utf-8")
-        try:
-            raw = tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
-            continue
-        if "repeat" not in text and "along" not in text:
-            faults = Faults(key_lines(text))
-            assert expand(raw, faults) is raw
-            assert not faults.found
-            seen += 1
-    assert seen > 10
+def test_a_file_without_repetition_is_left_as_it_is():
+    shipped = [path.read_text(encoding="utf-8") for path in SCENARIO_FILES.values()]
+    for texts in (shipped, [case.text() for case in cases().values()]):
+        seen = 0
+        for text in texts:
+            try:
+                raw = tomllib.loads(text)
+            except tomllib.TOMLDecodeError:
+                continue
+            if "repeat" not in text and "along" not in text:
+                faults = Faults(key_lines(text))
+                assert expand(raw, faults) is raw
+                assert not faults.found
+                seen += 1
+        assert seen > 10
 
 
 def test_expansion_leaves_the_file_as_it_is():
-    raw, again = tomllib.loads(LAYERS), tomllib.loads(LAYERS)
+    raw, again = tomllib.loads(BASES["column"]), tomllib.loads(BASES["column"])
     expanded = expand(raw, Faults({}))
     assert raw == again
     assert expanded is not None
@@ -325,11 +325,11 @@ def test_settings_of_what_is_repeated_with_it():
     model = loads(COLUMN, set=couplings).model
     found = [model.membranes[f"depth_{i}"].pathways[0].arguments[""] for i in (1, 8, 9)]
     assert found[0] == found[1] == pytest.approx(found[2] / 4.0, rel=1e-12)
-    text = LAYERS.replace('{ K = ["1e-8 m/s", "2e-8 m/s", "3e-8 m/s"] }', '{ K = "1e-8 m/s" }')
+    text = BASES["column"].replace('{ K = ["1e-8 m/s", "2e-8 m/s", "3e-8 m/s"] }', '{ K = "1e-8 m/s" }')
     model = loads(text, set={"membranes.plasma_2.permeability.K": "5e-8 m/s"}).model
     assert [model.membranes[f"plasma_{i}"].pathways[0].arguments[""] for i in (1, 2, 3)] == [1e-8, 5e-8, 1e-8]
     # One element of a list, counted from 0 as elsewhere.
-    model = loads(LAYERS, set={"compartments.layer.volume.0": "7 pL"}).model
+    model = loads(BASES["column"], set={"compartments.layer.volume.0": "7 pL"}).model
     assert model.compartments["layer_1"].volume == pytest.approx(7e-15)
 
 
@@ -404,7 +404,7 @@ def test_many_layers_are_read_in_a_moment():
 
 def test_schema_knows_repetition():
     schema = json_schema()
-    for text in (COLUMN, LAYERS, HEAD + PAIRED, column_by_hand()):
+    for text in (COLUMN, BASES["column"], HEAD + PAIRED, column_by_hand()):
         assert misfit(tomllib.loads(text), schema, schema) is None
 
 
