@@ -7,7 +7,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+import scipy
 
 import iontide
 from iontide.analysis.basins import basin_lines, basins
@@ -177,11 +177,11 @@ def parametric_solution(pump: float) -> tuple[float, float, float]:
 
     def mismatch(ln_p: float) -> float:
         p = np.exp(ln_p)
-        v = brentq(excess, -1.0, 0.5, args=(p,), xtol=1e-15)
+        v = scipy.optimize.brentq(excess, -1.0, 0.5, args=(p,), xtol=1e-15)
         return float(np.log(FARADAY * pump * (state(v, p)[0] / na_o) ** 3 / p))
 
-    p = np.exp(brentq(mismatch, np.log(1e-8), np.log(0.03), xtol=1e-14))
-    v = brentq(excess, -1.0, 0.5, args=(p,), xtol=1e-15)
+    p = np.exp(scipy.optimize.brentq(mismatch, np.log(1e-8), np.log(0.03), xtol=1e-14))
+    v = scipy.optimize.brentq(excess, -1.0, 0.5, args=(p,), xtol=1e-15)
     return v, state(v, p)[2], p
 
 

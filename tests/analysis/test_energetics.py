@@ -9,8 +9,8 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
-from scipy.integrate import cumulative_simpson, simpson
 
 import iontide
 from iontide.analysis.energy import stored
@@ -125,7 +125,7 @@ def test_a_capacitor_that_discharges_dissipates_what_it_held():
     model = two_baths(ohmic("K", 3.0), inside=held, outside=held, potential=-0.08)
     model = with_recording(with_simulation(model, duration=0.1, relative_tolerance=1e-11), points=8001)
     found = iontide.energetics(iontide.run(model))
-    lost = simpson(found.dissipation, x=found.time)
+    lost = scipy.integrate.simpson(found.dissipation, x=found.time)
     assert lost == pytest.approx(0.5 * CAPACITANCE * AREA * 0.08**2, rel=1e-9)
     assert found.stored["electrical"][0] == pytest.approx(0.5 * CAPACITANCE * AREA * 0.08**2, rel=1e-14)
     assert found.power_in == pytest.approx(0.0)
@@ -299,7 +299,7 @@ def test_a_reaction_dissipates_its_affinity():
     assert np.abs(source(found, "reactions.binding")).max() < 1e-12 * found.dissipation.max()
     assert falls(found)
     assert found.free_energy[0] - found.free_energy[-1] == pytest.approx(
-        simpson(found.dissipation, x=found.time), rel=1e-6
+        scipy.integrate.simpson(found.dissipation, x=found.time), rel=1e-6
     )
 
 
@@ -429,7 +429,7 @@ def check_that_stored_energy_is_the_integral_of_its_rate(trajectory, tolerance, 
     rate = np.sum(list(found.storing.values()), axis=0)
     for number in np.unique(trajectory.segment)[skipped:]:
         rows = trajectory.segment == number
-        change = cumulative_simpson(rate[rows], x=found.time[rows], initial=0.0)
+        change = scipy.integrate.cumulative_simpson(rate[rows], x=found.time[rows], initial=0.0)
         size = np.max(np.abs(change)) + 1e-12 * np.max(np.abs(found.free_energy))
         np.testing.assert_allclose(found.free_energy[rows] - found.free_energy[rows][0], change, atol=tolerance * size)
 

@@ -7,8 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
-from scipy.linalg import expm
+import scipy
 
 from iontide import UsageError, find_ion, ion_library, junction, junction_potential
 from iontide.constants import FARADAY, GAS_CONSTANT
@@ -171,7 +170,7 @@ def test_an_ideal_profile_is_a_matrix_exponential() -> None:
     k = state.fluxes / state.problem.d
     g = -solved.potential
     matrix = np.diag(z * g) - np.outer(k, z**2)
-    assert expm(matrix) @ state.problem.left == pytest.approx(state.problem.right, rel=1e-9, abs=1e-10)
+    assert scipy.linalg.expm(matrix) @ state.problem.left == pytest.approx(state.problem.right, rel=1e-9, abs=1e-10)
     assert z @ state.fluxes == pytest.approx(0.0, abs=1e-11 * np.abs(state.fluxes).max())
 
 
@@ -201,7 +200,7 @@ def test_activities_by_shooting(activity: str) -> None:
     i = 20
     y0 = np.append(start.concentrations[:, i], start.phi[i])
     j = 380
-    run = solve_ivp(slopes, start.position[[i, j]], y0, rtol=1e-9, atol=1e-9)
+    run = scipy.integrate.solve_ivp(slopes, start.position[[i, j]], y0, rtol=1e-9, atol=1e-9)
     assert run.y[-1, -1] == pytest.approx(start.phi[j], abs=1e-6)
     assert run.y[:-1, -1] == pytest.approx(start.concentrations[:, j], abs=1e-3)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq, fsolve
-from scipy.special import erf
+import scipy
 
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
@@ -89,7 +87,7 @@ def test_free_diffusion_of_one_salt():
     times = np.geomspace(1e-5, 1e-2, 7) * 1e-6 / both
     found = form_junction(*problem, times=times)
     np.testing.assert_allclose(found.junction_potential[1:], exact, atol=1.2e-5)
-    share = 0.5 * (1.0 + erf((found.position - 0.5e-3) / np.sqrt(4.0 * both * found.time[1:, None])))
+    share = 0.5 * (1.0 + scipy.special.erf((found.position - 0.5e-3) / np.sqrt(4.0 * both * found.time[1:, None])))
     expected = problem[2] + share[..., None] * np.subtract(problem[3], problem[2])
     np.testing.assert_allclose(found.concentrations[1:], expected, atol=0.3)
 
@@ -106,7 +104,9 @@ def test_free_diffusion_keeps_its_potential(problem):
         x = z * u
         return z @ (d * (x / np.expm1(x) * left - x / -np.expm1(-x) * right))
 
-    assert found.junction_potential[0] == pytest.approx(RTF * brentq(current, -9.0, 9.1, xtol=1e-15), rel=1e-12)
+    assert found.junction_potential[0] == pytest.approx(
+        RTF * scipy.optimize.brentq(current, -9.0, 9.1, xtol=1e-15), rel=1e-12
+    )
     # And one profile: at four times the time it stands twice as far from the middle.
     late = form_junction(*problem, times=np.array([1e-3, 4e-3]) * 1e-6 / max(problem[1]))
     middle = late.position - 0.5e-3
@@ -135,9 +135,13 @@ def by_shooting(problem):
             field = -(z @ (flux / d)) / (z**2 @ y[:-1])
             return np.append(-flux / d - z * y[:-1] * field, field)
 
-        return solve_ivp(slopes, (0.0, 1.0), np.append(left, 0.0), rtol=1e-11, atol=1e-11, method="DOP853").y[:, -1]
+        return scipy.integrate.solve_ivp(
+            slopes, (0.0, 1.0), np.append(left, 0.0), rtol=1e-11, atol=1e-11, method="DOP853"
+        ).y[:, -1]
 
-    kept = fsolve(lambda kept: across(kept)[: len(kept)] - right[:-1], (d * (left - right))[:-1], xtol=1e-12)
+    kept = scipy.optimize.fsolve(
+        lambda kept: across(kept)[: len(kept)] - right[:-1], (d * (left - right))[:-1], xtol=1e-12
+    )
     assert np.abs(across(kept)[:-1] - right).max() < 1e-7
     return RTF * across(kept)[-1]
 
@@ -156,7 +160,7 @@ def test_what_does_not_move_holds_a_donnan_potential():
     left, right = np.array([100.0, 40.0, 60.0]), np.array([50.0, 50.0, 0.0])
     found = form_junction([1, -1, -1], [K, CL, 0.0], left, right, ends="closed")
     fixed, total = 60.0, 90.0  # of the anion on the left; of chloride on both sides
-    chloride = brentq(lambda c: c * (c + fixed) - (total - c) ** 2, 0.0, total)
+    chloride = scipy.optimize.brentq(lambda c: c * (c + fixed) - (total - c) ** 2, 0.0, total)
     assert found.junction_potential[-1] == pytest.approx(
         RTF * np.log((chloride + fixed) / (total - chloride)), abs=1e-9
     )
@@ -204,7 +208,7 @@ def test_a_trace_diffuses_as_a_tracer():
     times = np.geomspace(0.01, 5.0, 20)
     found = form_junction([1, 1, -1], [NA, K, CL], [100.0, trace, 100.0 + trace], [100.0, 0.0, 100.0], times=times)
     x = (found.position - 0.5e-3) / np.sqrt(4.0 * K * found.time[1:, None])
-    np.testing.assert_allclose(found.concentrations[1:, :, 1] / trace, 0.5 - 0.5 * erf(x), atol=3e-3)
+    np.testing.assert_allclose(found.concentrations[1:, :, 1] / trace, 0.5 - 0.5 * scipy.special.erf(x), atol=3e-3)
     assert found.steps > 50
 
 
@@ -278,7 +282,7 @@ def test_a_neutral_solute_goes_its_own_way():
     alone = form_junction(*FIVE, duration=30.0)
     np.testing.assert_allclose(found.junction_potential, alone.junction_potential, atol=1e-11)
     x = (found.position - 0.5e-3) / np.sqrt(4.0 * 0.67e-9 * found.time[70:90, None])
-    np.testing.assert_allclose(found.concentrations[70:90, :, 5], 7.0 - 3.0 * erf(x), atol=0.02)
+    np.testing.assert_allclose(found.concentrations[70:90, :, 5], 7.0 - 3.0 * scipy.special.erf(x), atol=0.02)
 
 
 def test_samples_do_not_change_the_steps():
@@ -373,7 +377,11 @@ def by_radau(problem, found, ends, poisson, width):
         c = y[: cells * len(z)].reshape(cells, len(z))
         fluxes, du = np.zeros((cells + 1, len(z))), np.zeros(cells + 1)
         for f in faces:
-            u = y[cells * len(z) + f] if poisson else brentq(lambda u, f=f: z @ flux(u, f, c), -20.0, 20.1, xtol=1e-14)
+            u = (
+                y[cells * len(z) + f]
+                if poisson
+                else scipy.optimize.brentq(lambda u, f=f: z @ flux(u, f, c), -20.0, 20.1, xtol=1e-14)
+            )
             fluxes[f] = flux(u, f, c)
             du[f] = z @ fluxes[f] * F * gaps[f] / (EPSILON * RTF)
         dc = (fluxes[:-1] - fluxes[1:]) / found.widths[:, None]
@@ -382,7 +390,7 @@ def by_radau(problem, found, ends, poisson, width):
     start = np.repeat([left, right], cells // 2, axis=0).ravel()
     start = np.concatenate([start, np.zeros(cells + 1)]) if poisson else start
     times = found.time[1:]
-    way = solve_ivp(rates, (0.0, times[-1]), start, method="Radau", t_eval=times, rtol=1e-7, atol=1e-7)
+    way = scipy.integrate.solve_ivp(rates, (0.0, times[-1]), start, method="Radau", t_eval=times, rtol=1e-7, atol=1e-7)
     return way.y[: cells * len(z)].T.reshape(len(times), cells, len(z))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from iontide.constants import FARADAY, GAS_CONSTANT
 from iontide.errors import SolverError
@@ -79,7 +79,7 @@ def radau(model: Model, times: NDArray, rtol: float = 1e-12) -> NDArray:
         inside = times[(times >= segment.start) & (times < segment.end)]
         last = segment is integration.segments[-1]
         inside = np.append(inside, segment.end) - segment.start
-        solution = solve_ivp(
+        solution = scipy.integrate.solve_ivp(
             rates, (0.0, inside[-1]), y, "Radau", t_eval=inside, jac=jacobian, rtol=rtol, atol=rtol * 1e-2
         )
         assert solution.success

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
 from iontide.physics.activity import ionic_strength, osmotic_coefficient
 from iontide.physics.activity.pitzer import _g, _g_slope, log_gamma, mixing_integral, osmotic_slope
@@ -88,7 +88,7 @@ def test_mean_coefficient_from_the_osmotic_coefficient(cation: str, anion: str, 
         return (nu[0] * found[cation] + nu[1] * found[anion]) / sum(nu)
 
     low, high = 1e-4, 1.0
-    integral = 2 * quad(lambda r: (phi(r * r) - 1) / r, np.sqrt(low), np.sqrt(high), epsabs=1e-12)[0]
+    integral = 2 * scipy.integrate.quad(lambda r: (phi(r * r) - 1) / r, np.sqrt(low), np.sqrt(high), epsabs=1e-12)[0]
     assert mean(high) - mean(low) == pytest.approx(phi(high) - phi(low) + integral, abs=1e-9)
 
 
@@ -110,7 +110,9 @@ def test_g_and_its_slope() -> None:
 def test_the_mixing_integral() -> None:
     """J(x) = x/4 − 1 + (1/x) ∫ (1 − exp(−(x/y) e^−y)) y² dy, Pitzer 1975; and x J' is its slope."""
     for x in (0.1, 0.3, 1.0, 2.35, 3.0, 9.4, 30.0, 100.0):
-        integral = quad(lambda y, x=x: -np.expm1(-(x / y) * np.exp(-y)) * y * y, 0, np.inf, limit=500, epsabs=1e-13)[0]
+        integral = scipy.integrate.quad(
+            lambda y, x=x: -np.expm1(-(x / y) * np.exp(-y)) * y * y, 0, np.inf, limit=500, epsabs=1e-13
+        )[0]
         assert mixing_integral(x)[0] == pytest.approx(x / 4 - 1 + integral / x, rel=0.015)
         h = 1e-4 * x
         slope = (mixing_integral(x + h)[0] - mixing_integral(x - h)[0]) / (2 * h)

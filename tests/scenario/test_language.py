@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+import scipy
 
 import iontide
 from iontide.constants import FARADAY as F
@@ -630,7 +630,9 @@ def test_hodgkin_and_huxley_fire_as_their_equations():
     y, v = start, run.membrane_potential("plasma")
     for a, b in ((0.0, 10.0), (10.0, 90.0), (90.0, 100.0)):
         grid = np.linspace(a, b, round((b - a) / 0.01) + 1)
-        found = solve_ivp(hodgkin_huxley, (a, b - 1e-12), y, "LSODA", rtol=1e-9, atol=1e-10, dense_output=True)
+        found = scipy.integrate.solve_ivp(
+            hodgkin_huxley, (a, b - 1e-12), y, "LSODA", rtol=1e-9, atol=1e-10, dense_output=True
+        )
         y = found.y[:, -1]
         spikes += crossings(grid, found.sol(grid)[0])
     assert len(spikes) == 6

@@ -8,7 +8,7 @@ from math import asinh, log
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+import scipy
 
 import iontide
 from iontide.analysis.audit.diagnostics import summary
@@ -47,7 +47,7 @@ def charged(valence, inside, outside, temperature=WARM, area=AREA, volume=VOLUME
     low, high = (0.0, -inside / taken - 1e-12) if taken < 0 else (-inside / taken + 1e-12, 0.0)
     if mismatch(low) * mismatch(high) > 0.0:  # V has the other sign, where the ion does not run out
         low, high = sorted((0.0, 0.5 if taken > 0 else -0.5))
-    return brentq(mismatch, low, high, xtol=1e-16)
+    return scipy.optimize.brentq(mismatch, low, high, xtol=1e-16)
 
 
 def plateaus(name, membrane="plasma"):
@@ -187,7 +187,7 @@ def test_donnan_equilibrium_by_its_closed_form():
         held = CAPACITANCE * AREA * potential / (F * VOLUME)
         return thermal * asinh((fixed - held) / (2.0 * salt))
 
-    exact = brentq(lambda x: x - closed_form(x), -0.05, 0.0, xtol=1e-17)
+    exact = scipy.optimize.brentq(lambda x: x - closed_form(x), -0.05, 0.0, xtol=1e-17)
     assert 1e3 * v == pytest.approx(1e3 * exact, abs=1e-6)
     assert 1e3 * v == pytest.approx(-12.05904, abs=2e-5)
     ratios = [

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
 
 import iontide
 from iontide.analysis.audit.diagnostics import summary
@@ -146,7 +145,7 @@ def kay_by_root(capacitance: float) -> dict[str, float]:
         return c["Na"] + c["K"] - c["Cl"] - c["X"] - held
 
     # Below −96.3 mV K alone would come to more than 300 mM.
-    c = inside(brentq(excess, -0.0963, -0.08, xtol=1e-16, rtol=1e-14))
+    c = inside(scipy.optimize.brentq(excess, -0.0963, -0.08, xtol=1e-16, rtol=1e-14))
     return {**c, "w": volume * 50.0 / c["X"]}
 
 
@@ -311,7 +310,7 @@ def program_of_huebel_and_dahlem(s: int, times: NDArray) -> NDArray:
     y, found = np.array([-67.193253, 0.069410823, 129.25764, 9.900239, 0.0]), []
     for start, stop, pump in ((0.0, 2e4, 1.0), (2e4, 2.95e4, 0.0), (2.95e4, times[-1], 1.0)):
         within = times[(times > start) & (times <= stop)]
-        result = solve_ivp(
+        result = scipy.integrate.solve_ivp(
             rates(pump), (start, stop), y, "LSODA", t_eval=np.union1d(within, stop), rtol=1e-8, atol=1e-9
         )
         assert result.success
@@ -404,7 +403,9 @@ def spikes_compared(trajectory: Trajectory) -> tuple[NDArray, NDArray, NDArray]:
     """Spike times (ms) of the run and of the integration by hand, and the states of the latter."""
     times = np.linspace(0.0, 1e3 * trajectory.time[-1], len(trajectory))
     y = [-65.0, 0.0529, 0.596, 0.318, 18.0, 120.0, 12.0, 140.0, 4.0, 144.0]
-    result = solve_ivp(spiking_by_hand, (0.0, times[-1]), y, "LSODA", t_eval=times, rtol=1e-9, atol=1e-9)
+    result = scipy.integrate.solve_ivp(
+        spiking_by_hand, (0.0, times[-1]), y, "LSODA", t_eval=times, rtol=1e-9, atol=1e-9
+    )
     assert result.success
     mine = spike_times(times, 1e3 * trajectory.membrane_potential("plasma"))
     return mine, spike_times(times, result.y[0]), result.y

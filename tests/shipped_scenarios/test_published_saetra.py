@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 import iontide
 from iontide.analysis.audit.diagnostics import mass_balance, summary
@@ -164,7 +164,7 @@ class Twin:
             self.stimulus = stimulus if k == 1 else 0.0
             own = times[(times >= start) & ((times < end) | (end == last))]
             at = own if end == last else np.append(own, end)
-            found = solve_ivp(self.rates, (start, end), y, "LSODA", t_eval=at, rtol=1e-9, atol=1e-10)
+            found = scipy.integrate.solve_ivp(self.rates, (start, end), y, "LSODA", t_eval=at, rtol=1e-9, atol=1e-10)
             assert found.success
             y = found.y[:, -1]
             parts.append(found.y[:, : len(own)])

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq, root
 
 import iontide
 from iontide.analysis.audit.diagnostics import summary, warnings
@@ -96,7 +95,7 @@ def steady_skin(fixed: float, shorted: bool) -> tuple[float, float, float]:
         last = x[2] if shorted else 1e6 * (leak - entry)
         return [1e6 * (entry - 3.0 * cycles), 1e6 * (k_out - 2.0 * cycles), last]
 
-    found = root(equations, [15.0, -70.0, 0.0 if shorted else 70.0], tol=1e-13)
+    found = scipy.optimize.root(equations, [15.0, -70.0, 0.0 if shorted else 70.0], tol=1e-13)
     assert np.max(np.abs(found.fun)) < 1e-9
     return found.x[0], found.x[1] / 1e3, found.x[2] / 1e3
 
@@ -191,7 +190,7 @@ def test_joined_cells_come_to_the_root_of_their_equations():
         left += [sum(z * own[n][ion] for ion, z in VALENCE.items()) - fixed[n] for n in (0, 1)]
         return left
 
-    solved = root(equations, [110.0, 40.0, 12.0, -65.0, 60.0, 95.0, 15.0, -60.0], tol=1e-13)
+    solved = scipy.optimize.root(equations, [110.0, 40.0, 12.0, -65.0, 60.0, 95.0, 15.0, -60.0], tol=1e-13)
     assert np.max(np.abs(solved.fun)) < 1e-9
     expected = solved.x.reshape(2, 4) * [1.0, 1.0, 1.0, 1e-3]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -243,7 +242,7 @@ def test_calcium_at_rest_is_what_its_pumps_make_of_the_leaks():
     # SERCA against a store that is open: one equation in Ca of the store.
     uptake = 2.0 * 1.75e-9 * free[-1] ** 2 / (free[-1] ** 2 + 1e-8)
     v = cell.membrane_potential("reticulum")[-1]
-    stored = brentq(lambda x: ghk(2.58e-8, 2, v, x, free[-1], WARM) - uptake, 1e-4, 10.0, xtol=1e-15)
+    stored = scipy.optimize.brentq(lambda x: ghk(2.58e-8, 2, v, x, free[-1], WARM) - uptake, 1e-4, 10.0, xtol=1e-15)
     assert cell.concentration("store", "Ca")[-1] == pytest.approx(stored, rel=1e-6)
     k = [cell.concentration(c, "K")[-1] for c in ("store", "cell")]
     assert v == pytest.approx(R * WARM / F * log(k[1] / k[0]), abs=1e-9)
@@ -280,7 +279,7 @@ def test_carbon_dioxide_and_its_wash_out_by_mass_action_alone():
     def mismatch(x: float) -> float:
         return x + 50.0 * x / (x + KA_BUFFER) - KA_CO2 * CARBONIC / x - start
 
-    expected = 3.0 - log10(brentq(mismatch, 1e-6, 1e-2, xtol=1e-18))
+    expected = 3.0 - log10(scipy.optimize.brentq(mismatch, 1e-6, 1e-2, xtol=1e-18))
     acid = ph(closed)
     assert at(closed, 2399.0, acid) == pytest.approx(expected, abs=1e-7)
     assert expected == pytest.approx(6.932, abs=1e-3)
@@ -491,7 +490,7 @@ def spikes_with_feedback(pause: float, reversal: dict[str, float]) -> list[float
             "events": spike,
             "args": (0.1 * is_on,),
         }
-        part = solve_ivp(slopes, (t, end), y, **options)
+        part = scipy.integrate.solve_ivp(slopes, (t, end), y, **options)
         t, y = float(part.t[-1]), part.y[:, -1]
         if part.t_events[0].size:
             found.append(t)

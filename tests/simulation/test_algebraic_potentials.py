@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 import iontide
 from iontide import run
@@ -120,7 +120,7 @@ def zero_current_potential(inside: dict[str, float], outside: dict[str, float], 
         }
         return pumped + sum(IONS[ion].valence * j for ion, j in fluxes.items())
 
-    return brentq(current, -0.5, 0.5, xtol=1e-15, rtol=1e-14)
+    return scipy.optimize.brentq(current, -0.5, 0.5, xtol=1e-15, rtol=1e-14)
 
 
 def off_the_voltage_equation(trajectory: Trajectory) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.integrate import cumulative_trapezoid
+import scipy
 
 import iontide
 from iontide import run
@@ -113,7 +113,7 @@ def test_the_current_is_the_rate_of_the_charge_supplied():
     current, charge = trajectory.clamp_current("plasma"), trajectory.clamp_supply("plasma")
     for number in (1, 2, 3):
         rows = trajectory.segment == number
-        summed = cumulative_trapezoid(current[rows], trajectory.time[rows], initial=0.0)
+        summed = scipy.integrate.cumulative_trapezoid(current[rows], trajectory.time[rows], initial=0.0)
         np.testing.assert_allclose(charge[rows] - charge[rows][0], summed, atol=1e-6 * np.abs(charge).max())
     # At rest under the clamp it is all that flows out; the jump took the charge of the capacitance at once.
     ionic = trajectory.current_density("plasma") * AREA

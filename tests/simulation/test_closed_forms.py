@@ -11,10 +11,9 @@ from math import asinh, exp, expm1, log, sqrt
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.linalg import expm
-from scipy.optimize import brentq
 
 import iontide
 from iontide.constants import FARADAY as F
@@ -113,7 +112,9 @@ def test_one_ion_charges_a_cell_to_its_nernst_potential(valence, celsius):
     v = trajectory.membrane_potential("plasma")
     # C A V charges have left the cell: the root of one equation in V says where that ends.
     moved = CAPACITANCE * AREA / (valence * F * VOLUME)
-    expected = brentq(lambda x: x - nernst(valence, 100.0 + moved * x, 10.0, temperature), -0.2, 0.2, xtol=1e-15)
+    expected = scipy.optimize.brentq(
+        lambda x: x - nernst(valence, 100.0 + moved * x, 10.0, temperature), -0.2, 0.2, xtol=1e-15
+    )
     assert v[-1] == pytest.approx(expected, abs=1e-9)
     assert v[-1] == pytest.approx(nernst(valence, 100.0, 10.0, temperature), abs=1e-5)
     assert trajectory.reversal_potential("plasma", "X")[-1] == pytest.approx(expected, abs=1e-9)
@@ -199,7 +200,9 @@ def test_with_divalent_ions_it_is_the_root_of_the_current(permeability, inside, 
 
     # The naive formula is 0/0 at 0, so the root is sought on either side of it.
     lower, upper = (1e-9, 1.0) if current(1e-9) < 0.0 else (-1.0, -1e-9)
-    expected = brentq(current, lower, upper, xtol=1e-16) if current(lower) * current(upper) < 0.0 else 0.0
+    expected = (
+        scipy.optimize.brentq(current, lower, upper, xtol=1e-16) if current(lower) * current(upper) < 0.0 else 0.0
+    )
     at_once = iontide.run(replace(model, membranes=started_at_ghk(model)))
     assert at_once.membrane_potential("plasma")[0] == pytest.approx(expected, abs=2e-9)
     assert settled(model) == pytest.approx(expected, abs=2e-8)
@@ -264,7 +267,7 @@ def test_ohmic_membranes_between_held_solutions_are_an_rc_circuit(data):
     trajectory = iontide.run(model)
     start = np.array([inside_out[c] for c in free])
     for i, t in enumerate(trajectory.time):
-        exact = rest + expm(decay * t) @ (start - rest)
+        exact = rest + scipy.linalg.expm(decay * t) @ (start - rest)
         found = [trajectory.potential(c)[i] for c in free]
         np.testing.assert_allclose(found, exact, atol=1e-9)
 
@@ -299,7 +302,7 @@ def test_a_neutral_solute_in_a_chain_is_a_sum_of_exponentials(data):
     decay = -np.diag(1.0 / np.array(volume)) @ exchange
     trajectory = iontide.run(model)
     for i, t in enumerate(trajectory.time):
-        exact = held + expm(decay * t) @ (np.array(start) - held)
+        exact = held + scipy.linalg.expm(decay * t) @ (np.array(start) - held)
         found = [trajectory.concentration(c, "X")[i] for c in names[:4]]
         np.testing.assert_allclose(found, exact, rtol=1e-9)
 
@@ -380,7 +383,7 @@ def donnan_closed_form(fixed, salt, cation_valence, temperature):
     def charge(ratio):  # ratio = exp(−F V / R T)
         return cation_valence * salt * ratio**cation_valence - chloride / ratio + fixed
 
-    return -R * temperature / F * log(brentq(charge, 1e-6, 1e6, xtol=1e-15, rtol=1e-15))
+    return -R * temperature / F * log(scipy.optimize.brentq(charge, 1e-6, 1e6, xtol=1e-15, rtol=1e-15))
 
 
 @pytest.mark.parametrize("row", rows("donnan"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+import scipy
 
 import iontide
 from iontide import run
@@ -158,7 +158,7 @@ def test_a_thermostat_is_the_one_of_an_independent_solver():
 
         crossing.terminal, crossing.direction = True, -1.0 if state else 1.0  # type: ignore[attr-defined]
         scale = np.abs(y) * 1e-9 + 1e-24
-        found = solve_ivp(rates, (time, 100.0), y, "Radau", rtol=1e-9, atol=scale, events=crossing)
+        found = scipy.integrate.solve_ivp(rates, (time, 100.0), y, "Radau", rtol=1e-9, atol=scale, events=crossing)
         time, y = found.t[-1], found.y[:, -1]
         if found.t_events[0].size:
             events.append(float(time))

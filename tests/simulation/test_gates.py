@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from iontide import run
 from iontide.constants import FARADAY, GAS_CONSTANT
@@ -140,7 +140,7 @@ def test_the_squid_axon_fires_as_its_twin_does() -> None:
         y, found = np.array([-65.0, *gates]), []
         for number, (start, end) in enumerate(((0.0, 5.0), (5.0, 50.0))):
             times = np.clip(1e3 * trajectory.time[trajectory.segment == number], start, end)
-            result = solve_ivp(
+            result = scipy.integrate.solve_ivp(
                 twin_squid(density if number else 0.0),
                 (start, end),
                 y,

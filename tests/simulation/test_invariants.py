@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import root
 
 import iontide
 from iontide.constants import FARADAY as F
@@ -293,7 +293,7 @@ def equilibrium(audit):
     # The charge falls with the potential whatever the others do, so there is one root; it is sought from nearby
     # because scipy loses its way in exponentials.
     nearby = np.array([start.potential(c)[-1] for c in free]) / thermal + 0.3 * (-1.0) ** np.arange(len(free))
-    solution = root(excess, nearby, tol=1e-13)
+    solution = scipy.optimize.root(excess, nearby, tol=1e-13)
     potential = dict.fromkeys(model.compartments, 0.0) | dict(zip(free, thermal * solution.x, strict=True))
     assert np.max(np.abs(excess(solution.x))) < 1e-8
     return potential, concentrations(potential)
@@ -328,7 +328,7 @@ def test_a_passive_system_ends_where_thermodynamics_says_and_in_detailed_balance
 
 
 def held_root(audit, start):
-    """Steady state of the finite compartments of a model of GHK leaks and the Na/K pump, by scipy's root."""
+    """Steady state of the finite compartments of a model of GHK leaks and the Na/K pump, by scipy.optimize.root."""
     model = audit.model
     values, temperature = model.values(), number(model.temperature)
     moved = audit.trajectory.run.layout.amounts
@@ -370,7 +370,7 @@ def held_root(audit, start):
             neutral.append(charge)
         return np.array([*gain.values(), *neutral])
 
-    solution = root(rates, start, tol=1e-14)
+    solution = scipy.optimize.root(rates, start, tol=1e-14)
     assert np.max(np.abs(rates(solution.x))) < 1e-9
     return solution.x
 

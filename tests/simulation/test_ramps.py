@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from iontide import run
 from iontide.equations.assembly import build_program, structure_of
@@ -77,7 +77,7 @@ def circuit(drive: Callable[[float], float], trajectory: Trajectory) -> NDArray:
     y, found = np.array([0.0]), []
     for number, segment in enumerate(trajectory.run.segments):
         own = trajectory.time[trajectory.segment == number]
-        result = solve_ivp(
+        result = scipy.integrate.solve_ivp(
             lambda t, v: (drive(t) - v) / TAU,
             (segment.start, segment.end),
             y,
@@ -142,7 +142,7 @@ def test_two_ramps_one_after_the_other_then_a_step_and_back() -> None:
     for k in range(6):
         ends = [s if j >= k else -1.0 for j, s in enumerate(steps[1:])]
         own = t[number == k]
-        result = solve_ivp(
+        result = scipy.integrate.solve_ivp(
             lambda time, v: (drive(time) - v) / TAU, (steps[k], steps[k + 1]), y, "DOP853", t_eval=own, rtol=1e-12,
             atol=1e-15,
         )  # fmt: skip

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from iontide import run
 from iontide.analysis.audit.diagnostics import charge_balance, summary
@@ -119,7 +119,7 @@ def twin_states(trajectory: Trajectory, sphere: bool) -> NDArray:
     for number, segment in enumerate(trajectory.run.segments):
         pump = 0.0 if number == 1 else 1.4e-6
         own = trajectory.time[trajectory.segment == number]
-        result = solve_ivp(
+        result = scipy.integrate.solve_ivp(
             twin_p2(pump, sphere),
             (segment.start, segment.end),
             y,

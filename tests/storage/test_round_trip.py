@@ -10,7 +10,6 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-import xarray
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -187,6 +186,8 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path):
 
 
 def test_xarray_opens_the_series_with_time_as_coordinate(trajectory, saved):
+    import xarray  # takes long to import
+
     with xarray.open_dataset(saved, engine="h5netcdf", group="timeseries") as series:
         assert list(series.sizes) == ["time"]
         assert np.array_equal(series.coords["time"], trajectory.time)
@@ -353,6 +354,8 @@ def test_balance_and_warnings_are_in_the_file(saved):
 
 
 def test_both_sides_of_a_protocol_step_are_kept(saved):
+    import xarray  # takes long to import
+
     with xarray.open_dataset(saved, engine="h5netcdf", group="timeseries") as series:
         at_step = series.isel(time=np.flatnonzero(series["time"].values == 10_000.0))
         assert list(at_step["segment"].values) == [0, 1]

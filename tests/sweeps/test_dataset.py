@@ -13,7 +13,6 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-import xarray
 
 from iontide import storage
 from iontide.errors import FileError, UsageError
@@ -140,6 +139,8 @@ def test_shards_that_hold_other_quantities_are_refused(store):
 
 @pytest.mark.parametrize("virtual", [False, True])
 def test_a_merged_file_opens_in_xarray_with_coordinates(store, tmp_path, virtual):
+    import xarray  # takes long to import
+
     path = merge(store.folder, tmp_path / "m.h5", virtual=virtual)
     with xarray.open_dataset(path, engine="h5netcdf") as data:
         assert dict(data.sizes) == {"point": 15, "time": 3, "state": 2}
@@ -162,6 +163,8 @@ def test_a_merged_file_opens_in_xarray_with_coordinates(store, tmp_path, virtual
 
 
 def test_copied_and_virtual_hold_the_same(store, tmp_path):
+    import xarray  # takes long to import
+
     copied, virtual = (merge(store.folder, tmp_path / f"{v}.h5", virtual=v) for v in (False, True))
     one, other = (xarray.load_dataset(path, engine="h5netcdf") for path in (copied, virtual))
     one.attrs["created"] = other.attrs["created"] = ""
@@ -206,6 +209,8 @@ def test_points_that_make_no_grid_stay_in_a_row(tmp_path):
 
 @pytest.mark.parametrize("virtual", [False, True])
 def test_missing_points_are_refused_unless_they_are_allowed(tmp_path, virtual):
+    import xarray  # takes long to import
+
     store = make(tmp_path / "sweep", everything(), without=(1, 3))
     with pytest.raises(IncompleteSweep, match=r"7 of 15 points are missing \(blocks 1, 3\)") as caught:
         merge(store.folder, tmp_path / "m.h5", virtual=virtual)
@@ -258,6 +263,8 @@ def test_a_virtual_file_over_more_shards_than_hdf5_opens_is_refused(tmp_path, mo
 
 
 def test_any_name_can_be_merged(tmp_path):
+    import xarray  # takes long to import
+
     names = ["a/b", "a b", "a_b", ".", "100%s", "status", "point", "time", "provenance", K, "µ"]
     plan = everything(keep=tuple(names))
     store = Store.create(tmp_path / "sweep", plan)

@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
-from scipy.stats import qmc
 
 from iontide.formulas.units import parse_quantity
 from iontide.sweeps.plan.axes import LARGEST_SHARE, LEAST_SHARE, Axis, in_unit, to_si
@@ -43,12 +42,12 @@ def test_units_of_an_axis(unit):
 @pytest.mark.parametrize(("size", "axes", "seed"), [(1, 1, 0), (5, 3, 1), (4096, 2, 2), (9000, 7, 3)])
 @pytest.mark.filterwarnings("ignore:The balance properties")
 def test_sobol_points_are_those_of_scipy(size, axes, seed):
-    reference = qmc.Sobol(axes, scramble=True, bits=32, seed=np.random.default_rng(seed)).random(size)
+    reference = scipy.stats.qmc.Sobol(axes, scramble=True, bits=32, seed=np.random.default_rng(seed)).random(size)
     assert np.array_equal(Sobol(size, axes, seed).shares(0, size), reference + 2.0**-33)
 
 
 def test_a_late_sobol_point_is_that_of_scipy():
-    reference = qmc.Sobol(3, scramble=True, bits=32, seed=np.random.default_rng(4))
+    reference = scipy.stats.qmc.Sobol(3, scramble=True, bits=32, seed=np.random.default_rng(4))
     reference.fast_forward(10**7 + 77)
     found = Sobol(2 * 10**7, 3, 4).shares(10**7 + 77, 10**7 + 79)
     assert np.array_equal(found, reference.random(2) + 2.0**-33)
@@ -65,13 +64,13 @@ def test_a_latin_hypercube_has_a_point_in_every_slice():
     shares = LatinHypercube(501, 4, 6).shares(0, 501)
     for column in np.floor(shares * 501).T:
         assert np.array_equal(np.sort(column), np.arange(501))
-    reference = qmc.LatinHypercube(4, seed=np.random.default_rng(6)).random(501)
+    reference = scipy.stats.qmc.LatinHypercube(4, seed=np.random.default_rng(6)).random(501)
     assert np.abs(shares - reference).max() <= 2.0**-52
 
 
 def test_random_points_are_independent_and_even():
     shares = Random(20000, 3, 7).shares(0, 20000)
-    assert all(stats.kstest(column, "uniform").pvalue > 1e-4 for column in shares.T)
+    assert all(scipy.stats.kstest(column, "uniform").pvalue > 1e-4 for column in shares.T)
     assert np.abs(np.corrcoef(shares.T) - np.eye(3)).max() < 0.04
     assert np.abs(np.corrcoef(shares[:-1, 0], shares[1:, 0])[0, 1]) < 0.04
     assert len(np.unique(shares[:, 0])) == 20000  # no stretch is drawn twice
@@ -130,30 +129,28 @@ def test_grids_count_far():
 SHARES = np.array([2.0**-53, 1e-9, 0.01, 0.3, 0.5, 0.77, 0.999, 1.0 - 2.0**-53])
 
 
-@pytest.mark.parametrize(
-    ("rule", "numbers", "within", "expected"),
-    [
-        ("uniform", (-2.0, 5.0), None, stats.uniform(-2.0, 7.0)),
-        ("log_uniform", (1e-8, 1e-4), None, stats.loguniform(1e-8, 1e-4)),
-        ("normal", (3.0, 0.5), None, stats.norm(3.0, 0.5)),
-        ("log_normal", (4.0, 1.5), None, stats.lognorm(math.log(1.5), scale=4.0)),
-        ("normal", (3.0, 0.5), (2.0, 3.2), stats.truncnorm(-2.0, 0.4, 3.0, 0.5)),
-        ("normal", (0.0, 1.0), (4.0, 5.0), stats.truncnorm(4.0, 5.0)),
-        ("normal", (0.0, 1.0), (-5.0, -4.0), stats.truncnorm(-5.0, -4.0)),
-        ("normal", (0.0, 1.0), (5.5, 6.0), stats.truncnorm(5.5, 6.0)),
-    ],
-)
-def test_distributions(rule, numbers, within, expected):
-    axis = Axis("x", "", (), rule, numbers, within=within)
-    assert axis.at_share(SHARES) == pytest.approx(expected.ppf(SHARES), rel=1e-9, abs=1e-12)
-    least, largest = axis.ends
-    assert least <= axis.middle <= largest
-    assert least == pytest.approx(expected.ppf(SHARES[0]), rel=1e-9, abs=1e-12)
+def test_distributions(subtests):
+    for rule, numbers, within, expected in [
+        ("uniform", (-2.0, 5.0), None, scipy.stats.uniform(-2.0, 7.0)),
+        ("log_uniform", (1e-8, 1e-4), None, scipy.stats.loguniform(1e-8, 1e-4)),
+        ("normal", (3.0, 0.5), None, scipy.stats.norm(3.0, 0.5)),
+        ("log_normal", (4.0, 1.5), None, scipy.stats.lognorm(math.log(1.5), scale=4.0)),
+        ("normal", (3.0, 0.5), (2.0, 3.2), scipy.stats.truncnorm(-2.0, 0.4, 3.0, 0.5)),
+        ("normal", (0.0, 1.0), (4.0, 5.0), scipy.stats.truncnorm(4.0, 5.0)),
+        ("normal", (0.0, 1.0), (-5.0, -4.0), scipy.stats.truncnorm(-5.0, -4.0)),
+        ("normal", (0.0, 1.0), (5.5, 6.0), scipy.stats.truncnorm(5.5, 6.0)),
+    ]:
+        with subtests.test(rule=rule, numbers=numbers, within=within):
+            axis = Axis("x", "", (), rule, numbers, within=within)
+            assert axis.at_share(SHARES) == pytest.approx(expected.ppf(SHARES), rel=1e-9, abs=1e-12)
+            least, largest = axis.ends
+            assert least <= axis.middle <= largest
+            assert least == pytest.approx(expected.ppf(SHARES[0]), rel=1e-9, abs=1e-12)
 
 
 def test_a_log_normal_is_cut_off():
     axis = Axis("x", "", (), "log_normal", (4.0, 1.5), within=(0.0, 8.0))
-    drawn = stats.lognorm(math.log(1.5), scale=4.0)
+    drawn = scipy.stats.lognorm(math.log(1.5), scale=4.0)
     assert axis.at_share(SHARES) == pytest.approx(drawn.ppf(SHARES * drawn.cdf(8.0)), rel=1e-9)
 
 
