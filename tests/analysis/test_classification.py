@@ -26,12 +26,16 @@ from tests.support.paths import SCENARIO_FILES
 @pytest.mark.parametrize(
     ("model", "kind", "words"),
     [
-        (single_ion(1), "nernst", "Nernst equilibrium: no force on anything that can pass, with -61.5"),
-        (single_ion(0), "nernst", "Nernst equilibrium"),
-        (p1(), "donnan", "Donnan equilibrium: no force on anything that can pass, with -12.06 mV across plasma"),
-        (closed_pair(), "donnan", "Donnan equilibrium"),
-        (pump_leak(), "fed", "steady state out of equilibrium, fed by pump of plasma"),
-        (series(), "fed", "steady state out of equilibrium, fed by the baths, which differ"),
+        (single_ion(1), "nernst_equilibrium", "Nernst equilibrium: no force on anything that can pass, with -61.5"),
+        (single_ion(0), "nernst_equilibrium", "Nernst equilibrium"),
+        (
+            p1(),
+            "donnan_equilibrium",
+            "Donnan equilibrium: no force on anything that can pass, with -12.06 mV across plasma",
+        ),
+        (closed_pair(), "donnan_equilibrium", "Donnan equilibrium"),
+        (pump_leak(), "driven_steady_state", "driven steady state, maintained by pump of plasma"),
+        (series(), "driven_steady_state", "driven steady state, maintained by the baths, which differ"),
     ],
 )
 def test_the_end_is_called_by_its_name(model, kind, words):
@@ -58,7 +62,7 @@ def test_what_an_event_sets_for_good_counts_at_the_end_of_a_run():
     run = simulate(model)
     assert len(run.run.crossings) == 1
     found = verdict_of(run)
-    assert found.kind == "fed", found.sentence
+    assert found.kind == "driven_steady_state", found.sentence
     assert found.sentence == verdict_of_steady(steady_after(run)).sentence
     assert "what the event change sets for good is not looked at" in steady_state(model).basin
 
@@ -70,9 +74,9 @@ def test_a_run_that_an_event_stops_is_judged_by_what_held_then():
     run = simulate(with_simulation(replace(model, protocol=(later,), events=(stop,)), duration=1e6))
     assert run.run.status == "stopped"
     found = verdict_of(run)
-    assert found.kind == "fed", found.sentence
+    assert found.kind == "driven_steady_state", found.sentence
     # Left to itself it would have gone on to the end of the protocol, where there is no pump.
-    assert verdict_of_steady(steady_state(run.model)).kind != "fed"
+    assert verdict_of_steady(steady_state(run.model)).kind != "driven_steady_state"
 
 
 def test_a_shape_in_time_that_has_settled_has_an_end():
@@ -93,7 +97,7 @@ def test_a_shape_in_time_that_has_settled_has_an_end():
 def test_donnan_is_told_membrane_by_membrane():
     """One ion through each of two membranes is two Nernst potentials, whatever else is in the cell."""
     found = verdict_of_steady(steady_state(load(SCENARIO_FILES["two_membranes_in_series"]).model))
-    assert found.kind == "nernst"
+    assert found.kind == "nernst_equilibrium"
     # Charge that cannot pass need not be called an impermeant.
     fixed = Species("X", -1)
     model = p1()
@@ -106,7 +110,7 @@ def test_donnan_is_told_membrane_by_membrane():
         species={**model.species, "X": fixed},
         compartments={**model.compartments, "cell": cell},
     )
-    assert verdict_of_steady(steady_state(model)).kind == "donnan"
+    assert verdict_of_steady(steady_state(model)).kind == "donnan_equilibrium"
 
 
 def test_the_late_half_of_a_run_is_looked_at_whether_the_first_is_there_or_not():
@@ -136,7 +140,7 @@ def test_few_samples_do_not_make_a_period():
 def test_a_clamp_feeds_what_it_holds():
     clamp = Clamp("plasma", "plasma", (Hold(1.0, -0.08),), "K")
     found = verdict_of_steady(steady_state(replace(pump_leak(), clamps=(clamp,))))
-    assert found.kind == "fed"
+    assert found.kind == "driven_steady_state"
     assert "the clamp of plasma" in found.sentence
     # All that is dissipated comes from the pump and the clamp: there is one bath.
     fed = found.numbers["power_of_the_clamp_of_plasma_W"] + found.numbers["power_of_pump_of_plasma_W"]
@@ -146,7 +150,7 @@ def test_a_clamp_feeds_what_it_holds():
 def test_an_injected_current_feeds_too():
     model = replace(p1(), injections=(Injection("i", "cell", "K", 1e-12),))
     found = verdict_of_steady(steady_state(model))
-    assert found.kind == "fed"
+    assert found.kind == "driven_steady_state"
     assert found.numbers["power_of_the_current_into_cell_W"] == pytest.approx(found.numbers["dissipation_W"], rel=1e-6)
     end = steady_state(model).trajectory
     assert end.flux("plasma", "K")[0] * end.area("plasma")[0] == pytest.approx(1e-12 / FARADAY, rel=1e-9)
@@ -155,13 +159,13 @@ def test_an_injected_current_feeds_too():
 def test_what_runs_down_is_named_and_not_the_gate_that_follows():
     """An axon without a pump is at rest for hours, until its gradients are gone."""
     found = verdict_of(simulate(load(SCENARIO_FILES["hodgkin_huxley"]).model))
-    assert found.kind == "unsettled"
+    assert found.kind == "not_converged"
     assert "the amount of Na in cell has" in found.sentence
 
 
 def test_a_run_that_is_too_short_is_not_there_yet():
     found = verdict_of(simulate(with_simulation(p1(), duration=500.0)))
-    assert found.kind == "unsettled"
+    assert found.kind == "not_converged"
     assert "to go, and the slowest time constant is 15.2 min" in found.sentence
     assert found.numbers["slowest_time_constant_s"] == pytest.approx(911.0, rel=1e-2)
 
@@ -175,13 +179,13 @@ def test_a_slow_drift_is_not_passed_off_as_rest():
     run = simulate(with_simulation(model, duration=3600.0))
     v = run.membrane_potential("plasma")
     assert abs(v[-1] - v[-20]) < 1e-4
-    assert verdict_of(run).kind == "unsettled"
+    assert verdict_of(run).kind == "not_converged"
 
 
 def test_an_oscillation_has_its_period():
     run = iontide.run(SCENARIO_FILES["hodgkin_huxley_ion_dynamics"], set={"simulation.duration": "1 s"})
     found = verdict_of(run)
-    assert found.kind == "none"
+    assert found.kind == "no_steady_state"
     assert found.numbers["period_s"] == pytest.approx(0.0139, rel=0.05)
 
 
@@ -191,7 +195,7 @@ def test_what_runs_away_is_no_result():
     plasma = replace(model.membranes["plasma"], water_permeability=2e-5)
     model = replace(model, compartments={**model.compartments, "cell": cell}, membranes={"plasma": plasma})
     for found in (verdict_of_steady(steady_state(model)), verdict_of(simulate(model))):
-        assert found.kind == "none"
+        assert found.kind == "no_steady_state"
         assert "the volume of cell diverges" in found.sentence
 
 
@@ -199,7 +203,7 @@ def test_what_holds_at_the_end_decides():
     # The run ends while the pump is blocked: that is what the verdict is of.
     blocked = with_simulation(pump_leak(), duration=19_999.0)
     found = verdict_of(simulate(blocked))
-    assert found.kind == "donnan"
+    assert found.kind == "donnan_equilibrium"
 
 
 def test_a_run_that_uses_something_up_has_no_end():
@@ -221,10 +225,10 @@ def test_a_force_that_the_tolerance_hides_is_rest_and_a_larger_one_is_not():
     moved = replace(model, parameters={"x": Parameter("x", 1.0)})
     run = simulate(with_simulation(moved, duration=1e6))
     end = np.array(run.states[-1])
-    assert verdict_of(run).kind == "donnan"
+    assert verdict_of(run).kind == "donnan_equilibrium"
     end[0] *= 1.0 + 1e-3
     nudged = iontide.Trajectory(run.run, run.time[-1:], run.segment[-1:], end[np.newaxis])
-    assert verdict_of(nudged).kind == "unsettled"
+    assert verdict_of(nudged).kind == "not_converged"
 
 
 def test_the_verdict_is_in_the_file_and_on_the_command_line(tmp_path, capsys):
@@ -238,11 +242,16 @@ def test_the_command_tells_where_it_ends(capsys):
     scenario = str(SCENARIO_FILES["pump_leak_swelling"])
     assert main(["steady", scenario]) == 0
     told = capsys.readouterr().out
-    for words in ("fed by pump of plasma", "stable: every disturbance dies away", "kept on the way", "-75.9517 mV"):
+    for words in (
+        "maintained by pump of plasma",
+        "stable: every disturbance dies away",
+        "kept on the way",
+        "-75.9517 mV",
+    ):
         assert words in told
     assert main(["steady", scenario, "--json", "--set", "parameters.pump_rate=7e-7 mol/m^2/s"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["kind"] == "fed"
+    assert content["kind"] == "driven_steady_state"
     assert content["stable"] is True
     assert content["kept"][0]["what"] == "charge of cell"
     assert content["membrane_potentials_mV"]["plasma"] > -75.9
@@ -262,4 +271,4 @@ def test_a_formula_that_runs_uphill_is_not_counted_as_equilibrium():
         plasma.pathways[0], name="pathways.push", law="formula", arguments={"rate": parse_formula("1e-9 mol/m^2/s")}
     )
     model = replace(model, membranes={"plasma": replace(plasma, pathways=(*plasma.pathways, pushed))})
-    assert verdict_of_steady(steady_state(model)).kind == "fed"
+    assert verdict_of_steady(steady_state(model)).kind == "driven_steady_state"

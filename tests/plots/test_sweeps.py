@@ -13,6 +13,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_hex
 
+from iontide.analysis.classification import KIND_NAMES, KINDS
 from iontide.cli.sweeps.figures import draw_sweep, is_sweep, plot_sweep, points_of
 from iontide.errors import UsageError
 from iontide.plots.drawing.scales import Scale, scale_for
@@ -24,7 +25,7 @@ from iontide.plots.sweeps.indices import indices_figure
 from iontide.plots.sweeps.kinds import SWEEP_KINDS, SweepOptions, fitting_kind, sweep_figure
 from iontide.plots.sweeps.maps import map_figure, verdict_figure
 from iontide.plots.sweeps.marginals import marginal_figure
-from iontide.plots.sweeps.page import word_colours
+from iontide.plots.sweeps.page import KIND_COLOURS, word_colours
 from iontide.plots.sweeps.points import COMPUTED, EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, tell_points
 from iontide.plots.sweeps.summaries import bands, bins_along, shares
 from iontide.sweeps.backends.work import work
@@ -36,7 +37,6 @@ from iontide.sweeps.store.store import Store
 from tests.support.paths import SCENARIO_FILES
 
 THERMAL = 26.7  # mV
-VERDICTS = ("nernst", "donnan", "fed", "unsettled", "none")
 RATIO, POTASSIUM = "parameters.Na_to_K", "compartments.bath.concentrations.K"
 
 
@@ -56,7 +56,7 @@ def sweep_of(ratio: np.ndarray, potassium: np.ndarray, fate: np.ndarray | None =
     name = "membrane potential of plasma, inside minus outside"
     kept = {
         "plasma.V": SweepColumn("plasma.V", v, "mV", long_name=name),
-        "verdict": SweepColumn("verdict", verdict, words=VERDICTS, long_name="verdict"),
+        "verdict": SweepColumn("verdict", verdict, words=KINDS, long_name="verdict"),
         "end": SweepColumn("end", state, dimension="state", parts=("amount K cell", "amount Na cell")),
         "trajectory(plasma.V)": SweepColumn("trajectory(plasma.V)", along, "mV", long_name=name, dimension="time"),
     }
@@ -133,7 +133,7 @@ def test_families_may_be_coloured_by_a_verdict():
     assert len(figure.axes) == 1
     (family,) = artists(figure.axes[0], "_family")
     assert len(family.get_segments()) == 31
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["donnan", "fed"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Donnan equilibrium", "driven steady state"]
     colours = {to_hex(c).upper() for c in family.get_colors()}
     assert colours == {"#009E73", "#E69F00"}
     assert "2 failed, 1 missing, 1 excluded" in caption(figure)
@@ -193,15 +193,22 @@ def test_a_verdict_of_a_point_that_failed_is_none():
     figure = verdict_figure(points)
     (cells,) = artists(figure.axes[0], "_cells")
     assert cells.get_array().count() == 31
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["donnan", "fed", "failed", "missing", "excluded"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [
+        "Donnan equilibrium",
+        "driven steady state",
+        "failed",
+        "missing",
+        "excluded",
+    ]
 
 
 def test_verdicts_have_their_colours():
     figure = verdict_figure(gridded())
     (cells,) = artists(figure.axes[0], "_cells")
     drawn = cells.cmap(cells.norm(np.arange(5)))
-    assert [to_hex(c).upper() for c in drawn] == [c.upper() for c in word_colours(VERDICTS)]
-    assert len(set(word_colours([*VERDICTS, "a", "b", "c"]))) == 8
+    assert [to_hex(c).upper() for c in drawn] == [c.upper() for c in word_colours(KINDS)]
+    assert set(KIND_COLOURS) == set(KINDS)
+    assert len(set(word_colours([*KINDS, "a", "b", "c"]))) == 8
 
 
 def test_scattered_points_are_joined_and_shown():
@@ -309,7 +316,7 @@ def test_a_curve_is_the_quantity_against_the_parameter_with_gaps():
     np.testing.assert_array_equal(failed.get_xdata(), points.axes[0].values[[2, 5]])
     np.testing.assert_array_equal(missing.get_xdata(), points.axes[0].values[[7]])
     assert artists(second, "_curve")[0].get_linestyle() == "None"
-    assert [t.get_text() for t in second.get_yticklabels()] == list(VERDICTS)
+    assert [t.get_text() for t in second.get_yticklabels()] == [KIND_NAMES[kind] for kind in KINDS]
 
 
 def test_curves_have_a_line_for_every_level_of_a_second_parameter():
@@ -392,7 +399,7 @@ def test_marginals_of_a_verdict_are_shares_and_what_failed_is_among_them():
     heights = [sum(b.get_height() for c in axes.containers for b in [c.patches[k]]) for k in range(7)]
     np.testing.assert_allclose(heights, 100.0)
     labels = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert labels == ["donnan", "fed", "no value"]
+    assert labels == ["Donnan equilibrium", "driven steady state", "no value"]
 
 
 def saltelli(samples: int = 128):

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import iontide
-from iontide.analysis.classification import verdict_of
+from iontide.analysis.classification import KINDS, verdict_of
 from iontide.errors import IontideError
 from iontide.formulas.formula import Formula
 from iontide.scenario.read import loads
@@ -19,7 +19,7 @@ from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY
 from iontide.sweeps.compute.engine import Engine
 from iontide.sweeps.compute.groups import Structure
 from iontide.sweeps.compute.model_variants import with_values
-from iontide.sweeps.plan.outputs import VERDICTS, bytes_per_point, check_keep, quantities_of
+from iontide.sweeps.plan.outputs import bytes_per_point, check_keep, quantities_of
 from iontide.sweeps.plan.plan import Plan, load_plan
 from tests.support.paths import SCENARIO_FILES
 from tests.support.random_models import models
@@ -77,7 +77,7 @@ def test_every_point_is_the_run_that_a_person_would_make(tmp_path):
         np.testing.assert_allclose(kept["mean(cell.Na)"][point], np.trapezoid(na, time) / time[-1], **near)
         np.testing.assert_allclose(kept["range(cell.K)"][point], k.max() - k.min(), **near)
         assert kept["time_of_min(plasma.V)"][point] in time
-        assert VERDICTS[kept["verdict"][point]] == verdict_of(run).kind
+        assert KINDS[kept["verdict"][point]] == verdict_of(run).kind
         assert block.steps[point] == pytest.approx(run.statistics.steps, abs=2)
     assert block.kept["max(plasma.V)"].unit == "mV"
     assert block.coordinates["state"].words == tuple(single(plan, 0).run.layout.names)
@@ -226,7 +226,7 @@ def test_the_time_to_the_steady_state(tmp_path):
     np.testing.assert_array_equal(block.kept["time_to_steady"].values, block.time)
     run = single(plan, 11)
     assert block.time[11] == pytest.approx(run.run.end_time, rel=1e-6)
-    assert VERDICTS[block.kept["verdict"].values[11]] == verdict_of(run).kind
+    assert KINDS[block.kept["verdict"].values[11]] == verdict_of(run).kind
 
 
 # -- what may be kept -------------------------------------------------------------------------------------------------

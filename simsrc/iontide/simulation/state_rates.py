@@ -36,24 +36,18 @@ def state_rates(trajectory: Trajectory, state: int | None = None) -> NDArray:
     if program is None:
         assert state is None, "what has a state has a program"
         return np.empty((len(trajectory), 0))
-    every_constant, every_mass = program.prepare_all(trajectory.run.values)
-    starts = np.array([s.start for s in trajectory.run.segments])
     n = program.size
     result = np.empty(len(trajectory) if state is not None else (len(trajectory), n))
     sizes = {"f": n, "J": n * n, "f_t": n}
-    for number in np.unique(trajectory.segment):
-        constants, mass = every_constant[number], every_mass[number]
+    starts = np.array([s.start for s in trajectory.run.segments])
+    for rows, constants, mass in trajectory.program_values(program, ROWS):
+        within = trajectory.time[rows] - starts[trajectory.segment[rows]]
+        found = program.linearised.run(within, trajectory.states[rows].T, constants.T, sizes)
+        f, slopes, f_t = (np.broadcast_to(found[name], (sizes[name], len(rows))).T for name in sizes)
         matrix = program.mass_matrix(mass)
-        algebraic = ~matrix.any(axis=1)
-        of_segment = np.flatnonzero(trajectory.segment == number)
-        for first in range(0, len(of_segment), ROWS):
-            rows = of_segment[first : first + ROWS]
-            within = trajectory.time[rows] - starts[number]
-            found = program.linearised.run(within, trajectory.states[rows].T, constants[:, np.newaxis], sizes)
-            f, slopes, f_t = (np.broadcast_to(found[name], (sizes[name], len(rows))) for name in sizes)
-            left = np.repeat(matrix[np.newaxis], len(rows), axis=0)
-            left[:, algebraic] = np.moveaxis(slopes.reshape(n, n, -1), -1, 0)[:, algebraic]
-            right = np.where(algebraic, -f_t.T, f.T)
-            moved = np.linalg.solve(left, right[..., np.newaxis])[..., 0]
-            result[rows] = moved if state is None else moved[:, state]
+        algebraic = ~np.any(matrix, axis=2)
+        left = np.where(algebraic[..., np.newaxis], slopes.reshape(len(rows), n, n), matrix)
+        right = np.where(algebraic, -f_t, f)
+        moved = np.linalg.solve(left, right[..., np.newaxis])[..., 0]
+        result[rows] = moved if state is None else moved[:, state]
     return result

@@ -7,7 +7,7 @@ and the samples, by the same rate laws but not through the tape.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from ..equations.tracer_fluxes import TracerReadings
 from ..model.model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
 from ..model.schedule import Crossing, Segment
 from ..physics.mechanisms import UNIDIRECTIONAL
+from ..symbolic.tape import Program
 from .state_rates import state_rates
 
 if TYPE_CHECKING:
@@ -134,13 +135,36 @@ class Trajectory(MembraneReadings, TracerReadings):
         end = f"{self.time[-1]:g} s" if len(self) else "0 s"
         return f"<Trajectory {self.model.title!r}: {len(self)} samples to {end}, {self.status}>"
 
-    def part(self, rows: slice) -> Trajectory:
-        """The same run with a stretch of its samples (views, not copies)."""
+    def part(self, rows: slice | NDArray) -> Trajectory:
+        """The same run with some of its samples (of a slice views, not copies)."""
         return Trajectory(self.run, self.time[rows], self.segment[rows], self.states[rows])
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
         return _over_time(self.run, self._segments, path)
+
+    def program_values(self, program: Program, most: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+        """What the prologue of the program makes of the values that hold at each sample, some samples at a time.
+
+        Parameters
+        ----------
+        program : Program
+            Of the model.
+        most : int
+            Samples at a time.
+
+        Yields
+        ------
+        rows : int array, shape (r,)
+            Samples, at most ``most``.
+        constants, mass : array, shape (r or 1, …)
+            Constants of the tapes and entries of the mass matrix: of each sample, or one set that holds at all of them.
+        """
+        constants, mass = program.prepare_all(self.run.values)
+        for number in np.unique(self.segment):
+            of_segment = np.flatnonzero(self.segment == number)
+            for first in range(0, len(of_segment), most):
+                yield of_segment[first : first + most], constants[[number]], mass[[number]]
 
     @cached_property
     def _segments(self) -> tuple[NDArray, NDArray]:

@@ -203,9 +203,10 @@ class Program:
         return arrays["J"].reshape(self.size, self.size, *arrays["J"].shape[1:])
 
     def mass_matrix(self, mass: NDArray) -> NDArray:
-        """M as a full matrix, shape (n, n)."""
-        full = np.zeros((self.size, self.size))
-        np.add.at(full, (list(self.mass_rows), list(self.mass_columns)), mass)
+        """M as a full matrix, shape (…, n, n), from its entries, shape (…, w)."""
+        full = np.zeros((*mass.shape[:-1], self.size, self.size))
+        for entry, place in enumerate(zip(self.mass_rows, self.mass_columns, strict=True)):
+            full[..., *place] += mass[..., entry]
         return full
 
 

@@ -4,8 +4,8 @@ Plain NumPy from the model and the samples, by the laws but not through the tape
 of the states, by which the stored energy is said to change, are those of the equations that were run.
 """
 
-from .balance import Energetics, energetics
+from .balance import Energetics, energetics, power_terms
 from .budget import budget
 from .terms import Power, PumpPower
 
-__all__ = ["Energetics", "Power", "PumpPower", "budget", "energetics"]
+__all__ = ["Energetics", "Power", "PumpPower", "budget", "energetics", "power_terms"]

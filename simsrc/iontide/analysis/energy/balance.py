@@ -114,11 +114,16 @@ def energetics(trajectory: Trajectory) -> Energetics:
         return _energetics(trajectory)
 
 
-def _energetics(trajectory: Trajectory) -> Energetics:
+def power_terms(trajectory: Trajectory) -> Terms:
+    """The sources and sinks of ``energetics`` without what is stored, which takes more to compute."""
     levels = Levels(trajectory.run)
     potentials = Potentials(levels, trajectory.evaluation)
-    storing = Storing(trajectory, levels, potentials)
-    terms = Terms(trajectory, potentials, storing)
+    return Terms(trajectory, potentials, Storing(trajectory, levels, potentials))
+
+
+def _energetics(trajectory: Trajectory) -> Energetics:
+    terms = power_terms(trajectory)
+    potentials, storing = terms.potentials, terms.storing
     full = np.zeros(len(trajectory))
     stored = stored_energy(potentials)
     return Energetics(

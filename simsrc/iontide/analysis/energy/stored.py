@@ -17,6 +17,7 @@ whatever the activity model.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def _elastic(evaluation: Evaluation, membrane: Membrane) -> Any:
 
 
 class Storing:
-    """How fast the energy of a run changes at its samples.
+    """How fast the energy of a run changes at its samples; each number is computed when it is asked for.
 
     Attributes
     ----------
@@ -130,26 +131,39 @@ class Storing:
     def __init__(self, trajectory: Trajectory, levels: Levels, potentials: Potentials) -> None:
         self.trajectory, self.levels, self.potentials = trajectory, levels, potentials
         self.evaluation, self.model, self.layout = trajectory.evaluation, trajectory.model, trajectory.run.layout
-        self.rates = state_rates(trajectory)
         self._moving = moves_between_steps(self.model)
-        self.of_area = self._of_area()
-        self.by_kind: dict[str, Any] = {
-            "chemical": self._chemical(),
-            "electrical": self._electrical(),
-            "elastic": self._elastic(),
-        }
-        self.of_protocol: Any = 0.0
+
+    @cached_property
+    def rates(self) -> NDArray:
+        """Of the states, SI per s, shape (samples, n)."""
+        return state_rates(self.trajectory)
+
+    @cached_property
+    def by_kind(self) -> dict[str, Any]:
+        """Rate of change of each of ``KINDS``, W."""
+        found = {"chemical": self._chemical(), "electrical": self._electrical(), "elastic": self._elastic()}
+        return {kind: found[kind] + drift for kind, drift in self._drifts.items()} if self._moving else found
+
+    @cached_property
+    def of_protocol(self) -> Any:
+        """What is brought in by that which moves between protocol steps, W."""
+        total: Any = 0.0
+        for drift in self._drifts.values():
+            total = total + drift
         if self._moving:
-            for kind in KINDS:
-                drift = self.drift(
-                    lambda evaluation, kind=kind: stored_energy(Potentials(self.levels, evaluation))[kind]
-                )
-                self.by_kind[kind] = self.by_kind[kind] + drift
-                self.of_protocol = self.of_protocol + drift
             # Water that follows a bath at once is given by that bath.
             for c in self._at_equilibrium():
                 moved = self.potentials.water(c) * self.drift(lambda evaluation, c=c: evaluation.volume(c))
-                self.of_protocol = self.of_protocol - moved
+                total = total - moved
+        return total
+
+    @cached_property
+    def _drifts(self) -> dict[str, NDArray]:
+        """Rate of change of each of ``KINDS`` while the states stay as they are, W; empty where nothing else moves."""
+        return {
+            kind: self.drift(lambda evaluation, kind=kind: stored_energy(Potentials(self.levels, evaluation))[kind])
+            for kind in (KINDS if self._moving else ())
+        }
 
     def amount(self, compartment: str, species: str) -> Any:
         """dn/dt, mol s⁻¹."""
@@ -206,7 +220,8 @@ class Storing:
         i = self.layout.potential_index.get(compartment)
         return 0.0 if i is None else self.rates[:, i]
 
-    def _of_area(self) -> Any:
+    @cached_property
+    def of_area(self) -> Any:
         """−½ C V² dA/dt: areas go with the volume, of a sphere as w^(2/3), of a cylinder as w^(1/2)."""
         total: Any = 0.0
         for m in _capacitors(self.model):

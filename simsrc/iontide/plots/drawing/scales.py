@@ -18,7 +18,7 @@ LOGARITHMIC = 8.0
 _PLAIN = (1e-3, 1e5)
 
 #: Words of more letters than this are cut short on an axis.
-_LONGEST_WORD = 18
+_LONGEST_WORD = 19
 
 #: Where the lesser side of 0 reaches this part of the other, colours part at 0.
 _BOTH_SIDES = 0.15

@@ -110,7 +110,7 @@ def curve_figure(
             mapped = _draw(axes, axis, column, second, shown) or mapped
             rug(axes, points, axis.values)
         if second is not None and second.words:
-            legend(figure, word_patches(second.words, second.values), second.text)
+            legend(figure, word_patches(second, second.values), second.text)
         elif second is not None and mapped is not None:
             colour_bar(figure, mapped, every, second, second.scale(), row * len(columns) - 9.0)
         figure.data = numbers_beside(points, *columns)

@@ -96,7 +96,7 @@ def families_figure(
         own = colour.values[rows]
         if colour.words:
             lines.set_color([word_colours(colour.words)[int(k)] for k in own])
-            legend(figure, word_patches(colour.words, own), colour.text)
+            legend(figure, word_patches(colour, own), colour.text)
         else:
             lines.set(array=own, cmap=shades.colours, norm=shades.norm())
             colour_bar(figure, lines, axes, colour, shades, _BODY - 9.0)

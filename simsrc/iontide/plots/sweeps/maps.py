@@ -145,7 +145,7 @@ def map_figure(
             axes.spines[side].set_visible(True)
         if column.words:
             _draw_words(axes, what)
-            handles = [*word_patches(own.words, own.values), *fate_handles(shown, what.grid is not None)]
+            handles = [*word_patches(own, own.values), *fate_handles(shown, what.grid is not None)]
             legend(figure, handles, wrapped(own.text, 22.0))
         else:
             scale = own.scale()

@@ -117,7 +117,7 @@ def marginal_figure(points: SweepPoints, quantity: str | None = None, width_mm: 
                 letter(axes, k)
         if column.words:
             none = [] if column.there.all() else [Patch(facecolor="white", edgecolor="black", lw=0.4, label="no value")]
-            legend(figure, [*word_patches(column.words, column.values), *none], wrapped(column.text, 22.0))
+            legend(figure, [*word_patches(column, column.values), *none], wrapped(column.text, 22.0))
         beside = dots if len(points) > MOST_BESIDE and not column.words else slice(None)
         figure.data = {name: values[beside] for name, values in numbers_beside(points, column).items()}
         finish(figure)

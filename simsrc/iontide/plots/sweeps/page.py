@@ -32,8 +32,14 @@ WORD_COLOURS = (
     *("#332288", "#999933", "#882255", "#44AA99", "#117733", "#DDCC77"),
 )
 
-#: Of what has no verdict.
-_NO_WORD = {"none": FAINT, "unsettled": "#CC79A7", "nernst": "#0072B2", "donnan": "#009E73", "fed": "#E69F00"}
+#: Of the kinds of end, which have the same colours in every figure.
+KIND_COLOURS: dict[str, str] = {
+    "nernst_equilibrium": "#0072B2",
+    "donnan_equilibrium": "#009E73",
+    "driven_steady_state": "#E69F00",
+    "not_converged": "#CC79A7",
+    "no_steady_state": FAINT,
+}
 
 #: Marker, colour and filling of points that have no value, by the code of their fate.
 MARKS = {FAILED: ("x", "black"), MISSING: ("s", TEXT_GREY)}
@@ -159,15 +165,17 @@ def colour_bar(
 
 
 def word_colours(words: Sequence[str]) -> list[str]:
-    """A colour for each word, those of verdicts always the same."""
-    free = iter([c for c in WORD_COLOURS if c not in {_NO_WORD[w] for w in words if w in _NO_WORD}] * len(words))
-    return [_NO_WORD[w] if w in _NO_WORD else next(free) for w in words]
+    """A colour for each word, those of kinds of end always the same."""
+    taken = {KIND_COLOURS[w] for w in words if w in KIND_COLOURS}
+    free = iter([c for c in WORD_COLOURS if c not in taken] * len(words))
+    return [KIND_COLOURS[w] if w in KIND_COLOURS else next(free) for w in words]
 
 
-def word_patches(words: Sequence[str], shown: NDArray) -> list[Patch | Line2D]:
-    """Entries of a legend for the words that occur among these places, in their order."""
-    colours = word_colours(words)
-    return [Patch(facecolor=colours[k], label=words[k]) for k in np.unique(shown[shown >= 0]).astype(int)]
+def word_patches(column: SweepColumn, shown: NDArray) -> list[Patch | Line2D]:
+    """Entries of a legend for the words of a column that occur among these places, in their order."""
+    colours = word_colours(column.words)
+    places = np.unique(shown[shown >= 0]).astype(int)
+    return [Patch(facecolor=colours[k], label=column.labels[k]) for k in places]
 
 
 def fate_handles(points: SweepPoints, excluded: bool = False) -> list[Patch | Line2D]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...analysis.classification import KIND_NAMES
 from ...errors import UsageError
 from ..drawing.names import unit_label
 from ..drawing.scales import Scale, scale_for
@@ -56,6 +57,11 @@ class SweepColumn:
         return self.values >= 0 if self.words else np.isfinite(self.values)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Its words as a legend or an axis has them."""
+        return tuple(KIND_NAMES.get(word, word) for word in self.words)
+
+    @property
     def spoken(self) -> str:
         """How it is spoken of in a sentence."""
         if self.long_name:
@@ -94,7 +100,7 @@ class SweepColumn:
 
     def scale(self) -> Scale:
         """Of an axis that holds all of its values."""
-        return scale_for(self.values[self.there], self.logarithmic, self.words)
+        return scale_for(self.values[self.there], self.logarithmic, self.labels)
 
     def of(self, chosen: NDArray) -> SweepColumn:
         """The same of some of the points."""

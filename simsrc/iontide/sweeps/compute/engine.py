@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...analysis.classification import verdict_of
+from ...analysis.classification import KINDS, NO_STEADY_STATE, classify_ends, verdict_of
 from ...errors import IontideError
 from ...kernel.batch_run import empty_queue, integrate
 from ...kernel.codegen.machine_code import compile_lanes
@@ -27,11 +27,10 @@ from ...simulation.failures import failure_of
 from ...simulation.prepare import prepare
 from ...simulation.simulate import Integration, collect
 from ...simulation.trajectory import Trajectory
-from ..plan.outputs import COUNT, DRAWS, END, TIME_TO_STEADY, VERDICT, VERDICTS, Keep, parse_keep
+from ..plan.outputs import COUNT, DRAWS, END, TIME_TO_STEADY, VERDICT, Keep, parse_keep
 from .batch_start import Members, Population
-from .batch_trajectory import side_by_side
+from .batch_trajectory import batch_trajectory
 from .block import DONE, EXCLUDED, FAILED, STEADY, STOPPED, Block, Kept
-from .classify import verdicts_of
 from .groups import Structure
 
 #: Systems of more states than this go point by point: printed straight on, their code over lanes takes too long.
@@ -119,7 +118,7 @@ class Engine:
         return np.full(count, -1, dtype=np.int8) if keep.name == VERDICT else np.full(count, np.nan)
 
     def _kept(self, keep: Keep, values: NDArray) -> Kept:
-        words = VERDICTS if keep.name == VERDICT else ()
+        words = KINDS if keep.name == VERDICT else ()
         dimensions = ("time",) if keep.draw == "trajectory" else ("state",) if keep.name == END else ()
         return Kept(values, keep.unit, dimensions, words, keep.long_name)
 
@@ -194,7 +193,7 @@ class Engine:
         failed = queue.status < 0
         end = np.where(failed[:, np.newaxis], np.nan, queue.end)
         segment = queue.counters[:, :1]
-        ends = side_by_side(model, prepared, members, time[:, np.newaxis], segment, end[:, np.newaxis])
+        ends = batch_trajectory(model, prepared, members, time[:, np.newaxis], segment, end[:, np.newaxis])
         along = ends
         times = time[:, np.newaxis]
         if any(k.over_time for k in keeps):
@@ -203,13 +202,14 @@ class Engine:
             segments = np.concatenate([np.tile(self.samples.segment, (count, 1)), segment], axis=1)
             states = np.concatenate([queue.samples, end[:, np.newaxis]], axis=1)
             states[failed] = np.nan
-            along = side_by_side(model, prepared, members, times, segments, states)
+            along = batch_trajectory(model, prepared, members, times, segments, states)
         found: dict[str, NDArray] = {}
         for keep in keeps:
             if keep.name == END:
                 found[keep.name] = end
             elif keep.name == VERDICT:
-                found[keep.name] = verdicts_of(ends, queue.away, failed)
+                tolerance = model.simulation.relative_tolerance
+                found[keep.name] = classify_ends(ends, tolerance, queue.away, failed).kind
             elif keep.name == TIME_TO_STEADY:
                 found[keep.name] = np.where(queue.status == kernel_status.STEADY, time, np.nan)
             elif keep.over_time:
@@ -225,6 +225,8 @@ class Engine:
             if integration.status < 0:
                 into.messages[row] = integration.failure()
                 into.time[row] = integration.time
+                if VERDICT in into.kept:
+                    into.kept[VERDICT][row] = NO_STEADY_STATE
                 return
         except (IontideError, ValueError) as error:
             into.messages[row] = " ".join(str(error).split())
@@ -240,7 +242,7 @@ class Engine:
         if keep.name == END:
             return end.states[0]
         if keep.name == VERDICT:
-            return VERDICTS.index(verdict_of(trajectory).kind)
+            return KINDS.index(verdict_of(trajectory).kind)
         if keep.event:
             times = trajectory.event_times(keep.event)
             return len(times) if keep.draw == COUNT else times[0] if len(times) else np.nan

@@ -35,8 +35,6 @@ COUNT, FIRST = "count", "first"
 #: How a quantity may also be called: what it is, then how it is spoken of.
 _SPOKEN = {"membrane_potential": "V", "reversal_potential": "E", "volume": "volume", "area": "area"}
 
-VERDICTS = ("nernst", "donnan", "fed", "unsettled", "none")
-
 
 @dataclass(frozen=True)
 class Keep:
