@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import GAS_CONSTANT
-from ..numerics.period import duration_text, period_of
+from ..formulas.display import duration_text, power_text
+from ..numerics.period import period_of
 from ..simulation.prepare import prepare
 from ..simulation.trajectory import Trajectory
 from .energy import energetics
@@ -113,7 +114,7 @@ def verdict_of_state(end: Trajectory, tolerance: float) -> Verdict:
         sentence = f"{name} equilibrium: no force on anything that can pass" + (f", with {told}" if told else "")
         return Verdict("donnan" if name == "Donnan" else "nernst", sentence, numbers)
     named = sorted((f for f in fed.items() if abs(f[1]) > WORTH_NAMING * dissipated), key=lambda f: -abs(f[1]))
-    told = ", ".join(f"{label} ({_power(power)})" for label, power in named) or "nothing that can be named"
+    told = ", ".join(f"{label} ({power_text(power)})" for label, power in named) or "nothing that can be named"
     numbers |= {f"power_of_{label.replace(' ', '_')}_W": power for label, power in named}
     return Verdict("fed", f"steady state out of equilibrium, fed by {told}", numbers)
 
@@ -203,10 +204,3 @@ def _period(trajectory: Trajectory) -> float | None:
     """Period (s) of an oscillation that goes on until the end of a run."""
     columns = (trajectory.potential(c) for c in trajectory.run.layout.potentials)
     return next((p for v in columns if (p := period_of(trajectory.time, v)) is not None), None)
-
-
-def _power(watt: float) -> str:
-    for factor, unit in ((1e15, "fW"), (1e12, "pW"), (1e9, "nW"), (1e6, "uW")):
-        if abs(watt) * factor < 1e3:
-            return f"{watt * factor:.3g} {unit}"
-    return f"{watt:.3g} W"
