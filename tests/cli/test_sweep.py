@@ -16,7 +16,7 @@ import pytest
 
 import iontide
 from iontide.cli import main
-from iontide.cli.sweeps.output import SweepDisplay, duration, progress_line, size, speed
+from iontide.cli.sweeps.output import SweepDisplay, progress_line, speed
 from iontide.sweeps.backends.work import work
 from iontide.sweeps.store.status_index import Progress, read_status
 from iontide.sweeps.store.store import Store
@@ -208,19 +208,7 @@ def test_parts_make_a_whole_which_is_merged(folder):
 # -- what is said -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        *[(0.042, "0.042 s"), (9.94, "9.9 s"), (59.4, "59 s"), (60.0, "1 min"), (3599.0, "59 min 59 s")],
-        *[(3600.0, "1 h"), (18_660.0, "5 h 11 min"), (86_400.0, "1 d"), (1e6, "11 d 14 h")],
-    ],
-)
-def test_times_for_a_person(seconds, told):
-    assert duration(seconds) == told
-
-
-def test_sizes_and_speeds_for_a_person():
-    assert [size(n) for n in (7, 12_345, 3.2e9, 4e12)] == ["7 B", "12.3 kB", "3.2 GB", "4 TB"]
+def test_speeds_for_a_person():
     assert [speed(n) for n in (0.0123, 99.9, 12_345.6)] == ["0.0123 points/s", "99.9 points/s", "12,346 points/s"]
 
 

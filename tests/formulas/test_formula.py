@@ -430,7 +430,7 @@ def test_refusals_quote_the_place(subtests):
         ("5 mM^2.5", "write (5 mM)^…"),
         ("20 degC/min", "degC stands alone"),
         ("1e999 mV", "too large"),
-        ("sin(1)", "unknown function `sin`; there are exp, log, sqrt"),
+        ("gamma(1)", "unknown function `gamma` (functions are exp, log, sqrt"),
         ("sqr(1)", "unknown function `sqr`; did you mean sqrt?"),
         ("exp + 1", "`exp` is a function and needs its arguments in parentheses"),
         ("q10(2)", "q10 takes 2 arguments, not 1"),

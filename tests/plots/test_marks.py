@@ -10,8 +10,7 @@ import pytest
 from iontide.errors import UsageError
 from iontide.model.schedule import Crossing
 from iontide.plots import current_figure, gate_figure, overview_figure, potential_figure
-from iontide.plots.drawing.mark_labels import current_text
-from iontide.plots.drawing.names import name_label, symbol_label
+from iontide.plots.drawing.names import current_text, name_label, symbol_label
 from iontide.plots.runs.event_marks import FEW, ROWS, event_marks
 from iontide.plots.runs.protocol_marks import protocol_marks
 from iontide.scenario.read import loads
@@ -112,8 +111,9 @@ def test_a_train_of_pulses_is_counted_in_the_figure() -> None:
 
 
 def test_currents_are_told_in_a_unit_that_fits() -> None:
-    given = (1.57e-6, -27e-12, 0.0, 1e-12, 2e-16, 2.0)
-    assert [current_text(i) for i in given] == ["1.57 µA", "−27 pA", "no current", "1 pA", "0.2 fA", "2×10³ mA"]
+    given = (1.57e-6, -27e-12, 1e-12, 2e-16, 2.0, 12 * (1.0 - 0.9))
+    assert [current_text(i) for i in given] == ["1.57 µA", "−27 pA", "1 pA", "200 aA", "2 A", "1.2 A"]
+    assert current_text(1e-12 * (1.0 - 1e-10)) == "1 pA"
 
 
 # -- events -----------------------------------------------------------------------------------------------------------

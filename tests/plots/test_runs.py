@@ -47,10 +47,10 @@ from iontide.plots import (
 from iontide.plots.drawing import decimation as decimation_module
 from iontide.plots.drawing.decimation import visible_samples
 from iontide.plots.drawing.line_labels import PITCH, spread
-from iontide.plots.drawing.names import name_label, number_text, species_label, symbol_label, unit_label
+from iontide.plots.drawing.names import name_label, number_text, species_label, symbol_label, time_text, unit_label
 from iontide.plots.drawing.panels import current_panel, volume_panel
 from iontide.plots.drawing.style import ION_STYLES, PaperFigure, species_styles
-from iontide.plots.drawing.time_axis import TimeAxis, time_axis_for, time_text
+from iontide.plots.drawing.time_axis import TimeAxis, time_axis_for
 from iontide.plots.files import KINDS
 from iontide.plots.runs.protocol_marks import protocol_marks, shade
 from iontide.simulation.simulate import simulate
@@ -484,7 +484,7 @@ def test_spread_leaves_alone_what_has_room():
 
 @pytest.mark.parametrize(
     ("end", "unit"),
-    [(5e-4, "µs"), (0.02, "ms"), (60.0, "s"), (1800.0, "min"), (36000.0, "h"), (86400.0 * 30, "d")],
+    [(5e-4, "us"), (0.02, "ms"), (60.0, "s"), (1800.0, "min"), (36000.0, "h"), (86400.0 * 30, "d")],
 )
 def test_a_linear_axis_is_read_in_a_fitting_unit(end, unit):
     axis = time_axis_for("linear", np.linspace(0, end, 11))
@@ -510,20 +510,8 @@ def test_places_along_the_axis_are_those_of_matplotlib(run, scale):
     np.testing.assert_allclose(axis.drawn(time), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (1e-5, "10 µs"),
-        (0.5, "500 ms"),
-        (90, "1.5 min"),
-        (59.99999, "1 min"),
-        (36000, "10 h"),
-        (864e5, "1000 d"),
-    ],
-)
-def test_times_are_written_for_people(seconds, text):
-    assert time_text(seconds) == text
+def test_times_are_written_with_the_letter_for_micro():
+    assert [time_text(t) for t in (0.0, 1e-5, 90.0)] == ["0 s", "10 µs", "1.5 min"]
 
 
 # -- names and colours ------------------------------------------------------------------------------------------------
@@ -633,9 +621,9 @@ def test_the_numbers_lie_beside_the_figure(run, tmp_path):
     table = columns(numbers)
     assert list(table)[:3] == ["time (s)", "V plasma (mV)", "E_K plasma (mV)"]
     assert {"K cell (mM)", "I_Na plasma (uA/cm^2)", "I plasma (uA/cm^2)"} <= set(table)
-    np.testing.assert_allclose(table["time (s)"], run.time, rtol=1e-11)
-    np.testing.assert_allclose(table["V plasma (mV)"], run.membrane_potential("plasma") * 1e3, rtol=1e-11)
-    np.testing.assert_allclose(table["K cell (mM)"], run.concentration("cell", "K"), rtol=1e-11)
+    np.testing.assert_array_equal(table["time (s)"], run.time)
+    np.testing.assert_array_equal(table["V plasma (mV)"], run.membrane_potential("plasma") * 1e3)
+    np.testing.assert_array_equal(table["K cell (mM)"], run.concentration("cell", "K"))
     assert figure.exists()
 
 

@@ -153,7 +153,7 @@ def test_set_leads_from_the_word_of_a_protocol_to_that_of_the_file() -> None:
 
 def test_a_scenario_without_its_suffix(tmp_path: Path) -> None:
     (tmp_path / "cell.toml").write_text(CELL, encoding="utf-8")
-    with pytest.raises(FileError, match=r"no such file\. Did you mean .*cell\.toml\?"):
+    with pytest.raises(FileError, match=r"no such file; did you mean .*cell\.toml\?"):
         load(tmp_path / "cell")
     with pytest.raises(FileError, match=r"no such file\.$"):
         load(tmp_path / "other")

@@ -19,7 +19,6 @@ from iontide.scenario.checks.context.potentials import Tied
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.read import load, loads
-from iontide.scenario.text.faults import did_you_mean
 
 SAMPLE = """\
 title       = "A pump-leak cell"
@@ -405,12 +404,6 @@ def test_reading_imports_no_array_library():
     code = "import sys, iontide.scenario.read; print(*{'numpy', 'scipy', 'numba', 'h5py'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-def test_nearest_names():
-    assert did_you_mean("Kk", ["Na", "K"]) == "; did you mean K?"
-    assert did_you_mean("Area", ["area", "AREA"]) == "; did you mean area?"
-    assert did_you_mean("zzz", ["area"]) == ""
 
 
 # --- JSON Schema ---

@@ -553,7 +553,7 @@ def test_absurd_plans_are_refused_with_the_figure(plan_of):
     assert "not 12,000,000" in faults_of(plan_of, **hypercube)["sweep.points"].message
     large = {"vary": {"parameters.P_K": axis}, "keep": ["end", "trajectory(plasma.V)"], "disk_GB": 0.01}
     message = faults_of(plan_of, **large)["sweep.keep"].message
-    assert "GB of disk, more than 0.01; keep less, or write disk_GB = " in message
+    assert " of disk, more than 10 MB; keep less, or write disk_GB = " in message
     assert plan_of(**(large | {"disk_GB": int(message.rpartition("disk_GB = ")[2].split()[0])})).size == 20000
 
 

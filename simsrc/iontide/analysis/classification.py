@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import GAS_CONSTANT
-from ..numerics.period import duration_text, period_of
+from ..formulas.display import duration_text, power_text
+from ..numerics.period import period_of
 from ..simulation.prepare import prepare
 from ..simulation.trajectory import Trajectory
 from .energy import power_terms
@@ -197,7 +198,7 @@ def _verdict_of_end(end: Trajectory, found: Classification) -> Verdict:
         return Verdict(kind, sentence, numbers)
     powers = [(label, float(power[0])) for label, power in found.drivers]
     named = sorted((p for p in powers if abs(p[1]) > WORTH_NAMING * dissipation), key=lambda p: -abs(p[1]))
-    listed = ", ".join(f"{label} ({_power(power)})" for label, power in named) or "nothing that can be named"
+    listed = ", ".join(f"{label} ({power_text(power)})" for label, power in named) or "nothing that can be named"
     for label, power in named:
         key = f"power_of_{label.replace(' ', '_')}_W"
         numbers[key] = numbers.get(key, 0.0) + power
@@ -313,10 +314,3 @@ def _period(trajectory: Trajectory) -> float | None:
     """Period (s) of an oscillation that goes on until the end of a run."""
     columns = (trajectory.potential(c) for c in trajectory.run.layout.potentials)
     return next((p for v in columns if (p := period_of(trajectory.time, v)) is not None), None)
-
-
-def _power(watt: float) -> str:
-    for factor, unit in ((1e15, "fW"), (1e12, "pW"), (1e9, "nW"), (1e6, "uW")):
-        if abs(watt) * factor < 1e3:
-            return f"{watt * factor:.3g} {unit}"
-    return f"{watt:.3g} W"

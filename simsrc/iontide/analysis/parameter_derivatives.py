@@ -7,7 +7,6 @@ function theorem.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..equations.initial_state import compartment_potentials, currents_into_part
 from ..equations.states import Layout
 from ..errors import UsageError
 from ..formulas.formula import Formula
+from ..formulas.spelling import did_you_mean, listed
 from ..model.circuit import membranes_of
 from ..model.model import Compartment, Impermeant, Model, Quantity, dependency_order
 from ..simulation.prepare import Preparation
@@ -124,9 +124,8 @@ def path_of(model: Model, name: str) -> str:
     paths = [path for path, _ in model.settled_quantities()]
     if name in paths:
         return name
-    near = difflib.get_close_matches(name, [*model.parameters, *paths], n=1)
-    known = f"did you mean {near[0]}?" if near else f"parameters are {', '.join(model.parameters) or 'none'}"
-    raise UsageError(f"there is no parameter {name}; {known}")
+    hint = did_you_mean(name, [*model.parameters, *paths]) or f"; parameters are {listed(model.parameters)}"
+    raise UsageError(f"there is no parameter {name}{hint}")
 
 
 def ramps_moved_by(model: Model, paths: Sequence[str]) -> set[str]:

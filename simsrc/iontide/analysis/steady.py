@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..formulas.display import duration_text
 from ..formulas.formula import Formula
 from ..kernel.layout import status as kernel_status
 from ..kernel.layout.problem import SAMPLE, Problem, Samples, T
 from ..kernel.run import Integrator, table_of
 from ..model.model import Model
-from ..numerics.period import duration_text, period_of
+from ..numerics.period import period_of
 from ..simulation.prepare import Preparation, prepare
 from ..simulation.simulate import Integration
 from ..simulation.trajectory import Run, Trajectory

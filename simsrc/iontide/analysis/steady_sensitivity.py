@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from ..equations.evaluation import Evaluation
 from ..equations.invariants import stoichiometry_of
 from ..errors import SolverError, UsageError
+from ..formulas.display import quantity_text
 from ..formulas.formula import Formula
-from ..formulas.units import UnitError, format_quantity
 from ..model.model import Model
 from ..simulation.prepare import prepare
 from ..symbolic.expression import Graph
@@ -298,8 +298,4 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
 def _told_value(model: Model, name: str, value: float) -> str:
     if name not in model.parameters:
         return f"{value:.6g} (SI)"
-    try:
-        number, _, unit = format_quantity(value, model.parameters[name].dimension).partition(" ")
-    except UnitError:
-        return f"{value:.6g}"
-    return f"{float(number):.6g} {unit}".rstrip()
+    return quantity_text(value, model.parameters[name].dimension)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..formulas.units import Dimension, UnitError, format_quantity, parse_quantity
+from ..formulas.display import quantity_text
+from ..formulas.units import Dimension, UnitError, parse_quantity
 from ..scenario.read import load
 
 if TYPE_CHECKING:
@@ -134,17 +135,14 @@ def _lines(branch: Branch, dimension: Dimension, seconds: float | None) -> list[
     took = "" if seconds is None else f" ({seconds:.1f} s)"
     lines = [f"{trajectory.model.title}: {told}{took}"]
     for end, place in zip(branch.ends, (0, -1), strict=True):
-        lines.append(f"  one end at {_told(branch.values[place], dimension)}, {_potentials(branch, place)}: {end}")
+        lines.append(
+            f"  one end at {quantity_text(branch.values[place], dimension, 8)}, {_potentials(branch, place)}: {end}"
+        )
     for point in branch.special:
         period = f", period {point.period:.4g} s" if point.period is not None else ""
-        where = f"{_told(point.value, dimension)}, {_potentials(branch, point.place)}"
+        where = f"{quantity_text(point.value, dimension, 8)}, {_potentials(branch, point.place)}"
         lines.append(f"  {_NAMES[point.kind]} at {where}{period}")
     return lines
-
-
-def _told(value: float, dimension: Dimension) -> str:
-    number, _, unit = format_quantity(float(value), dimension).partition(" ")
-    return f"{float(number):.8g} {unit}".rstrip()
 
 
 def _potentials(branch: Branch, place: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import exp
 
 from ..errors import UsageError
+from ..formulas.spelling import suggestion
 from ..formulas.units import Dimension, UnitError, parse_quantity, parse_unit
 from ..physics.activity import ionic_strength, log_gamma, out_of_range
 from ..physics.activity.models import ACTIVITY_MODELS
@@ -51,9 +52,8 @@ def ion_of(name: str) -> Ion:
         return Ion(name, int(name))
     found = find_ion(name)
     if found is None:
-        near = nearest_ions(name)
-        hint = f"did you mean {' or '.join(near)}?" if near else "give its valence in its place, as +2 or -1"
-        raise UsageError(f"there is no ion {name} in the library; {hint}")
+        hint = suggestion(nearest_ions(name)) or "; write its valence in its place, as +2 or -1"
+        raise UsageError(f"there is no ion {name} in the library{hint}")
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..constants import FARADAY, GAS_CONSTANT
 from ..errors import UsageError
+from ..formulas.spelling import suggestion
 from ..physics.ions import find_ion, nearest_ions
 from .half_cells import STANDARD
 
@@ -88,9 +89,7 @@ def nernst_slope(valence: float, temperature: float = 298.15) -> float:
 def _valence(name: str) -> int:
     found = find_ion(name)
     if found is None:
-        near = nearest_ions(name)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"there is no ion {name} in the library{hint}")
+        raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
     if found.valence == 0:
         raise UsageError(f"{name} has no charge, so no electrode answers to it")
     return found.valence

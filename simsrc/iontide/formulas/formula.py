@@ -6,7 +6,6 @@ There is no ``eval`` in either.
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 from .literals import FLOAT_FUNCTIONS, divide, power
 from .parser import Binary, Call, Compare, FormulaError, Name, Node, Number, Unary, fold, parse_tree
+from .spelling import did_you_mean
 from .units import DIMENSIONLESS, Dimension, lab_unit, parse_quantity, quoted
 
 __all__ = [
@@ -289,8 +289,7 @@ def evaluate_float(formula: Formula, values: Mapping[str, float]) -> float:
     def lookup(name: str) -> float:
         if name in values:
             return values[name]
-        near = difflib.get_close_matches(name, sorted(values), n=1)
-        raise FormulaError(f"no such name {quoted(name)}" + (f"; did you mean {near[0]}?" if near else ""))
+        raise FormulaError(f"no such name {quoted(name)}{did_you_mean(name, sorted(values))}")
 
     return float(formula.evaluate(lookup, FLOAT_FUNCTIONS))
 

@@ -22,13 +22,13 @@ they have the name ``T`` as one more argument, so that a formula with one of the
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import IontideError
+from .spelling import did_you_mean, suggestion
 from .units import NUMBER_PATTERN, Dimension, UnitError, is_unit, near_units, parse_quantity, quoted
 
 #: Longest formula that is read, in characters, and how deep its operators, calls and parentheses may nest.
@@ -172,7 +172,7 @@ def _unit_end(text: str, position: int) -> int:
     if end < 0 and (word := _UNIT.match(text, start)):
         missing = f"an operator is missing before {quoted(word[0])}"
         if not is_unit(word[0]) and (near := near_units(word[0])):
-            missing += f", or the unit is unknown; did you mean {' or '.join(near)}?"
+            missing += f", or the unit is unknown{suggestion(near)}"
         raise _fault(text, start, missing)
     if end < 0 and start > position and text.startswith("/", start):
         end = _unit_at(text, start + 1)
@@ -326,9 +326,9 @@ class _Parser:
     def call(self, name: _Token) -> Call:
         """The call of a function whose opening parenthesis has been taken."""
         if name.text not in ARGUMENTS:
-            near = difflib.get_close_matches(name.text, ARGUMENTS, n=1, cutoff=0.7)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(ARGUMENTS)}"
-            raise self.fault(name, f"unknown function {quoted(name.text)}; {known}")
+            hint = did_you_mean(name.text, ARGUMENTS)
+            known = f"(functions are {', '.join(ARGUMENTS)})"
+            raise self.fault(name, f"unknown function {quoted(name.text)}{hint} {known}")
         arguments = [self.expression()]
         while self.take(","):
             arguments.append(self.expression())

@@ -14,7 +14,6 @@ the result is the double nearest to what was written.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from dataclasses import dataclass, fields
@@ -24,6 +23,7 @@ from functools import lru_cache
 
 from ..constants import ZERO_CELSIUS
 from ..errors import IontideError
+from .spelling import nearest, suggestion
 
 #: Longest text that is looked at, in characters.
 MAX_LENGTH = 200
@@ -215,14 +215,13 @@ def near_units(name: str) -> list[str]:
         return [f"{squared[1]}^{squared[2]}"]
     # A wrong case is the likeliest slip (mv, Mm, khz); after it, a wrong letter.
     same = sorted(unit for unit in UNIT_NAMES if unit.lower() == name.lower())
-    return same or difflib.get_close_matches(name, sorted(UNIT_NAMES), n=1, cutoff=0.6)
+    return same or nearest(name, sorted(UNIT_NAMES))
 
 
 def _unknown(name: str) -> UnitError:
-    near = " or ".join(near_units(name))
     known = ", ".join(row[0] for row in _TABLE if row[0].isascii())
-    rest = f"did you mean {near}?" if near else f"known are degC, {known}, and with prefixes as in mM or uF"
-    return UnitError(f"unknown unit {quoted(name)}; {rest}")
+    hint = suggestion(near_units(name)) or f"; known are degC, {known}, and with prefixes as in mM or uF"
+    return UnitError(f"unknown unit {quoted(name)}{hint}")
 
 
 @lru_cache(maxsize=1024)

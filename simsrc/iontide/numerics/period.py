@@ -1,4 +1,4 @@
-"""What goes on and on: the period of an oscillation, from the samples of a potential, and how it is told."""
+"""What goes on and on: the period of an oscillation, from the samples of a potential."""
 
 from __future__ import annotations
 
@@ -31,11 +31,3 @@ def period_of(time: NDArray, potential: NDArray) -> float | None:
     if len(between) < 3 or np.diff(up).min() < LEAST_SAMPLES or between.std() >= REGULAR * between.mean():
         return None
     return float(between.mean()) if t[-1] - t[up[-1]] < 2.0 * between.mean() else None
-
-
-def duration_text(second: float) -> str:
-    """A time to three digits: ``1.8 ms``, ``42 s``, ``15.2 min``, ``13 h``."""
-    for size, unit in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if abs(second) >= (300.0 if unit == "min" else size):
-            return f"{second / size:.3g} {unit}"
-    return f"{second:.3g} s"

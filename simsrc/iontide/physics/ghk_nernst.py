@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
 from ..errors import UsageError
+from ..formulas.spelling import suggestion
 from ..numerics.roots import rising_roots
 from ..symbolic.expression import bernoulli_slope_value, bernoulli_value
 from .ions import find_ion, nearest_ions
@@ -165,9 +166,7 @@ def _passing(
     for name in sorted(permeability):
         ion = find_ion(name)
         if ion is None:
-            near = nearest_ions(name)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise UsageError(f"there is no ion {name} in the library{hint}")
+            raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
         p = _not_negative(f"the permeability of {name}", permeability[name])
         if ion.valence == 0 or not np.any(p):
             continue

@@ -13,6 +13,7 @@ from functools import cache
 from types import MappingProxyType
 
 from ..constants import GAS_CONSTANT, ZERO_CELSIUS
+from ..formulas.spelling import nearest
 
 #: Temperature at which the diffusion coefficients of the library hold, K.
 LIBRARY_TEMPERATURE = ZERO_CELSIUS + 25.0
@@ -121,18 +122,6 @@ def nearest_ions(name: str, n: int = 3) -> list[str]:
         Names (not aliases), the nearest first; at equal distance a name before an alias, then in the order of
         the library. Empty where nothing is near.
     """
-    from difflib import SequenceMatcher
-
-    wanted = name.casefold()[:80]  # no name is as long; the comparison grows with the square
-    matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(wanted)
-    best: dict[str, tuple[float, bool]] = {}
-    for spelling, ion in _read()[1].items():
-        matcher.set_seq1(spelling.casefold())
-        # Half of the letters: one wrong letter in a symbol of two is a slip that must still be seen.
-        if matcher.real_quick_ratio() < 0.5 or matcher.quick_ratio() < 0.5:
-            continue
-        score = (matcher.ratio(), spelling == ion.name)
-        if score[0] >= 0.5 and score > best.get(ion.name, (0.0, False)):
-            best[ion.name] = score
-    return sorted(best, key=best.__getitem__, reverse=True)[: max(n, 0)]
+    ions, spellings = _read()
+    near = nearest(name, [*ions, *spellings], most=len(spellings))  # names first: they win over aliases
+    return list(dict.fromkeys(spellings[spelling].name for spelling in near))[: max(n, 0)]

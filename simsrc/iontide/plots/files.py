@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import UsageError
+from ..storage.csv_file import write_csv
 from ..storage.replacing import replacing, write_all
 from .drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
 from .drawing.time_axis import TimeScale
@@ -87,9 +86,11 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str
     picture = io.BytesIO()
     with paper_style():
         figure.savefig(picture, format=suffix[1:], dpi=RESOLUTION, metadata=_METADATA[suffix])
-    written = [_replace(path, picture.getvalue())]
+    with replacing(path) as descriptor:
+        write_all(descriptor, picture.getbuffer())
+    written = [path]
     if data:
-        written.append(_replace(path.with_suffix(".csv"), _csv(data)))
+        written.append(write_csv(path.with_suffix(".csv"), data))
     return written
 
 
@@ -195,19 +196,3 @@ def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
         return path.with_name(f"{path.stem}{addition}.pdf")
     name = Path(trajectory.run.origin.name).stem or "figure"
     return Path("outputs") / f"{name}{addition}.pdf"
-
-
-def _csv(data: Mapping[str, NDArray]) -> bytes:
-    """Columns with a header; twelve digits, and nothing where a value is undefined."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(data)
-    for row in zip(*(column.tolist() for column in data.values()), strict=True):
-        writer.writerow(["" if np.isnan(value) else f"{value:.12g}" for value in row])
-    return text.getvalue().encode()
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    with replacing(path) as descriptor:
-        write_all(descriptor, memoryview(content))
-    return path

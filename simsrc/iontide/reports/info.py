@@ -14,6 +14,7 @@ import numpy as np
 
 from ..analysis.energy import budget, energetics
 from ..constants import BOLTZMANN
+from ..formulas.display import fitting_unit, size_text
 from ..model.model import Clamp, IonClamp
 from ..simulation.trajectory import Trajectory
 from ..storage import open_overview
@@ -186,7 +187,10 @@ _ENDS = {
 
 
 def _head(found: dict[str, Any]) -> list[str]:
-    lines = [found["title"] or "(no title)", f"{found['file']}, {_size(found['size_bytes'])}, run {found['run_id']}"]
+    lines = [
+        found["title"] or "(no title)",
+        f"{found['file']}, {size_text(found['size_bytes'])}, run {found['run_id']}",
+    ]
     span = f"{_ENDS[found['status']]} at t = {found['end_time_s']:g} s"
     if found["end_time_s"] < found["duration_s"]:
         span += f" of {found['duration_s']:g} s"
@@ -273,7 +277,8 @@ def _energy_lines(energy: dict[str, Any], temperature: float | None) -> list[str
     largest = max((abs(value) for _, _, value in terms if value is not None), default=0.0)
     if largest <= BOLTZMANN * (temperature or 0.0) * 1e12 and all(value is not None for _, _, value in terms):
         return ["energy at the end: nothing comes in, nothing is dissipated"]
-    unit, size = _power_unit(largest)
+    unit, watts = fitting_unit(1e-12 * largest, "W")
+    size = 1e12 * watts
     rows = [[f"energy at the end, {unit}", "in", "dissipated", "change"]]
     minor: list[float] = []
     for label, column, value in terms:
@@ -303,12 +308,6 @@ def _pump_lines(pumps: dict[str, Any]) -> list[str]:
         gain = "" if pump["efficiency"] is None else f"{100.0 * pump['efficiency']:.3g} %"
         table.append([label, pump["driven_by"], _cell(pump["turnover_amol_per_s"], 4), worth, gain])
     return [line.rstrip() for line in _table(table)]
-
-
-def _power_unit(picowatts: float) -> tuple[str, float]:
-    """A unit in which the power is at least 1, and how many pW it is."""
-    units = (("W", 1e12), ("mW", 1e9), ("uW", 1e6), ("nW", 1e3), ("pW", 1.0), ("fW", 1e-3))
-    return next((unit for unit in units if picowatts >= unit[1]), ("aW", 1e-6))
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -363,11 +362,3 @@ def _table(rows: list[list[str]]) -> list[str]:
 
 def _cell(value: float | None, digits: int) -> str:
     return "undefined" if value is None else f"{value:.{digits}g}"
-
-
-def _size(count: int) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000  # type: ignore[assignment]
-    return f"{count:.3g} GB"

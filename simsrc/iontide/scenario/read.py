@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fault, FileError, ScenarioError
+from ..formulas.display import size_text
+from ..formulas.spelling import suggestion
 from ..model.model import Model
 from .build import build_model
 from .checks.check import check
@@ -121,8 +123,8 @@ def read_text(source: str) -> str:
             raw = file.read(MAX_SIZE + 1)
     except FileNotFoundError:
         meant = f"{source}.toml"
-        hint = f" Did you mean {meant}?" if Path(meant).exists() else ""
-        raise FileError(f"{source}: there is no such file.{hint}") from None
+        hint = suggestion([meant]) if Path(meant).exists() else "."
+        raise FileError(f"{source}: there is no such file{hint}") from None
     except IsADirectoryError:
         raise FileError(f"{source} is a directory; name a scenario file in it.") from None
     except PermissionError:
@@ -130,7 +132,7 @@ def read_text(source: str) -> str:
     except (OSError, ValueError) as error:
         raise FileError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     if len(raw) > MAX_SIZE:
-        raise _whole(source, f"the file is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
+        raise _whole(source, f"the file is larger than {size_text(MAX_SIZE)}, more than a scenario may be")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -165,7 +167,7 @@ def read_tables(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, i
         It is no TOML, too large, or nested too deep.
     """
     if len(text) > MAX_SIZE:
-        raise _whole(source, f"the text is larger than {MAX_SIZE / 1e6:g} MB, more than a scenario may be")
+        raise _whole(source, f"the text is larger than {size_text(MAX_SIZE)}, more than a scenario may be")
     body = text.removeprefix("\ufeff")
     try:
         written = tomllib.loads(body)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fault, ScenarioError, UsageError
+from ..formulas.spelling import did_you_mean, listed
 from .edits.overrides import apply_overrides
 from .read import Scenario, load, loads, read_tables, read_text
 from .schema import schema_lookup
@@ -15,7 +16,7 @@ from .schema.document import Document
 from .schema.quantity_kinds import show
 from .schema.validate import check_structure
 from .sweeps.form import SweepForm, read_sweep
-from .text.faults import Faults, did_you_mean, listed
+from .text.faults import Faults
 from .text.key_lines import KeyPath
 
 #: What a plan file may say.

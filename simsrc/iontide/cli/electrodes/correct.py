@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from argparse import Namespace
@@ -15,7 +14,7 @@ from ...electrode.configurations import PLACEMENTS, corrected
 from ...electrode.junctions.liquid_junction import CONVENTION, junction_of
 from ...electrode.junctions.pair import solution_pair
 from ...errors import UsageError
-from ...storage.replacing import replacing, write_all
+from ...storage.csv_file import write_csv
 from ..solutions import quantity_of
 from .junction import own_ions, written_solution
 from .recordings import Recording, read_recording
@@ -34,7 +33,12 @@ def correct(arguments: Namespace) -> int:
     output = Path(arguments.output or f"{Path(arguments.recording).with_suffix('')}.corrected.csv")
     if output.resolve() == Path(arguments.recording).resolve():
         raise UsageError(f"{output}: the recording itself is not overwritten; give another name with -o")
-    _write(output, recording, potential)
+    columns = {
+        "time (s)": recording.time,
+        "recorded (mV)": 1e3 * recording.potential,
+        "V inside minus outside (mV)": 1e3 * potential,
+    }
+    write_csv(output, columns)
     moved = recording.potential - potential
     if arguments.json:
         low, high = 1e3 * float(moved.min()), 1e3 * float(moved.max())
@@ -86,12 +90,3 @@ def _by_solutions(arguments: Namespace, recording: Recording) -> tuple[NDArray, 
     told = f"{recording.column} in the {configuration} configuration, LJP {1e3 * junction:+.4f} mV"
     told += f", inside relative to pipette {1e3 * inner:+.4f} mV" if PLACEMENTS[configuration].open_tip else ""
     return np.asarray(potential), told
-
-
-def _write(output: Path, recording: Recording, potential: NDArray) -> None:
-    text = io.StringIO()
-    text.write("time (s),recorded (mV),V inside minus outside (mV)\n")
-    for t, recorded, v in zip(recording.time, 1e3 * recording.potential, 1e3 * potential, strict=True):
-        text.write(f"{t:.17g},{recorded:.17g},{v:.17g}\n")
-    with replacing(output) as descriptor:
-        write_all(descriptor, memoryview(text.getvalue().encode()))

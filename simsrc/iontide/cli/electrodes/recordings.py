@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileError, UsageError
+from ...formulas.display import size_text
 from ...formulas.units import UnitError, parse_unit
 
 #: Largest file that is read, bytes.
@@ -37,7 +38,7 @@ def read_recording(path: str, column: str | None, time_column: str | None, unit:
     if not file.is_file():
         raise FileError(f"{path}: there is no such file.")
     if file.stat().st_size > _MOST:
-        raise FileError(f"{path} is larger than {_MOST / 1e9:g} GB, more than a recording may be.")
+        raise FileError(f"{path} is larger than {size_text(_MOST)}, more than a recording may be.")
     with file.open("rb") as opened:
         is_hdf5 = opened.read(8) == b"\x89HDF\r\n\x1a\n"
     if is_hdf5:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FileError, IontideError
-from .output import SweepDisplay, counts_told, duration, failure_lines, plan_lines, progress_line, say, size, speed
+from ...formulas.display import size_text, waiting_time_text
+from .output import SweepDisplay, counts_told, failure_lines, plan_lines, progress_line, say, speed
 
 if TYPE_CHECKING:
     from ...sweeps.backends.work import Outcome
@@ -213,7 +214,7 @@ def _few_of(quiet: bool) -> Callable[[str], None]:
 def _tell(store: Store, index: Index, outcome: Outcome, seconds: float, before: int) -> None:
     """The closing lines."""
     now = "" if outcome.points == index.size else f"{outcome.points:,} points computed now "
-    took = f"; {now}in {duration(seconds)} ({speed(outcome.points / seconds)})" if outcome.points else ""
+    took = f"; {now}in {waiting_time_text(seconds)} ({speed(outcome.points / seconds)})" if outcome.points else ""
     say(f"{store.folder}: {index.size:,} points: {counts_told(index)}{took if before else '; nothing was missing'}")
     for line in failure_lines(store.plan, index):
         say(line)
@@ -307,5 +308,5 @@ def merge(arguments: Namespace) -> int:
     else:
         print(target)
     if not arguments.quiet:
-        say(f"merged {folder} into {target} ({size(written)}, {duration(time.perf_counter() - began)})")
+        say(f"merged {folder} into {target} ({size_text(written)}, {waiting_time_text(time.perf_counter() - began)})")
     return 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ...formulas.display import size_text, waiting_time_text
 from ..progress import LOG_INTERVAL, PATIENCE
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 #: Failures whose sentences are told, blocks that do not count, and values of a point.
 MOST_FAILURES, MOST_FAULTS, MOST_VALUES = 3, 3, 6
-
-#: Times below so many seconds are told in units of so many, and the rest in smaller ones.
-_UNITS = ((3600, 60, "min", 1, "s"), (86400, 3600, "h", 60, "min"), (math.inf, 86400, "d", 3600, "h"))
 
 
 def say(sentence: str) -> None:
@@ -40,13 +37,13 @@ def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
     yield f"  kept of each: {', '.join(plan['keep'])}"
     yield f"  in {plan['blocks']:,} blocks of {plan['block']:,} points"
     if plan["seconds"] is not None:
-        one = "" if plan["workers"] == 1 else f", {duration(plan['seconds'])} on one"
+        one = "" if plan["workers"] == 1 else f", {waiting_time_text(plan['seconds'])} on one"
         processes = "process" if plan["workers"] == 1 else "processes"
-        share = duration(plan["seconds"] / plan["workers"])
+        share = waiting_time_text(plan["seconds"] / plan["workers"])
         failed = f", of which {plan['failed']:,} failed" if plan["failed"] else ""
         yield f"  about {share} on {plan['workers']} {processes} here{one}"
         yield f"    (reckoned from {plan['tried']:,} points that were tried{failed})"
-    yield f"  about {size(plan['bytes'])} in {plan['folder']}"
+    yield f"  about {size_text(plan['bytes'])} in {plan['folder']}"
     yield from (f"  {remark}" for remark in plan["remarks"])
 
 
@@ -59,27 +56,9 @@ def _range(axis: Mapping[str, Any]) -> str:
     return f"{axis['from']:.6g} to {axis['to']:.6g}{unit}{how}"
 
 
-def duration(seconds: float) -> str:
-    """A time for a person: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``5 h 10 min``, ``2 d 3 h``."""
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    _, large, name, small, rest_name = next(units for units in _UNITS if seconds < units[0])
-    whole, rest = divmod(round(seconds / small), large // small)
-    return f"{whole} {name} {rest} {rest_name}" if rest else f"{whole} {name}"
-
-
 def speed(rate: float) -> str:
     """Points a second for a person."""
     return f"{rate:,.0f} points/s" if rate >= 100 else f"{rate:.3g} points/s"
-
-
-def size(count: float) -> str:
-    """Bytes for a person."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 # -- meanwhile --------------------------------------------------------------------------------------------------------
@@ -142,7 +121,7 @@ def progress_line(progress: Progress) -> str:
 
 def _speed(progress: Progress) -> list[str]:
     found = [] if progress.rate is None else [speed(progress.rate)]
-    return found if not progress.remaining else [*found, f"{duration(progress.remaining)} left"]
+    return found if not progress.remaining else [*found, f"{waiting_time_text(progress.remaining)} left"]
 
 
 # -- afterwards -------------------------------------------------------------------------------------------------------

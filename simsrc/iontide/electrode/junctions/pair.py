@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...constants import ZERO_CELSIUS
 from ...errors import UsageError
+from ...formulas.spelling import suggestion
 from ...physics.activity import ACTIVITY_MODELS, ionic_strength, log_gamma, out_of_range
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ...scenario.library.salts import ions_of_salt
@@ -176,10 +177,9 @@ def _as_ions(side: str, given: Mapping[str, float], own: Mapping[str, Ion]) -> d
 def _ion(name: str, own: Mapping[str, Ion], where: str) -> Ion:
     found = own.get(name) or find_ion(name)
     if found is None:
-        near = nearest_ions(name)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(
-            f"{where}: {name} is neither an ion of the library nor a salt of two of them, as KCl or K-gluconate{hint}"
+            f"{where}: {name} is neither an ion of the library nor a salt of two of them, as KCl or K-gluconate"
+            + suggestion(nearest_ions(name))
         )
     return own.get(found.name, found)
 

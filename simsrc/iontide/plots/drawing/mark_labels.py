@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 from ...constants import ZERO_CELSIUS
 from ...formulas.formula import Formula, FormulaError, evaluate_float
 from ...formulas.units import DIMENSIONLESS, Dimension, lab_unit, parse_quantity, parse_unit
-from .names import number_text, unit_label
-from .time_axis import time_text
+from .names import current_text, number_text, time_text, unit_label
 
 if TYPE_CHECKING:
     from ...model.model import Clamp, Injection, IonClamp, Model, ParameterStep, Quantity
-
-#: Units of a current, the largest first, A.
-CURRENTS = {"mA": 1e-3, "µA": 1e-6, "nA": 1e-9, "pA": 1e-12, "fA": 1e-15}
 
 _MOLAR = parse_quantity("1 mol/m^3")[1]
 _VOLT = parse_quantity("1 V")[1]
@@ -39,7 +35,7 @@ def _setting(model: Model, name: str, value: Quantity | None, over: float) -> st
             return _held(model, ".".join(clamp), int(hold.removeprefix("hold_"))) if number else ""
         case ["injections", injection, "current"]:
             own = next((i for i in model.injections if i.name == injection), None)
-            return f"{'current' if number is None else current_text(number)}{_way(own) if own else ''}"
+            return f"{_injected(number)}{_way(own) if own else ''}"
         case ["simulation", "temperature"]:
             label, told = "T", None if number is None else f"{number_text(round(number - ZERO_CELSIUS, 9))} °C"
         case ["compartments", compartment, "concentrations", species]:
@@ -49,6 +45,12 @@ def _setting(model: Model, name: str, value: Quantity | None, over: float) -> st
     if told is None:
         return f"{label} changes"
     return f"{label} to {told} in {time_text(over)}" if over else f"{label} = {told}"
+
+
+def _injected(current: float | None) -> str:
+    if current is None:
+        return "current"
+    return current_text(current) if current else "no current"
 
 
 def _held(model: Model, name: str, number: int) -> str:
@@ -90,14 +92,6 @@ def _way(injection: Injection) -> str:
     source = f" from {injection.out_of}" if injection.out_of else ""
     carrier = f" ({injection.carried_by})" if injection.carried_by else ""
     return f"{source} into {injection.compartment}{carrier}"
-
-
-def current_text(value: float) -> str:
-    """A current (A) to three digits, in the largest unit in which it is at least 1."""
-    if value == 0:
-        return "no current"
-    unit, size = next(((u, s) for u, s in CURRENTS.items() if abs(value) >= s * (1 - 1e-9)), ("fA", 1e-15))
-    return f"{number_text(value / size)} {unit}"
 
 
 def _told(model: Model, name: str, value: float | None) -> str | None:

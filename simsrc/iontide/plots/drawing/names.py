@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from ...formulas.display import duration_text, fitting_unit
+
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MICRO = ("uA", "uF", "um", "us", "uM", "uV", "uS")
+_MICRO = ("uA", "uF", "um", "us", "uM", "uV", "uS", "uW")
 _SPECIAL = re.compile(r"([_$%#&{} ])")
 
 
@@ -39,6 +41,18 @@ def number_text(value: float) -> str:
     mantissa, exponent = text.split("e")
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
     return power if mantissa == "1" else f"{mantissa}×{power}".replace("-", "−")
+
+
+def time_text(seconds: float) -> str:
+    """A time (s) to three digits, in the largest unit in which it is at least 1: ``10 µs``."""
+    number, _, unit = duration_text(seconds).partition(" ")
+    return f"{number} {unit_label(unit)}"
+
+
+def current_text(amperes: float) -> str:
+    """A current (A) to three digits, in the largest unit in which it is at least 1: ``−27 pA``."""
+    unit, size = fitting_unit(amperes * (1.0 + 1e-9), "A")  # 0.9999… pA, from a division, is 1 pA
+    return f"{number_text(amperes / size)} {unit_label(unit)}"
 
 
 def unit_label(unit: str) -> str:

@@ -16,15 +16,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from numpy.typing import NDArray
 
 from ...errors import UsageError
+from ...formulas.display import TIME_UNITS
+from .names import time_text, unit_label
 
 TimeScale = Literal["linear", "log", "symlog"]
 TIME_SCALES: tuple[TimeScale, ...] = ("linear", "log", "symlog")
 
-#: Units of time, s.
-UNITS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
 #: Up to which span a linear axis is read in a unit, s.
-_READ_IN = (("µs", 1e-3), ("ms", 1.0), ("s", 180.0), ("min", 3 * 3600.0), ("h", 4 * 86400.0))
+_READ_IN = (("us", 1e-3), ("ms", 1.0), ("s", 180.0), ("min", 3 * 3600.0), ("h", 4 * 86400.0))
 
 #: A logarithmic axis shows no more decades than this; earlier samples lie in its linear part.
 _MOST_DECADES = 12.0
@@ -62,14 +61,14 @@ class TimeAxis:
     @property
     def label(self) -> str:
         if self.scale == "linear":
-            return f"Time ({self.unit})"
+            return f"Time ({unit_label(self.unit)})"
         if self.scale == "log":
             return "Time (log scale)"
         return f"Time (log scale; linear up to {time_text(self.threshold)})"
 
     def positions(self, time: NDArray) -> NDArray:
         """Times (s) in the unit of the axis."""
-        return time / UNITS[self.unit]
+        return time / TIME_UNITS[self.unit]
 
     def drawn(self, time: NDArray) -> NDArray:
         """Where times (s) come to lie, between 0 (left) and 1 (right)."""
@@ -128,7 +127,7 @@ class TimeAxis:
 
     def _whole_sixes(self) -> bool:
         """Whether the axis is long enough in minutes or hours for 6, 12, 18 … to read better than 5, 10, 15 …"""
-        return self.unit != "s" and self.end / UNITS[self.unit] >= 12
+        return self.unit != "s" and self.end / TIME_UNITS[self.unit] >= 12
 
     def _labels(self, ticks: list[float], width: float, text_width: Callable[[str], float]) -> list[str]:
         """A label for as many ticks as have room: 0 and whole units first, then tens, then hundreds."""
@@ -168,20 +167,9 @@ def time_axis_for(scale: TimeScale, time: NDArray) -> TimeAxis:
     return TimeAxis(scale, "s", threshold, end)
 
 
-def time_text(seconds: float) -> str:
-    """A time in the largest unit in which it is at least 1, to three digits: ``1.5 min``."""
-    if seconds == 0:
-        return "0 s"
-    # 59.9999 s would print as 60 s.
-    fitting = [u for u, size in UNITS.items() if abs(seconds) >= size * (1 - 1e-4)]
-    unit = fitting[-1] if fitting else "ns"
-    number = float(f"{seconds / UNITS[unit]:.3g}")
-    return f"{number:.0f} {unit}" if abs(number) >= 1000 else f"{number:g} {unit}"
-
-
 def _decade_starts() -> Iterator[float]:
     """1 ns, 10 ns, 100 ns, 1 µs … 10 s, 1 min, 10 min, 1 h, 10 h, 1 d, 10 d …"""
-    sizes = [*UNITS.values(), 86400e8]
+    sizes = [*TIME_UNITS.values(), 86400e8]
     for size, following in pairwise(sizes):
         value = size
         while value < following * (1 - 1e-9):

@@ -12,11 +12,11 @@ from matplotlib.path import Path
 
 from ...analysis.energy import Energetics, energetics
 from ...errors import UsageError
+from ...formulas.display import fitting_unit
 from ..drawing.line_labels import spread, text_width
-from ..drawing.names import number_text
+from ..drawing.names import number_text, time_text, unit_label
 from ..drawing.style import LABEL_SIZE, SINGLE_COLUMN, SMALL_SIZE, TEXT_GREY, PaperFigure, paper_style
-from ..drawing.time_axis import time_text
-from .terms import PUMP_HEAT, Term, is_rest, power_unit, terms_of
+from .terms import PUMP_HEAT, Term, is_rest, terms_of
 
 if TYPE_CHECKING:
     from ...simulation.trajectory import Trajectory
@@ -120,7 +120,7 @@ def _end(found: Energetics) -> Energetics:
 
 
 def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
-    unit, plain, scale = power_unit(budget.whole)
+    unit, scale = fitting_unit(budget.whole, "W")
     # What pumps keep comes last, so that it can pass below the gradients.
     kept = {term.name.removeprefix("heat of ") for term in budget.sinks if term.name.startswith("heat of ")}
     sources = sorted(budget.sources, key=lambda term: term.name.partition(" of ")[2] in kept)
@@ -129,7 +129,9 @@ def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
     most = max(len(left), len(right))
     height = max(_FLOWS + _GAP * (most - 1), most * _PITCH) + 2.0
     figure = PaperFigure(width, height + _ABOVE + _BELOW)
-    written = [[(node, f"{number_text(node.power / scale)} {unit}") for node in column] for column in (left, right)]
+    written = [
+        [(node, f"{number_text(node.power / scale)} {unit_label(unit)}") for node in column] for column in (left, right)
+    ]
     room = [
         max((text_width(figure, t, _TYPE) for node, number in side for t in (node.label, number)), default=0.0)
         for side in written
@@ -147,7 +149,7 @@ def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
             axes.add_patch(Rectangle((x, node.top - node.size), _NODE, node.size, color=node.colour, linewidth=0.0))
         _write(axes, side, x + (_NODE if outward > 0 else 0.0), outward, 0.5 * height)
     axes.text(1.0, 0.5 * height + _ABOVE - 1.5, title, fontsize=LABEL_SIZE, verticalalignment="top")
-    figure.data = {f"{t.name} ({plain})": t.values / scale for t in (*budget.sources, *budget.sinks)}
+    figure.data = {f"{t.name} ({unit})": t.values / scale for t in (*budget.sources, *budget.sinks)}
     return figure
 
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from ...analysis.energy import energetics
 from ...errors import UsageError
+from ...formulas.display import fitting_unit
+from ..drawing.names import time_text, unit_label
 from ..drawing.panels import HAIRLINE, Curve, Panel
 from ..drawing.style import SINGLE_COLUMN, PaperFigure
-from ..drawing.time_axis import TimeScale, time_text
+from ..drawing.time_axis import TimeScale
 from ..runs.figures import run_sentence
 from ..runs.layout import Page, compose
-from .terms import Term, is_rest, power_unit, terms_of
+from .terms import Term, is_rest, terms_of
 
 if TYPE_CHECKING:
     from ...simulation.trajectory import Trajectory
@@ -51,7 +53,7 @@ def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = Tr
     later = envelope[trajectory.time >= HAIRLINE * trajectory.time[-1]]
     usual = float(np.max(later, initial=0.0))
     shown = usual if not whole and 0.0 < usual * _OUTSHINES < top else top
-    unit, plain, size = power_unit(0.5 * shown)
+    unit, size = fitting_unit(0.5 * shown, "W")
     curves = []
     for sign in (1.0, -1.0):
         base = np.zeros(len(trajectory))
@@ -64,11 +66,13 @@ def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = Tr
             named = np.sum(np.abs(part)) * size >= 0.5 * np.nansum(np.abs(term.values))
             label = term.label if named else ""
             curves.append(
-                Curve(label, f"{term.name}, {way} ({plain})", base + part, term.colour, base=base, stepped=averaged)
+                Curve(label, f"{term.name}, {way} ({unit})", base + part, term.colour, base=base, stepped=averaged)
             )
             base = base + part
     limit = 1.06 * shown / size
-    return Panel("power", "", f"Power ({unit}),\nin above, out below zero", tuple(curves), False, (-limit, limit))
+    return Panel(
+        "power", "", f"Power ({unit_label(unit)}),\nin above, out below zero", tuple(curves), False, (-limit, limit)
+    )
 
 
 def _envelope(terms: list[Term]) -> NDArray:

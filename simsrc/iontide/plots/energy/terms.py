@@ -28,17 +28,6 @@ _BY_KIND = {"water": "#88CCEE", "clamp": "#882255", "injection": "#882255", "res
 #: How much lighter each further pathway of the same ion is.
 _LIGHTER = 0.38
 
-#: Name on an axis, name in the data, W.
-POWER_UNITS = (
-    ("W", "W", 1.0),
-    ("mW", "mW", 1e-3),
-    ("µW", "uW", 1e-6),
-    ("nW", "nW", 1e-9),
-    ("pW", "pW", 1e-12),
-    ("fW", "fW", 1e-15),
-    ("aW", "aW", 1e-18),
-)
-
 
 @dataclass(frozen=True)
 class Term:
@@ -64,11 +53,6 @@ class Term:
 def is_rest(trajectory: Trajectory, power: float) -> bool:
     """Whether a power (W) is nothing: less than a thermal quantum a second."""
     return not power > BOLTZMANN * float(trajectory.temperature[-1])
-
-
-def power_unit(largest: float) -> tuple[str, str, float]:
-    """The largest unit in which a power (W) is at least 1."""
-    return next((unit for unit in POWER_UNITS if largest >= unit[2]), POWER_UNITS[-1])
 
 
 def terms_of(trajectory: Trajectory, energetics: Energetics) -> list[Term]:

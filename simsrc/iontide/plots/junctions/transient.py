@@ -16,7 +16,7 @@ from ...electrode.junctions.liquid_junction import CONVENTION
 from ...errors import UsageError
 from ..drawing import line_labels
 from ..drawing.line_labels import text_width
-from ..drawing.names import species_label
+from ..drawing.names import species_label, time_text
 from ..drawing.panels import Curve, linear_limits
 from ..drawing.scales import Scale, set_axis
 from ..drawing.style import (
@@ -31,7 +31,7 @@ from ..drawing.style import (
     PaperFigure,
     paper_style,
 )
-from ..drawing.time_axis import TimeAxis, time_axis_for, time_text
+from ..drawing.time_axis import TimeAxis, time_axis_for
 from ..sweeps.page import sheet
 from .profiles import (
     AXIS_LABEL,

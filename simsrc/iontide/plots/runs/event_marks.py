@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from ..drawing.names import time_text
 from ..drawing.panels import Panel
 from ..drawing.style import TEXT_GREY
-from ..drawing.time_axis import TimeAxis, time_text
+from ..drawing.time_axis import TimeAxis
 from .protocol_marks import Mark
 
 if TYPE_CHECKING:

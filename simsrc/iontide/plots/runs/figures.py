@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...analysis.classification import verdict_of
 from ...errors import UsageError
+from ..drawing.names import time_text
 from ..drawing.panels import (
     Panel,
     changing_volumes,
@@ -19,7 +20,7 @@ from ..drawing.panels import (
     volume_panel,
 )
 from ..drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
-from ..drawing.time_axis import TimeScale, time_text
+from ..drawing.time_axis import TimeScale
 from .layout import Page, compose
 
 if TYPE_CHECKING:

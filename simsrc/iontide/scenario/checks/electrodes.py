@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...formulas.spelling import did_you_mean, listed, suggestion
 from ...model.electrodes import Electrode, Reference
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ..schema import quantity_kinds
 from ..schema.electrodes import ElectrodeTable
-from ..text.faults import did_you_mean, listed
 from ..text.key_lines import KeyPath
 from .contents.solutions import CHARGE_TOLERANCE, millimolar
 from .context.draft import Draft
@@ -111,8 +111,7 @@ def _check_charges(draft: Draft, place: KeyPath, held: Mapping[str, str]) -> Non
         if draft.faults.is_faulty(*place, ion):
             return
         if known is None:
-            near = nearest_ions(ion, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = suggestion(nearest_ions(ion, 1))
             draft.faults.add((*place, ion), f"no such ion in the library, nor a species of this file{meant}")
             return
         value = draft.value(*place, ion)

@@ -8,10 +8,10 @@ from copy import deepcopy
 from typing import Any
 
 from ...errors import UsageError
+from ...formulas.spelling import did_you_mean, listed, suggestion
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import Kind
 from ..schema.validate import unknown_key
-from ..text.faults import did_you_mean, listed
 from ..text.key_lines import KeyPath
 from .repeat import REPEATABLE, says_repeat
 
@@ -111,9 +111,9 @@ def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) ->
     if isinstance(here, list):
         return
     if not path and isinstance(raw.get("parameters"), dict) and key in raw["parameters"]:
-        raise LookupError(f"no such key; did you mean parameters.{key}?")
+        raise LookupError(f"no such key{suggestion([f'parameters.{key}'])}")
     if len(path) == 2 and path[0] == "compartments" and key in here.get("concentrations", ()):
-        raise LookupError(f"no such key; did you mean {path[0]}.{path[1]}.concentrations.{key}?")
+        raise LookupError(f"no such key{suggestion([f'{path[0]}.{path[1]}.concentrations.{key}'])}")
     if schema_lookup.at((*path, key)) is None:
         raise LookupError(unknown_key((*path, key)))
     noun = _NAMED.get(str(path[0])) if len(path) == 1 else _NAMED_BELOW.get(str(path[-1])) if path else None

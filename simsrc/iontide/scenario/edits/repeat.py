@@ -12,9 +12,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, get_origin
 
+from ...formulas.spelling import did_you_mean, listed
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import show
-from ..text.faults import Faults, did_you_mean, listed
+from ..text.faults import Faults
 from ..text.key_lines import KeyPath
 from ..text.repeat_references import JOINING, MOST_PIECES, REFERENCES, SINGLE, TARGETS, Origins
 from ..text.size import CAPS, MOST_KEYS

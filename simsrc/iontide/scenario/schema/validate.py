@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from ..text.faults import Faults, did_you_mean, listed, nearest
+from ...formulas.spelling import did_you_mean, listed, nearest
+from ..text.faults import Faults
 from ..text.key_lines import KeyPath
 from . import schema_lookup
 from .document import FORMS, Document
@@ -58,9 +59,9 @@ def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
     for path, item in items:
         if item["type"] == "extra_forbidden":
             # A slip of the pen in a key is one fault, not two: what it was meant for is not missed.
-            meant = nearest(path[-1], _known_keys(path))
-            if meant is not None and meant not in _table_in(raw, path[:-1]):
-                faults.mark((*path[:-1], meant))
+            for meant in nearest(path[-1], _known_keys(path)):
+                if meant not in _table_in(raw, path[:-1]):
+                    faults.mark((*path[:-1], meant))
     for path, item in items:
         if not faults.is_faulty(*path):
             faults.add(path, _sentence(item, path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from ...errors import Fault
 from .key_lines import KeyPath, line_of
@@ -78,23 +77,3 @@ class Faults:
     def is_faulty_within(self, *path: str | int) -> bool:
         """Whether a fault was found at this path, above it, or anywhere below it."""
         return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
-
-
-def did_you_mean(name: object, allowed: Iterable[str]) -> str:
-    """``; did you mean X?`` where something allowed is spelt much alike, else nothing."""
-    near = nearest(name, allowed)
-    return f"; did you mean {near}?" if near else ""
-
-
-def nearest(name: object, allowed: Iterable[str]) -> str | None:
-    """What is allowed and spelt much like the name, or None."""
-    choices = list(allowed)
-    folded = {choice.casefold(): choice for choice in reversed(choices)}
-    near = get_close_matches(str(name)[:80].casefold(), list(folded), n=1, cutoff=0.6)
-    return folded[near[0]] if near else None
-
-
-def listed(names: Iterable[str], most: int = 12) -> str:
-    """Names with commas, cut where they are many; ``none`` where there are none."""
-    every = list(names)
-    return (", ".join(every[:most]) + (", …" if len(every) > most else "")) or "none"

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ...formulas.formula import Formula, FormulaError
 from ...formulas.parser import Call, Name, Node, Number, fold
+from ...formulas.spelling import did_you_mean, listed
 from ...formulas.units import Dimension
 from ...model.model import Model
 from ...scenario.sweeps.form import condition
-from ...scenario.text.faults import did_you_mean, listed
 from ...symbolic.expression import FUNCTIONS
 from .axes import Axis
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...formulas.spelling import did_you_mean
 from ...model.model import Model
 from ...model.schedule import sample_count_limit, segments_of
 from ...storage.columns import Column, columns_of
@@ -175,8 +175,7 @@ def parse_keep(model: Model, names: Iterable[str]) -> tuple[list[Keep], list[str
 
 
 def _unknown(name: str, quantity: str, known: Mapping[str, Column]) -> str:
-    close = get_close_matches(quantity, [*known, *WORDS], n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(quantity, [*known, *WORDS])
     some = ", ".join([*WORDS, *(k for k in known if "." in k)][:8])
     how = ", ".join([*DRAWS, "trajectory"])
     return f"{name}: there is no such quantity{hint} (there are {some}, …, alone or within {how})"

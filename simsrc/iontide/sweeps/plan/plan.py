@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileError, IontideError, ScenarioError
+from ...formulas.display import size_text
 from ...model.model import Model
 from ...model.serialization import canonical_json, model_to_json
 from ...scenario.read import Scenario, loads
@@ -318,11 +319,11 @@ def _check_room(bytes_per_point: int, size: int, most: float, faults: Faults) ->
     """Tell what would fill a disk that was not meant to be filled."""
     due = bytes_per_point * size
     if due > most:
-        told = f"{size:,} points of {bytes_per_point:,} bytes each would take {due / 1e9:.4g} GB of disk"
+        told = f"{size:,} points of {bytes_per_point:,} bytes each would take {size_text(due)} of disk"
         meant = math.ceil(due / 1e9)
         faults.add(
             ("sweep", "keep"),
-            f"{told}, more than {most / 1e9:g}; keep less, or write disk_GB = {meant} if that is meant",
+            f"{told}, more than {size_text(most)}; keep less, or write disk_GB = {meant} if that is meant",
         )
 
 

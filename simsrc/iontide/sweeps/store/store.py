@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FileError, IontideError
+from ...formulas.display import size_text
 from ...storage.provenance import surroundings, utc_now
 from ...storage.replacing import cannot_write, replacing, write_all
 from ...storage.untrusted import MAX_TEXT
@@ -224,7 +225,7 @@ def read_json(path: Path) -> Any:
         with path.open("rb") as file:
             data = file.read(MAX_TEXT + 1)
         if len(data) > MAX_TEXT:
-            raise FileError(f"{path}: larger than {MAX_TEXT >> 20} MB, which no file of a sweep is")
+            raise FileError(f"{path}: larger than {size_text(MAX_TEXT)}, which no file of a sweep is")
         return json.loads(data)
     except OSError as error:
         raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from ....formulas.spelling import did_you_mean
 from ...library.elements import elements_left_over
 from ...schema import quantity_kinds
 from ...schema.document import ExchangeTable, ReactionTable
 from ...schema.quantity_kinds import Kind, show
-from ...text.faults import did_you_mean
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE, compartment_names

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....constants import FARADAY
+from ....formulas.spelling import did_you_mean, listed, suggestion
 from ....model.model import Species
 from ....physics.ions import find_ion, nearest_ions
 from ...library.salts import instead_of_salt, ions_of_salt
 from ...schema import quantity_kinds
 from ...schema.document import CompartmentTable
-from ...text.faults import did_you_mean, listed
 from ..context.draft import Draft
 
 #: Mismatch of the charges that passes for rounding in the published figures, as a fraction of all charge.
@@ -54,8 +54,7 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
             if salt is not None:
                 _tell_salt(draft, compartment, name, salt)
                 return
-            near = nearest_ions(name, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = suggestion(nearest_ions(name, 1))
             other = f"(declare another species with [species.{name}] and its valence)"
             draft.faults.add(path, f"no such ion in the library{meant} {other}")
             draft.faults.mark(("species", name))

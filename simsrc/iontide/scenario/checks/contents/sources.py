@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ....formulas.spelling import did_you_mean
 from ...schema import quantity_kinds
 from ...schema.document import SourceTable
-from ...text.faults import did_you_mean
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import compartment_names

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ....formulas.spelling import did_you_mean, listed
 from ...library.laws import FORMULA, Law
 from ...library.transporters import TRANSPORTERS
 from ...schema.document import PathwayTable
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ....formulas.spelling import did_you_mean, listed
 from ....model.tracers import Tracer
 from ...schema import quantity_kinds
 from ...schema.document import TracerTable
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .reactions import equation_of

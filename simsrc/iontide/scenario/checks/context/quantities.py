@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ....formulas.formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
+from ....formulas.spelling import did_you_mean, listed, nearest, suggestion
 from ....formulas.units import (
     DIMENSIONLESS,
     NUMBER_PATTERN,
@@ -19,7 +20,7 @@ from ....formulas.units import (
 )
 from ....model.model import Parameter, Quantity, dependency_order
 from ...schema.quantity_kinds import AREA, BALANCED_CONCENTRATION, POTENTIAL, TEMPERATURE, Kind, show
-from ...text.faults import Faults, did_you_mean, listed, nearest
+from ...text.faults import Faults
 from ...text.key_lines import KeyPath
 
 #: Words that may stand in the place of a quantity, so that no parameter may bear them.
@@ -196,10 +197,10 @@ class Quantities:
             return "the temperature T is not known here; write this where it is used, in a law of a membrane or so"
         near = did_you_mean(name, [*words, *self._written, *local])
         if not near:  # a gate of another pathway
-            near = next((f"; did you mean {other}?" for other in local if other.endswith(f".{name}")), "")
+            near = suggestion([other for other in local if other.endswith(f".{name}")][:1])
         every = f"parameters are {listed(self._written)}"
         if not near and (unit := _unit_meant(name)):
-            return f"no such name as {name}; did you mean the unit {unit}?"
+            return f"no such name as {name}{suggestion([f'the unit {unit}'])}"
         if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
             return f"no such parameter as {name}{near} ({every})"
         if near:

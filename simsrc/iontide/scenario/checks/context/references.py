@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....formulas.spelling import did_you_mean, listed
 from ...schema.quantity_kinds import show
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from .draft import Draft
 

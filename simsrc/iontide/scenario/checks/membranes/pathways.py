@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ....formulas.formula import Formula
+from ....formulas.spelling import did_you_mean, listed
 from ....formulas.units import Dimension
 from ....physics.ions import find_ion
 from ...library.laws import EVERY_ION, FORMULA, LIBRARY, TABLES, Law
 from ...schema import quantity_kinds
 from ...schema.document import MembraneTable, PathwayTable
 from ...schema.quantity_kinds import Kind
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..contents.solutions import holds
 from ..contents.stoichiometry import check_charge, read_moves

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ....formulas.spelling import did_you_mean, listed
 from ...schema import quantity_kinds
 from ...schema.document import MembraneTable, ShapeTable
 from ...schema.quantity_kinds import show
-from ...text.faults import did_you_mean, listed
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE
 

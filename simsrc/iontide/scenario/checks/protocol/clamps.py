@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....formulas.formula import parse_formula
+from ....formulas.spelling import did_you_mean, listed
 from ....model.model import Clamp, Hold, IonClamp
 from ...schema import quantity_kinds
 from ...schema.protocol import ClampTable
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..contents.solutions import absent, holds
 from ..context.draft import Draft

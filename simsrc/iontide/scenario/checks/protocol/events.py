@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 from ....formulas.formula import FormulaError, parse_formula
+from ....formulas.spelling import did_you_mean, listed
 from ....formulas.units import Dimension, UnitError
 from ....model.model import Event
 from ...schema import quantity_kinds
 from ...schema.events import EventTable
 from ...schema.quantity_kinds import show
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE, compartment_names, membrane_names

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from ....formulas.spelling import did_you_mean
 from ....model.model import ParameterStep, Quantity
 from ...schema import quantity_kinds, schema_lookup
 from ...schema.protocol import ProtocolTable, ValuesTable
-from ...text.faults import did_you_mean
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .recording import DURATION_PATH

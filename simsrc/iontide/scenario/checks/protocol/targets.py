@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ....formulas.spelling import did_you_mean, listed, suggestion
 from ....formulas.units import Dimension
 from ...schema import quantity_kinds, schema_lookup
 from ...schema.document import CompartmentTable
 from ...schema.protocol import ProtocolTable, ValuesTable
 from ...schema.quantity_kinds import Kind
-from ...text.faults import did_you_mean, listed
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .recording import TEMPERATURE_PATH
@@ -117,9 +117,9 @@ def is_sound(draft: Draft, path: KeyPath, target: str) -> bool:
         return not faults.is_faulty("parameters", name)
     if table == "parameters" or not name:
         if target in ("T", TEMPERATURE_PATH[1]):
-            hint = f"; did you mean {TEMPERATURE}?"
+            hint = suggestion([TEMPERATURE])
         elif target in written:
-            hint = f"; did you mean parameters.{target}?"
+            hint = suggestion([f"parameters.{target}"])
         else:
             hint = did_you_mean(name or target, written)
         faults.add(path, f"no such parameter as {name or target}{hint} (parameters are {listed(written)})")
