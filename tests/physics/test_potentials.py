@@ -16,7 +16,6 @@ from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.constants import ZERO_CELSIUS
 from iontide.errors import UsageError
-from iontide.numerics.roots import rising_roots
 from iontide.physics.ghk_nernst import ghk_currents
 from iontide.physics.ions import find_ion
 from tests.support.paths import REFERENCE
@@ -204,17 +203,3 @@ def test_the_votes_are_slopes():
 def test_no_ghk_potential(permeability, inside, outside, told):
     with pytest.raises(UsageError, match=told):
         iontide.ghk_potential(permeability, inside, outside, BODY)
-
-
-def test_roots_in_brackets():
-    """A kink, a steep and a flat function side by side; a bracket without a root gives NaN and spoils no other."""
-    power, shift = np.array([1.0, 3.0, 9.0, 1.0]), np.array([0.3, -0.2, 0.7, 5.0])
-
-    def function(x):
-        d = x - shift
-        return np.sign(d) * np.abs(d) ** power, power * np.abs(d) ** (power - 1.0)
-
-    root = rising_roots(function, np.full(4, -1.0), np.full(4, 2.0), 1e-3)
-    assert np.isnan(root[3])
-    np.testing.assert_allclose(root[:3], shift[:3], atol=1e-13)
-    assert rising_roots(lambda x: (x, np.ones_like(x)), np.array([0.0]), np.array([1.0]), 1.0)[0] == 0.0
