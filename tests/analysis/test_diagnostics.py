@@ -1,15 +1,18 @@
 """Charge and mass balance: sound runs pass, and each kind of damage to a run is seen."""
 
 from dataclasses import replace
+from fractions import Fraction
+from math import gcd, lcm
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iontide.analysis.audit.conservation import Pool, conserved_sums, exchange_pools
+from iontide.analysis.audit.conservation import Pool, closed_water, conserved_sums, exchange_pools
 from iontide.analysis.audit.diagnostics import DRIFT_LIMIT, Audit, charge_balance, mass_balance, summary, warnings
 from iontide.constants import FARADAY
+from iontide.equations.invariants import conserved_combinations, stoichiometry_of
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import (
     Compartment,
@@ -22,8 +25,11 @@ from iontide.model.model import (
     Reaction,
     Species,
 )
+from iontide.scenario.read import load
+from iontide.simulation.prepare import prepare
 from iontide.simulation.simulate import simulate
 from tests.support.models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
+from tests.support.paths import SCENARIO_FILES
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +180,67 @@ def test_conserved_sums_are_a_basis_of_the_null_space(matrix):
     rank = np.linalg.matrix_rank(np.array(matrix)) if matrix else 0
     basis = np.array([[weights.get(p, 0) for p in pools] for weights in sums]).reshape(len(sums), 5)
     assert len(sums) == 5 - rank == np.linalg.matrix_rank(basis)
+    assert [list(weights.items()) for weights in sums] == [
+        list(weights.items()) for weights in sums_in_exact_arithmetic(pools, reactions)
+    ]
+
+
+def sums_in_exact_arithmetic(closed, reactions):
+    """What ``conserved_sums`` is to find, by elimination over fractions: the independent check of its null space."""
+    order = {pool: i for i, pool in enumerate(closed)}
+    made = {pool for change in reactions for pool, count in change.items() if count > 0}
+    columns = sorted(closed, key=lambda pool: (pool not in made, order[pool]))
+    rows = [[Fraction(change.get(pool, 0)) for pool in columns] for change in reactions]
+    pivots: list[int] = []
+    for column in range(len(columns)):
+        top = len(pivots)
+        found = next((r for r in range(top, len(rows)) if rows[r][column]), None)
+        if found is None:
+            continue
+        rows[top], rows[found] = rows[found], rows[top]
+        rows[top] = [value / rows[top][column] for value in rows[top]]
+        for r in range(len(rows)):
+            if r != top and rows[r][column]:
+                rows[r] = [a - rows[r][column] * b for a, b in zip(rows[r], rows[top], strict=True)]
+        pivots.append(column)
+    sums = []
+    for free in (i for i in range(len(columns)) if i not in pivots):
+        weights = {columns[free]: Fraction(1)} | {columns[p]: -rows[r][free] for r, p in enumerate(pivots)}
+        scale = lcm(*(w.denominator for w in weights.values()))
+        whole = {pool: int(w * scale) for pool, w in weights.items() if w}
+        ordered = sorted(whole, key=order.__getitem__)
+        divisor = gcd(*whole.values()) * (1 if whole[ordered[0]] > 0 else -1)
+        sums.append({pool: whole[pool] // divisor for pool in ordered})
+    return sorted(sums, key=lambda weights: [order[pool] for pool in weights])
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIO_FILES))
+def test_the_equations_conserve_what_the_model_says(name):
+    """The totals of the audit, which come of the model, are among the combinations that cancel in the tape."""
+    model = load(SCENARIO_FILES[name]).model
+    prepared = prepare(model)
+    if prepared.problem is None:
+        return
+    layout, constants = prepared.layout, prepared.problem.constants[-1]
+    matrix, _ = stoichiometry_of(prepared.program.rates, constants, layout.size)
+    pools, reactions = exchange_pools(model)
+    totals = []
+    for weights in conserved_sums([pool for pool in pools if not pool.sources], reactions):
+        row = np.zeros(layout.size)
+        for pool, weight in weights.items():
+            for c in pool.compartments:
+                if (c, pool.species) in layout.amount_index:
+                    row[layout.amount_index[c, pool.species]] = weight
+        totals.append(row)
+    for group in closed_water(model):
+        row = np.zeros(layout.size)
+        row[[layout.volume_index[c] for c in group]] = 1.0
+        totals.append(row)
+    for row in totals:
+        assert np.abs(row @ matrix).max(initial=0.0) <= 1e-14 * np.abs(matrix).max(initial=0.0)
+    found = conserved_combinations(matrix, sorted(layout.potential_index.values()))
+    if totals:
+        assert np.linalg.matrix_rank(found) >= np.linalg.matrix_rank(np.array(totals))
 
 
 def test_rinsing_opens_a_pool_and_keeps_the_charge():

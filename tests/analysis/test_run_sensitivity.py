@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import iontide
+from iontide.analysis.parameter_derivatives import Dependence
 from iontide.analysis.run_sensitivity import TrajectorySensitivities, trajectory_sensitivities
 from iontide.analysis.steady_sensitivity import steady_sensitivities
 from iontide.errors import UsageError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Compartment, Event, Membrane, Model, Parameter, Simulation
+from iontide.simulation.prepare import prepare
 from tests.support.models import (
     AREA,
     CAPACITANCE,
@@ -55,11 +57,12 @@ def worst(model: Model, result: TrajectorySensitivities, name: str, step: float)
     [
         ("pump_leak_cell", ("pump_rate", "P_K"), None, 1e-6),  # a ghk start; a protocol that sets pump_rate itself
         ("pump_leak_swelling", ("pump_rate", "P_K"), None, 1e-6),  # volumes, areas
-        ("published/duesterwald_2018", ("initial_X", "initial_Cl", "radius", "pump_rate"), None, 1e-5),
+        ("duesterwald_2018", ("initial_X", "initial_Cl", "radius", "pump_rate"), None, 1e-5),
         ("hodgkin_huxley", ("stimulus", "radius"), None, 1e-4),  # gates that start at rest; spikes
         ("voltage_clamp", ("rest", "radius"), None, 1e-5),  # the membrane is held; what the clamp brings
         ("epithelium", ("P_Na", "P_gap"), None, 1e-6),  # potentials that are algebraic
-        ("published/saetra_2020", ("pump_rate",), 1.0, 1e-4),  # electrodiffusion between parts
+        ("saetra_2020", ("pump_rate",), 1.0, 1e-4),  # electrodiffusion between parts
+        ("tracer_exchange", ("labelled", "P_K", "pump_rate"), None, 1e-6),  # a label that is taken up and washed out
     ],
 )
 def test_differences_of_runs(scenario, names, duration, tolerance):
@@ -69,6 +72,27 @@ def test_differences_of_runs(scenario, names, duration, tolerance):
     result = trajectory_sensitivities(exactly(model, 1e-10), names)
     for name in names:
         assert worst(model, result, name, 1e-3 if tolerance < 1e-4 else 2e-4).max() < tolerance, name
+
+
+def test_the_start_of_a_tracer_follows_its_share_and_the_amount():
+    """A cell that is labelled from the start: ∂(share · c · volume) by each of the three."""
+    scenario = SCENARIO_FILES["tracer_exchange"].read_text(encoding="utf-8")
+    model = iontide.loads(scenario.replace("share = { bath", 'share = { cell = "0.5 * labelled", bath')).model
+    names = ["labelled", "compartments.cell.concentrations.Na", "compartments.cell.volume"]
+    prepared = prepare(model)
+    slopes = Dependence(model, prepared, names).initial[1]
+    place = prepared.layout.tracer_index["cell", "Na24", "Na"]
+    sodium = prepared.initial.y[prepared.layout.amount_index["cell", "Na"]]
+    volume, concentration = (prepared.values[0][name] for name in reversed(names[1:]))
+    assert slopes[place] == pytest.approx([0.5 * sodium, 0.5 * volume, 0.5 * concentration], rel=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIO_FILES))
+def test_the_start_has_as_many_derivatives_as_the_layout_has_states(name):
+    model = iontide.load(SCENARIO_FILES[name]).model
+    path, _ = next(model.settled_quantities())
+    layout = prepare(model).layout
+    assert Dependence(model, prepare(model), [path]).initial[1].shape == (layout.size, 1)
 
 
 def charging() -> Model:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from iontide.analysis.steady import SteadyState, steady_state
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.equations.invariants import kept_combinations, stoichiometry_of
+from iontide.equations.invariants import conserved_combinations, stoichiometry_of
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import (
     Compartment,
@@ -130,7 +130,7 @@ def test_the_combinations_cancel_whatever_the_state():
         assert prepared.problem is not None
         n, constants = prepared.layout.size, prepared.problem.constants[-1]
         matrix, _ = stoichiometry_of(prepared.program.rates, constants, n)
-        kept = kept_combinations(matrix, sorted(prepared.layout.potential_index.values()))
+        kept = conserved_combinations(matrix, sorted(prepared.layout.potential_index.values()))
         rng = np.random.default_rng(1)
         for _ in range(5):
             y = prepared.initial.y * rng.uniform(0.5, 2.0, n)

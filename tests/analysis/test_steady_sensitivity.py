@@ -48,9 +48,9 @@ def solved_anew(model: Model, result: Sensitivities, name: str, step: float) -> 
     ("scenario", "names", "step"),
     [
         ("pump_leak_cell", None, 1e-3),
-        ("published/duesterwald_2018", None, 1e-3),
-        ("published/vereninov_2014_u937", None, 1e-3),
-        ("published/saetra_2020", ("pump_rate", "KCC2_rate", "leak_Na", "Ca_basal", "side"), 1.5e-3),
+        ("duesterwald_2018", None, 1e-3),
+        ("vereninov_2014_u937", None, 1e-3),
+        ("saetra_2020", ("pump_rate", "KCC2_rate", "leak_Na", "Ca_basal", "side"), 1.5e-3),
     ],
 )
 def test_steady_states_solved_anew(scenario, names, step):
@@ -176,8 +176,8 @@ def test_initial_state_by_differences():
     for scenario, names in (
         ("hodgkin_huxley", None),
         ("pump_leak_swelling", None),
-        ("published/gabbiani_cox_2010", None),
-        ("published/saetra_2020", ("pump_rate", "leak_Na", "side")),
+        ("gabbiani_cox_2010", None),
+        ("saetra_2020", ("pump_rate", "leak_Na", "side")),
     ):
         model = iontide.load(SCENARIO_FILES[scenario]).model
         chosen = names or [n for n, p in model.parameters.items() if isinstance(p.value, float) and p.value]

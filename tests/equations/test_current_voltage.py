@@ -117,7 +117,7 @@ def at_potential(trajectory, membrane, shift):
 
 
 @pytest.mark.parametrize(
-    "name", ["pump_leak_swelling", "two_membranes_in_series", "activities", "hodgkin_huxley", "published/kay_2017"]
+    "name", ["pump_leak_swelling", "two_membranes_in_series", "activities", "hodgkin_huxley", "kay_2017"]
 )
 def test_slopes_and_roots_against_currents_recomputed(name):
     """Central differences of the current by the laws themselves; and no current at the potentials that are found."""

@@ -16,7 +16,7 @@ from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.constants import ZERO_CELSIUS
 from iontide.errors import UsageError
-from iontide.numerics.roots import rising_roots
+from iontide.physics.electrochemical import driving_force, log_ratio, reversal_potential, reversal_potential_in_laws
 from iontide.physics.ghk_nernst import ghk_currents
 from iontide.physics.ions import find_ion
 from tests.support.paths import REFERENCE
@@ -206,15 +206,20 @@ def test_no_ghk_potential(permeability, inside, outside, told):
         iontide.ghk_potential(permeability, inside, outside, BODY)
 
 
-def test_roots_in_brackets():
-    """A kink, a steep and a flat function side by side; a bracket without a root gives NaN and spoils no other."""
-    power, shift = np.array([1.0, 3.0, 9.0, 1.0]), np.array([0.3, -0.2, 0.7, 5.0])
+@given(
+    st.sampled_from([-2, -1, 1, 2, 3]), st.floats(1e-12, 1e6), st.floats(1e-12, 1e6), st.floats(250.0, 1200.0),
+    st.floats(-0.3, 0.3),
+)  # fmt: skip
+def test_the_driving_force_is_z_f_times_the_distance_from_the_nernst_potential(z, inside, outside, kelvin, v):
+    e = reversal_potential(z, inside, outside, kelvin)
+    force = driving_force(z, log_ratio(inside, outside), v, kelvin)
+    assert force == pytest.approx(z * F * (v - e), rel=1e-12, abs=1e-9)
+    assert reversal_potential_in_laws(z, inside, outside, kelvin) == pytest.approx(e, rel=1e-13, abs=1e-15)
+    assert e == iontide.nernst_potential(z, inside, outside, kelvin)
 
-    def function(x):
-        d = x - shift
-        return np.sign(d) * np.abs(d) ** power, power * np.abs(d) ** (power - 1.0)
 
-    root = rising_roots(function, np.full(4, -1.0), np.full(4, 2.0), 1e-3)
-    assert np.isnan(root[3])
-    np.testing.assert_allclose(root[:3], shift[:3], atol=1e-13)
-    assert rising_roots(lambda x: (x, np.ones_like(x)), np.array([0.0]), np.array([1.0]), 1.0)[0] == 0.0
+def test_the_logarithm_of_a_ratio_that_is_no_number():
+    np.testing.assert_allclose(
+        log_ratio(np.array([1e200, 3.0]), np.array([1e-200, 2.0])), [400 * np.log(10), np.log(1.5)]
+    )
+    assert log_ratio(0.0, 1.0) == -np.inf

@@ -1,33 +1,29 @@
-"""How all that a run starts from depends on chosen quantities: values, constants of the equations, the initial state.
+"""Derivatives of all that a run starts from by chosen quantities: values, constants of the equations, initial state.
 
-Every step from a parameter to a constant or to the initial state is drawn as a program and differentiated exactly
+Every step from a parameter to a constant or to the initial state is built as a program and differentiated exactly
 (``tangents``); where the initial state is itself a root (a ``"ghk"`` potential, a floating part), by the implicit
 function theorem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import FARADAY
-from ..equations.evaluation import Evaluation
-from ..equations.initial_state import compartment_potentials, currents_into_parts
-from ..equations.states import Layout
+from ..equations.initial_potentials import ComputedRoots, Current
+from ..equations.initial_state import start_of
 from ..errors import UsageError
 from ..formulas.formula import Formula
 from ..formulas.spelling import did_you_mean, listed
-from ..model.circuit import membranes_of
-from ..model.model import Compartment, Impermeant, Model, Quantity, dependency_order
+from ..model.model import Membrane, Model, Quantity, dependency_order
 from ..simulation.prepare import Preparation
 from ..symbolic.expression import FUNCTIONS, Expression, Graph
 from ..symbolic.forward_mode import Drawn, Slopes, drawn, tangents
-
-#: Passes by which a volume in osmotic equilibrium and the impermeant that balances its charge settle (as ``initial``).
-_PASSES = 4
+from .steady_system import solve_rows
 
 
 class Dependence:
@@ -106,8 +102,7 @@ class Dependence:
     def initial(self) -> tuple[dict[str, NDArray], NDArray]:
         """Of what holds from the start (volumes, concentrations, impermeants), by path, and of y, (n, directions)."""
         if self._start is None:
-            start = _Start(self.model, self.prepared, self._settled(0), self.directions)
-            self._start = start.held, start.states
+            self._start = _start_slopes(self.model, self.prepared, self._settled(0), self.directions)
         return self._start
 
 
@@ -174,176 +169,98 @@ def _settled_slopes(
     return {path: row for path, row in zip(kept, slopes, strict=True) if row.any()}
 
 
-class _Start:
-    """Derivatives of the initial state, in the order in which ``initial`` finds it.
+class _Inputs(Mapping[str, Expression]):
+    """Every value of a model as an input of a graph, by path."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, path: str) -> Expression:
+        return self._graph.input(path)
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("the paths of a model are not enumerated here")
+
+    def __len__(self) -> int:
+        raise TypeError("the paths of a model are not enumerated here")
+
+
+class _UnknownRoots:
+    """Roots of net currents as inputs of a graph, each with the equation that it solves (see ``Roots``).
 
     Attributes
     ----------
-    held : dict of str to array, shape (directions,)
-        Of initial volumes, concentrations and amounts of impermeants, by path.
-    states : array, shape (n, directions)
+    names : list of str
+        Of the inputs, in the order in which they were asked for: that of ``ComputedRoots.values``.
+    equations : list of number or Expression
+        The net currents that are 0.
     """
 
-    def __init__(self, model: Model, prepared: Preparation, settled: Mapping[str, NDArray], directions: int) -> None:
-        self.model, self.layout, self.directions = model, prepared.layout, directions
-        self._known = dict(prepared.values[0]) | {"segment.start": 0.0}
-        self._known |= {f"parameters.{name}.slope": 0.0 for name in model.ramped}
-        self._slopes = dict(settled)
-        self.held: dict[str, NDArray] = {}
-        self._hold_contents()
-        self._find_potentials(prepared)
-        for _ in range(_PASSES if any(c.water == "equilibrium" for c in model.compartments.values()) else 1):
-            self._balance()
-        self.states = self._draw(_initial_states).slopes(self._known, self._slopes, directions)
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.names: list[str] = []
+        self.equations: list[Any] = []
 
-    def _hold(self, path: str, slopes: NDArray | None) -> None:
-        if slopes is not None and slopes.any():
-            self._slopes[path] = self.held[path] = slopes
+    def _unknown(self, name: str) -> Expression:
+        self.names.append(name)
+        return self._graph.input(name)
 
-    def _draw(
-        self, quantities: Callable[[Evaluation, Graph], list], potentials: Mapping[str, Any] | None = None
-    ) -> Drawn:
-        """Quantities of the model at its start, over paths, and over ``potential of C`` of every compartment."""
-        graph = Graph()
-        layout, given = self.layout, graph.input
+    def of_membrane(self, membrane: Membrane, values: Mapping[str, Any], current: Current) -> Expression:
+        unknown = self._unknown(f"zero-current potential of {membrane.name}")
+        self.equations.append(current(values, unknown))
+        return unknown
 
-        def state(i: int) -> Expression:
-            if i < len(layout.amounts):
-                c, name = layout.amounts[i]
-                return given(f"compartments.{c}.initial_concentrations.{name}") * given(
-                    f"compartments.{c}.initial_volume"
-                )
-            return given(f"compartments.{layout.volumes[i - len(layout.amounts)]}.initial_volume")
+    def of_floating_parts(
+        self, parts: Sequence[str], currents: Callable[[Sequence[Any]], list[Any]]
+    ) -> Sequence[Expression]:
+        unknowns = [self._unknown(f"potential of the floating part of {part}") for part in parts]
+        self.equations += currents(unknowns)
+        return unknowns
 
-        if potentials is None:
-            potentials = {c: given(f"potential of {c}") for c in self.model.compartments}
-        else:
-            potentials = {c: given(f"potential of {c}") if v is None else v for c, v in potentials.items()}
-        evaluation = Evaluation(self.model, layout, given, state, 0.0, potentials=potentials, starting_gates=True)
-        return drawn(graph, quantities(evaluation, graph))
 
-    def _hold_contents(self) -> None:
-        for c in self.model.compartments.values():
-            if not c.is_finite:
-                continue
-            path = f"compartments.{c.name}"
-            self._hold(f"{path}.initial_volume", self._slopes.get(f"{path}.volume"))
-            for name in c.concentrations:
-                own = self._slopes.get(f"{path}.concentrations.{name}")
-                self._hold(f"{path}.initial_concentrations.{name}", own)
-            for impermeant in c.impermeants:
-                given = f"{path}.impermeants.{impermeant.name}"
-                amount = f"{path}.impermeant_amounts.{impermeant.name}"
-                if impermeant.amount is not None:
-                    self._hold(amount, self._slopes.get(f"{given}.amount"))
-                elif impermeant.concentration is not None:
-                    graph = Graph()
-                    product = graph.input(f"{given}.concentration") * graph.input(f"{path}.initial_volume")
-                    self._hold(amount, drawn(graph, [product]).slopes(self._known, self._slopes, self.directions)[0])
+def _start_slopes(
+    model: Model, prepared: Preparation, settled: Mapping[str, NDArray], directions: int
+) -> tuple[dict[str, NDArray], NDArray]:
+    """Derivatives of the start of a run: of what holds from then on, by path, and of y, shape (n, directions).
 
-    # -- potentials -------------------------------------------------------------------------------------------------
+    Parameters
+    ----------
+    model, prepared
+    settled : mapping of str to array, shape (directions,)
+        Derivatives of the settled values of the first segment, by path.
+    directions : int
+    """
+    graph, computed = Graph(), ComputedRoots()
+    start_of(model, prepared.layout, prepared.values[0], computed)
+    unknown = _UnknownRoots(graph)
+    start = start_of(model, prepared.layout, _Inputs(graph), unknown)
+    values = ChainMap(dict(zip(unknown.names, computed.values, strict=True)), prepared.values[0])  # type: ignore[arg-type]
+    slopes = dict(settled)
+    if unknown.names:
+        slopes |= _root_slopes(drawn(graph, unknown.equations), values, settled, unknown.names, directions)
+    paths = list(start.constants)
+    quantities = drawn(graph, [*start.constants.values(), *start.states])
+    result = quantities.slopes(values, slopes, directions)
+    constants = {path: row for path, row in zip(paths, result, strict=False) if row.any()}
+    return constants, result[len(paths) :]
 
-    def _find_potentials(self, prepared: Preparation) -> None:
-        """Of every compartment, and the potentials themselves."""
-        model, layout = self.model, self.layout
-        # While potentials are looked for, what is to balance the charge is not there yet.
-        unbalanced = self._known | {
-            f"compartments.{c.name}.impermeant_amounts.{i.name}": 0.0
-            for c in model.compartments.values()
-            for i in (c.impermeants if c.is_finite else ())
-            if i.balances
-        }
-        evaluation = Evaluation(
-            model, layout, prepared.values[0].__getitem__, lambda i: float(prepared.initial.y[i]), 0.0
+
+def _root_slopes(
+    equations: Drawn,
+    values: Mapping[str, float],
+    settled: Mapping[str, NDArray],
+    names: Sequence[str],
+    directions: int,
+) -> dict[str, NDArray]:
+    """Derivatives of roots x of g(x, p) = 0, by name: ``∂x/∂p = −(∂g/∂x)⁻¹ ∂g/∂p``."""
+    none = np.zeros(len(names))
+    extended = {name: np.concatenate([row, none]) for name, row in settled.items()}
+    for name, unit in zip(names, np.eye(len(names)), strict=True):
+        extended[name] = np.concatenate([np.zeros(directions), unit])
+    slopes = equations.slopes(values, extended, directions + len(names))
+    moved = solve_rows(slopes[:, directions:], -slopes[:, :directions])
+    if moved is None:
+        raise UsageError(
+            "an initial potential at which no net current flows has no derivative: no current depends on it"
         )
-        membrane_slopes: dict[str, NDArray] = {}
-        for m in model.membranes.values():
-            if m.potential is None or not m.has_capacitance:
-                continue
-            if m.potential != "ghk":
-                own = self._slopes.get(f"membranes.{m.name}.potential")
-                membrane_slopes[m.name] = np.zeros(self.directions) if own is None else own
-                continue
-            alone: dict[str, Any] = dict.fromkeys(model.compartments, 0.0) | {m.inside: None}
-            current = self._draw(lambda evaluation, graph, m=m: [evaluation.current_density(m)], alone)  # type: ignore[misc]
-            here = unbalanced | {f"potential of {m.inside}": float(evaluation.membrane_potential(m))}
-            membrane_slopes[m.name] = self._implicit(current, here, [m.inside])[0]
-        slopes = {c: np.zeros(self.directions) for c in model.compartments}
-        for d in range(self.directions):
-            column = {name: float(row[d]) for name, row in membrane_slopes.items()}
-            size = max(map(abs, column.values()), default=0.0)
-            if size > 0.0:  # potentials add up, and so do their derivatives
-                scaled = {name: value / size for name, value in column.items()}
-                for c, value in compartment_potentials(model, layout, scaled).items():
-                    slopes[c][d] = size * value
-        for c, row in slopes.items():
-            self._known[f"potential of {c}"] = unbalanced[f"potential of {c}"] = float(evaluation.potential(c))
-            self._slopes[f"potential of {c}"] = row
-        roots = list(layout.floats)
-        if roots:
-            currents = self._draw(lambda evaluation, graph: list(currents_into_parts(evaluation).values()))
-            moved = self._implicit(currents, unbalanced, roots, layout)
-            for c, root in layout.floating_part.items():
-                self._slopes[f"potential of {c}"] = self._slopes[f"potential of {c}"] + moved[roots.index(root)]
-
-    def _implicit(
-        self, equations: Drawn, here: Mapping[str, float], unknown: Sequence[str], parts: Layout | None = None
-    ) -> NDArray:
-        """Of the potentials (of compartments, or of whole floating parts) that keep equations at 0."""
-        extended = {name: np.concatenate([row, np.zeros(len(unknown))]) for name, row in self._slopes.items()}
-        for k, root in enumerate(unknown):
-            members = parts.floats[root] if parts else (root,)
-            for c in members:
-                row = extended.setdefault(f"potential of {c}", np.zeros(self.directions + len(unknown)))
-                row[self.directions + k] = 1.0
-        found = equations.slopes(here, extended, self.directions + len(unknown))
-        return -np.linalg.solve(found[:, self.directions :], found[:, : self.directions])
-
-    # -- what balances the charge -----------------------------------------------------------------------------------
-
-    def _balance(self) -> None:
-        for c in self.model.compartments.values():
-            balancing = [i for i in c.impermeants if i.balances] if c.is_finite else []
-            if balancing:
-                own = balancing[-1]
-                amount = self._draw(
-                    lambda evaluation, graph, c=c, own=own: [  # type: ignore[misc]
-                        _balancing_amount(evaluation, graph, c, own)
-                    ]
-                )
-                slopes = amount.slopes(self._known, self._slopes, self.directions)[0]
-                self._hold(f"compartments.{c.name}.impermeant_amounts.{own.name}", slopes)
-
-
-def _stored_charge(evaluation: Evaluation, compartment: str) -> Any:
-    """Σ ± C A V over the membranes of a compartment, C."""
-    total: Any = 0.0
-    for m, sign in membranes_of(evaluation.model, compartment):
-        total = total + sign * (evaluation.capacity(m) * evaluation.membrane_potential(m))
-    return total
-
-
-def _balancing_amount(evaluation: Evaluation, graph: Graph, c: Compartment, own: Impermeant) -> Any:
-    missing = _stored_charge(evaluation, c.name) / FARADAY
-    for name in c.concentrations:
-        missing = missing - evaluation.model.species[name].valence * evaluation.amount(c.name, name)
-    for impermeant in c.impermeants:
-        if not impermeant.balances:
-            path = f"compartments.{c.name}.impermeant_amounts.{impermeant.name}"
-            missing = missing - impermeant.valence * graph.input(path)
-    return missing / own.valence
-
-
-def _initial_states(evaluation: Evaluation, graph: Graph) -> list:
-    layout, model = evaluation.layout, evaluation.model
-    y: list[Any] = [evaluation.amount(c, name) for c, name in layout.amounts]
-    y += [graph.input(f"compartments.{c}.initial_volume") for c in layout.volumes]
-    for membrane_name, pathway_name, gate_name in layout.gates:
-        membrane = model.membranes[membrane_name]
-        pathway = next(p for p in membrane.pathways if p.name == pathway_name)
-        y.append(evaluation.gate(membrane, pathway, next(g for g in pathway.gates if g.name == gate_name)))
-    y += [0.0] * len(layout.supplies)
-    y += [
-        _stored_charge(evaluation, c) if layout.holds_charge(c) else evaluation.potential(c) for c in layout.potentials
-    ]
-    return y
+    return dict(zip(names, moved, strict=True))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..equations.evaluation import Evaluation
-from ..equations.invariants import kept_combinations, stoichiometry_of
+from ..equations.invariants import conserved_combinations, stoichiometry_of
 from ..equations.states import ABSOLUTE_FRACTION
 from ..kernel.codegen.direct import Direct
 from ..model.model import Model
@@ -102,7 +102,7 @@ class System:
         layout = self.prepared.layout
         beside = {i for (c, _), i in layout.amount_index.items() if c in layout.potential_index}
         rows = [row for row, place in enumerate(self.active) if int(place) in beside]
-        return kept_combinations(self.stoichiometry[0], self.currents, rows)
+        return conserved_combinations(self.stoichiometry[0], self.currents, rows)
 
     def moved_by(self, y: NDArray) -> NDArray:
         """Size of each active state: itself, or where it is near nothing a hundredth of its natural size."""

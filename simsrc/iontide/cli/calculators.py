@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from math import log
 from typing import Any
 
-from ..constants import FARADAY, GAS_CONSTANT, ZERO_CELSIUS
+from ..constants import ZERO_CELSIUS
 from ..errors import UsageError
+from ..physics.electrochemical import thermal_potential
 from ..physics.ghk_nernst import ghk_currents, ghk_potential, nernst_potential
 from .solutions import Solution, ion_of, pairs_of, permeabilities_of, quantity_of, solution_of
 
@@ -55,7 +56,7 @@ def _nernst_of(name: str, inside: Solution, outside: Solution, temperature: floa
         raise UsageError(f"{name} is neutral: it has no Nernst potential")
     if asked and not (c_in > 0.0 and c_out > 0.0):
         raise UsageError(f"{name} has no Nernst potential: it is on one side only, so nothing holds it back")
-    per_unit = 1e3 * GAS_CONSTANT * temperature / (z * FARADAY)
+    per_unit = 1e3 * thermal_potential(temperature, z)
     e, by_concentrations = (
         _nernst_mV(z, c_in, c_out, temperature, a, b)
         for a, b in ((inside.gamma[name], outside.gamma[name]), (1.0, 1.0))

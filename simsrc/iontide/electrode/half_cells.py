@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..constants import FARADAY, GAS_CONSTANT
+from ..physics.electrochemical import reversal_potential
 
 #: Activities are over 1 mol L⁻¹, in mol m⁻³.
 STANDARD = 1e3
@@ -55,4 +53,4 @@ def half_cell_potential(wire: str, activity: Any, temperature: Any) -> Any:
         K.
     """
     cell = HALF_CELLS[wire]
-    return cell.standard_potential + cell.sign * GAS_CONSTANT * temperature / FARADAY * np.log(activity / STANDARD)
+    return cell.standard_potential + reversal_potential(cell.sign, STANDARD, activity, temperature)

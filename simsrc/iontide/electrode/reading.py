@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import FARADAY, GAS_CONSTANT
 from ..equations.evaluation import Evaluation
 from ..errors import UsageError
 from ..physics.activity import log_gamma
+from ..physics.electrochemical import reversal_potential
 from ..physics.ions import Ion, find_ion
 from .configurations import PLACEMENTS
 from .half_cells import HALF_CELLS, half_cell_potential
@@ -221,7 +221,7 @@ def _sensed(run: Run, e: Electrode, around: Solution, temperature: NDArray) -> N
     inner = {name: np.full(len(temperature), c) for name, c in e.filling.items()}
     behind = _activities(run, e, inner, temperature)[e.senses] if e.senses in inner else 1e3
     _refuse_nothing(e, sensed, f"{e.senses}, or what interferes with it,")
-    return np.asarray(GAS_CONSTANT * temperature / (z * FARADAY) * np.log(sensed / behind))
+    return np.asarray(reversal_potential(z, behind, sensed, temperature))
 
 
 def _activities(run: Run, e: Electrode, solution: Solution, temperature: NDArray) -> dict[str, NDArray]:

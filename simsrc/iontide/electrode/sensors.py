@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..constants import FARADAY, GAS_CONSTANT
 from ..errors import UsageError
 from ..formulas.spelling import suggestion
+from ..physics.electrochemical import reversal_potential, thermal_potential
 from ..physics.ions import find_ion, nearest_ions
 from .half_cells import STANDARD
 
@@ -61,7 +61,7 @@ def nikolsky_eisenman_potential(
     sensed = sensed_activity(z, _activity(ion, activities), others)
     if not np.all(sensed > 0.0):
         raise UsageError(f"there is nothing in the sample that an electrode for {ion} answers to")
-    return GAS_CONSTANT * temperature / (z * FARADAY) * np.log(sensed / inner)
+    return reversal_potential(z, inner, sensed, temperature)
 
 
 def sensed_activity(valence: float, primary: Any, others: Iterable[tuple[float, float, Any]]) -> Any:
@@ -83,7 +83,7 @@ def sensed_activity(valence: float, primary: Any, others: Iterable[tuple[float, 
 
 def nernst_slope(valence: float, temperature: float = 298.15) -> float:
     """Change of a potential with each decade of activity, (R T / z F) ln 10, V: 59.16 mV for a cation at 25 °C."""
-    return GAS_CONSTANT * temperature / (valence * FARADAY) * log(10.0)
+    return float(thermal_potential(temperature, valence) * log(10.0))
 
 
 def _valence(name: str) -> int:

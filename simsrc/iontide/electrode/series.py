@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import FARADAY, GAS_CONSTANT
+from ..physics.electrochemical import thermal_potential
 from ..physics.ions import Ion
 from .junctions.closed_forms import henderson
 from .junctions.liquid_junction import junction_of
@@ -54,7 +54,7 @@ def junction_series(
             pairs[k] = pair(every[k])
         p = pairs[k]
         phi = henderson(p.valences, p.diffusion_coefficients, p.activities("pipette"), p.activities("bath"))
-        return float(phi) * GAS_CONSTANT * p.temperature / FARADAY
+        return float(phi * thermal_potential(p.temperature))
 
     base = np.array([quick(k) for k in range(len(every))])
     known: dict[int, float] = {}

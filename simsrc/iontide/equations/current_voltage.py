@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
 from ..model.model import Gate, Membrane, Model, Pathway
-from ..numerics.roots import rising_roots
+from ..numerics.roots import bracket_around, rising_roots
 from ..symbolic.expression import Graph
 from ..symbolic.tape import assemble
 from .evaluation import Evaluation
@@ -133,7 +133,7 @@ class CurrentVoltage:
                 cycles, slopes = self._cycles(constants, v)
                 return charges @ cycles, charges @ slopes
 
-            low, high = _bracket(current, self._potential()[rows])
+            low, high = bracket_around(current, self._potential()[rows], FIRST_STEP, DOUBLINGS)
             found[rows] = rising_roots(current, low, high, 1e-3)
         return found
 
@@ -144,30 +144,6 @@ class CurrentVoltage:
     def _potential(self) -> NDArray:
         v = np.asarray(self._at.membrane_potential(self._membrane), dtype=float)
         return np.broadcast_to(v, (self._samples,))
-
-
-def _bracket(current: Any, v: NDArray) -> tuple[NDArray, NDArray]:
-    """Potentials between which a current rises through 0, the first found from V on in widening steps; NaN if none.
-
-    The search goes the way the current would move V: down while it is outward, up while it is inward.
-    """
-    with np.errstate(all="ignore"):
-        here = current(v)[0]
-        near, far, sign = v.copy(), np.full(v.shape, np.nan), np.sign(here)
-        probe, step = v.copy(), FIRST_STEP
-        for _ in range(DOUBLINGS + 1):
-            probe = v - sign * step
-            passed = np.isnan(far) & (sign * current(probe)[0] <= 0.0)
-            far = np.where(passed, probe, far)
-            near = np.where(np.isnan(far), probe, near)
-            if not (np.isnan(far) & (sign != 0.0)).any():
-                break
-            step *= 2.0
-        # At rest already: it is V itself, unless the current does not depend on V there.
-        flat = (sign == 0.0) & ~(np.abs(current(v)[1]) > 0.0)
-        low, high = np.where(sign > 0.0, far, near), np.where(sign > 0.0, near, far)
-        low, high = np.where(sign == 0.0, v, low), np.where(sign == 0.0, v, high)
-        return np.where(flat, np.nan, low), np.where(flat, np.nan, high)
 
 
 class MembraneReadings:

@@ -1,9 +1,10 @@
-"""What the equations keep whatever the rates are: linear combinations of states, found from their own structure.
+"""What the equations conserve whatever the rates are: linear combinations of states, from the structure of the tape.
 
-Each rate of change is a sum of fluxes, each times a number: ``f(y) = S r(y)``. The same fluxes stand in several rows
+Each rate of change is a sum of fluxes, each times a number: ``f(y) = S r(y)``. The same fluxes occur in several rows
 (what leaves one compartment enters another, and carries its charge along), so some combinations ``w`` of rows cancel:
-``w S = 0``, and ``w M y`` is kept for ever. S is read off the tape: what is nonlinear is a flux, what leads from there
-to the rows is S. Nothing is declared: closed totals, sums that reactions keep, charge and closed water come out alike.
+``w S = 0``, and ``w M y`` is conserved. S is read off the tape: what is nonlinear is a flux, what leads from there to
+the rows is S. Nothing is declared: closed totals, sums that reactions conserve, charge and closed water are all such
+combinations.
 """
 
 from __future__ import annotations
@@ -14,13 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import FARADAY
+from ..numerics.null_space import cancelling_combinations
 from ..symbolic.tape import NUMPY_OPERATIONS, Tape
-
-#: A row of S is a combination of others where its singular value is below this, relative to the largest.
-RANK_TOLERANCE = 1e-11
-
-#: Entries of a combination below this, relative to its largest, are rounding.
-ROUNDING = 1e-9
 
 #: The flux that is always 1: constant terms.
 _ONE = -1
@@ -92,7 +88,7 @@ def _sum(terms: list[tuple[float, dict[int, float]]]) -> dict[int, float]:
     return {flux: coefficient for flux, coefficient in total.items() if coefficient}
 
 
-def kept_combinations(matrix: NDArray, currents: list[int], beside: Collection[int] = ()) -> NDArray:
+def conserved_combinations(matrix: NDArray, currents: list[int], beside: Collection[int] = ()) -> NDArray:
     """All independent w with w S = 0, one a row, each with as few entries as elimination gives.
 
     Parameters
@@ -100,10 +96,10 @@ def kept_combinations(matrix: NDArray, currents: list[int], beside: Collection[i
     matrix : array, shape (rows, fluxes)
         S.
     currents : list of int
-        Rows that are currents (A) and not amounts per time (mol s⁻¹); each is to stand in one combination, if it can.
+        Rows that are currents (A) and not amounts per time (mol s⁻¹); each is to be in one combination, if it can.
     beside : collection of int
         Rows that belong with the currents: amounts in compartments that have one. A combination with a current, a
-        charge, is told in these as far as it can, and not as all the rest of the model against them.
+        charge, is written in these as far as it can, and not as all the rest of the model against them.
 
     Returns
     -------
@@ -117,26 +113,5 @@ def kept_combinations(matrix: NDArray, currents: list[int], beside: Collection[i
     scaled = matrix * weights[:, np.newaxis]
     largest = np.abs(scaled).max(axis=0, initial=0.0)
     scaled = scaled[:, largest > 0.0] / largest[largest > 0.0]
-    left, sizes, _ = np.linalg.svd(scaled, full_matrices=True)
-    rank = int((sizes > RANK_TOLERANCE * sizes.max(initial=0.0)).sum())
     order = sorted(range(rows), key=lambda i: (i not in currents, i in beside, i))
-    return _reduced(left[:, rank:].T.copy(), order) * weights
-
-
-def _reduced(basis: NDArray, order: list[int]) -> NDArray:
-    """The reduced echelon form of a basis, pivots looked for in an order of columns."""
-    done = 0
-    for column in order:
-        if done == len(basis):
-            break
-        pivot = done + int(np.argmax(np.abs(basis[done:, column])))
-        if abs(basis[pivot, column]) < ROUNDING:
-            continue
-        basis[[done, pivot]] = basis[[pivot, done]]
-        basis[done] /= basis[done, column]
-        for other in range(len(basis)):
-            if other != done:
-                basis[other] -= basis[other, column] * basis[done]
-        done += 1
-    basis[np.abs(basis) < ROUNDING * np.abs(basis).max(axis=1, keepdims=True, initial=1e-300)] = 0.0
-    return basis
+    return cancelling_combinations(scaled, order) * weights

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..numerics.grouping import connected_groups
 from .model import Membrane, Model
 
 
@@ -24,7 +25,7 @@ def carries_charge(model: Model, membrane: Membrane) -> bool:
 def connected_parts(model: Model) -> list[list[str]]:
     """Compartments grouped by the membranes that join them electrically, in the order of the model."""
     joins = (m for m in model.membranes.values() if m.has_capacitance or carries_charge(model, m))
-    return _grouped(model.compartments, joins)
+    return connected_groups(model.compartments, ((m.inside, m.outside) for m in joins))
 
 
 def grounds(model: Model) -> set[str]:
@@ -39,7 +40,8 @@ def grounds(model: Model) -> set[str]:
 def floating_parts(model: Model) -> list[list[str]]:
     """Capacitive parts without a ground, each in the order of the model."""
     grounded = grounds(model)
-    parts = _grouped(model.compartments, (m for m in model.membranes.values() if m.has_capacitance))
+    capacitive = ((m.inside, m.outside) for m in model.membranes.values() if m.has_capacitance)
+    parts = connected_groups(model.compartments, capacitive)
     joined = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
     return [part for part in parts if joined & set(part) and not grounded & set(part)]
 
@@ -65,16 +67,3 @@ def membranes_of(model: Model, compartment: str) -> list[tuple[Membrane, int]]:
         for m in model.membranes.values()
         if compartment in (m.inside, m.outside)
     ]
-
-
-def _grouped(names: Iterable[str], joins: Iterable[Membrane]) -> list[list[str]]:
-    ordered = list(names)
-    part = {name: {name} for name in ordered}
-    for membrane in joins:
-        a, b = part[membrane.inside], part[membrane.outside]
-        if a is not b:
-            a |= b
-            for name in b:
-                part[name] = a
-    unique = {id(p): p for p in part.values()}
-    return [[name for name in ordered if name in p] for p in unique.values()]

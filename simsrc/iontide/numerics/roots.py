@@ -1,4 +1,9 @@
-"""Roots of functions of one variable, many at once: Newton steps that cannot leave a bracket."""
+"""Roots of functions of one variable, many at once, and of small systems.
+
+Every zero-current potential of the program is one of ``rising_roots``: it is where a current turns from inward to
+outward as the potential rises. What differs is where it is looked for: ``rising_roots_in`` scans a range,
+``bracket_around`` widens steps from a given place, and a caller that knows bounds gives them itself.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +18,24 @@ MOST_STEPS = 200
 #: Steps, over the argument, that are rounding where they no longer shrink.
 STALLED = 1e-12
 
+#: A scan looks at every so many places first: a function that grows from each to the next has at most one root.
+COARSE = 8
 
-def rising_roots(
-    function: Callable[[NDArray], tuple[NDArray, NDArray]], low: NDArray, high: NDArray, scale: float
-) -> NDArray:
+#: From an array of arguments to the values and the slopes there; None where the slopes are not known.
+Function = Callable[[NDArray], tuple[NDArray, NDArray | None]]
+
+
+def rising_roots(function: Function, low: NDArray, high: NDArray, scale: float) -> NDArray:
     """Where functions pass through 0 from below, to rounding; NaN where a bracket does not hold one.
 
-    A Newton step is taken while it stays within the bracket and at least halves the step before last; otherwise the
-    bracket is halved. Each root is found by itself: what stands beside it in the array does not change it.
+    A Newton step is taken while it stays within the bracket and at least halves the step before last; otherwise, and
+    always where slopes are not known, the bracket is halved. Each root is computed by itself: its neighbours in the
+    array do not change it.
 
     Parameters
     ----------
     function : callable
-        From an array of arguments to the values and the slopes there.
+        From an array of arguments to the values and the slopes there (None where they are not known).
     low, high : array
         Brackets; the value must be ≤ 0 at ``low`` and ≥ 0 at ``high``.
     scale : float
@@ -50,7 +60,7 @@ def rising_roots(
             value, slope = function(root)
             high = np.where(value > 0.0, root, high)
             low = np.where(value < 0.0, root, low)
-            newton = -value / slope
+            newton = np.full(root.shape, np.nan) if slope is None else -value / slope
             fits = (root + newton > low) & (root + newton < high) & (np.abs(newton) <= 0.5 * np.abs(before))
             tiny = np.abs(newton) <= 2.0 * np.spacing(np.maximum(np.abs(root), scale))  # may lie on the bracket
             # Steps that no longer shrink where they are small already: what is left is rounding of the function.
@@ -64,3 +74,117 @@ def rising_roots(
             root = np.where(open_, np.where(np.isnan(value), np.nan, moved), root)
             open_ = open_ & ~settled
     return root
+
+
+def rising_roots_in(function: Callable[[NDArray], NDArray], grid: NDArray, scale: float) -> NDArray:
+    """Every root of functions within a range, of each function those at which it passes through 0 from below.
+
+    A scan over the grid finds the brackets, so that two roots between neighbouring places are missed. Where a function
+    grows from each eighth place to the next, it has one root, and the places between are left out.
+
+    Parameters
+    ----------
+    function : callable
+        From arguments, shape (1, m) or (functions, 1), to the value of every function at each, shape (functions, …).
+    grid : array, shape (places,)
+        Rising.
+    scale : float
+        As of ``rising_roots``.
+
+    Returns
+    -------
+    array, shape (functions, most)
+        The roots of each function, rising, then NaN; ``most`` is at least 1.
+    """
+    few = np.concatenate([grid[:1], grid[1:-1:COARSE], grid[-1:]])
+    values = function(few[np.newaxis])
+    rises = (values[:, :-1] <= 0.0) & (values[:, 1:] > 0.0)
+    place = rises.argmax(axis=1)
+    low, high = (np.where(rises.any(axis=1), few[place + k], np.nan)[:, np.newaxis] for k in (0, 1))
+    grows = np.asarray((np.diff(values, axis=1) > 0.0).all(axis=1))
+    if not grows.all():
+        values = function(grid[np.newaxis])
+        rises = (values[:, :-1] <= 0.0) & (values[:, 1:] > 0.0)
+        most = max(1, int(rises[~grows].sum(axis=1).max()))
+        # The places of the brackets of each function, first to last, by a sort that keeps their order.
+        places = np.argsort(~rises, axis=1, kind="stable")[:, :most]
+        there = np.take_along_axis(rises, places, axis=1)
+        low, high = (
+            np.where(
+                grows[:, np.newaxis], np.where(np.arange(most) == 0, coarse, np.nan), np.where(there, fine, np.nan)
+            )
+            for coarse, fine in ((low, grid[places]), (high, grid[places + 1]))
+        )
+    roots = [
+        rising_roots(lambda x: (function(x[:, np.newaxis])[:, 0], None), low[:, k], high[:, k], scale)
+        for k in range(low.shape[1])
+    ]
+    return np.stack(roots, axis=1)
+
+
+def bracket_around(function: Function, x: NDArray, first_step: float, doublings: int) -> tuple[NDArray, NDArray]:
+    """Places between which functions rise through 0, the first reached from x on in widening steps; NaN if none.
+
+    The search goes down where the value at x is positive, up where it is negative. Where it is 0, the bracket is x
+    itself, unless the function does not depend on its argument there.
+
+    Parameters
+    ----------
+    function : callable
+        As of ``rising_roots``, with slopes.
+    x : array
+    first_step : float
+        Doubled up to ``doublings`` times.
+    """
+    with np.errstate(all="ignore"):
+        here, slope = function(x)
+        assert slope is not None
+        near, far, sign = x.copy(), np.full(x.shape, np.nan), np.sign(here)
+        step = first_step
+        for _ in range(doublings + 1):
+            probe = x - sign * step
+            passed = np.isnan(far) & (sign * function(probe)[0] <= 0.0)
+            far = np.where(passed, probe, far)
+            near = np.where(np.isnan(far), probe, near)
+            if not (np.isnan(far) & (sign != 0.0)).any():
+                break
+            step *= 2.0
+        low, high = np.where(sign > 0.0, far, near), np.where(sign > 0.0, near, far)
+        low, high = np.where(sign == 0.0, x, low), np.where(sign == 0.0, x, high)
+        flat = (sign == 0.0) & ~(np.abs(slope) > 0.0)
+        return np.where(flat, np.nan, low), np.where(flat, np.nan, high)
+
+
+def damped_newton(
+    function: Callable[[NDArray], NDArray], unknowns: int, probe: float, most_move: float, settled: float, steps: int
+) -> NDArray | None:
+    """Root of a small system by Newton steps from 0, with slopes from differences; None where it does not settle.
+
+    Parameters
+    ----------
+    function : callable
+        From an array of unknowns to as many values.
+    unknowns : int
+    probe : float
+        Difference that gives a slope.
+    most_move : float
+        Most that an unknown moves in one step: longer steps are shortened, all unknowns alike.
+    settled : float
+        Size of a step below which the root is reached.
+    steps : int
+        Most of them.
+    """
+    x = np.zeros(unknowns)
+    for _ in range(steps):
+        here = function(x)
+        slopes = np.array([(function(x + d) - here) / probe for d in probe * np.eye(unknowns)]).T
+        try:
+            move = -np.linalg.solve(slopes, here)
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(move).all():
+            return None
+        x = x + move * min(1.0, most_move / max(float(np.abs(move).max()), 1e-300))
+        if np.abs(move).max() < settled:
+            return x
+    return None

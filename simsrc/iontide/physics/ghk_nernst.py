@@ -19,6 +19,7 @@ from ..errors import UsageError
 from ..formulas.spelling import suggestion
 from ..numerics.roots import rising_roots
 from ..symbolic.expression import bernoulli_slope_value, bernoulli_value
+from .electrochemical import log_ratio, reversal_potential, thermal_potential
 from .ions import find_ion, nearest_ions
 
 #: Reduced potential F V / (R T) beyond which none is looked for (18 V at 25 °C): exp would leave double precision.
@@ -62,7 +63,7 @@ def nernst_potential(
     c_in, c_out = _positive("inside", inside), _positive("outside", outside)
     gamma_in, gamma_out = _positive("gamma_inside", gamma_inside), _positive("gamma_outside", gamma_outside)
     kelvin = _positive("temperature", temperature)
-    e = GAS_CONSTANT * kelvin / (z * FARADAY) * _log_ratio(gamma_out * c_out, gamma_in * c_in)
+    e = reversal_potential(z, gamma_in * c_in, gamma_out * c_out, kelvin)
     return e if np.ndim(e) else float(e)
 
 
@@ -104,17 +105,17 @@ def ghk_potential(
     _refuse_no_potential(ions, shape)
     if len(ions) == 1:
         ((z, _, c_in, c_out),) = ions.values()
-        phi = _log_ratio(c_out, c_in) / z
+        phi = log_ratio(c_out, c_in) / z
     elif all(abs(z) == 1 for z, *_ in ions.values()):
         above: Any = 0.0
         below: Any = 0.0
         for z, p, c_in, c_out in ions.values():
             above = above + p * (c_out if z > 0 else c_in)
             below = below + p * (c_in if z > 0 else c_out)
-        phi = _log_ratio(above, below)
+        phi = log_ratio(above, below)
     else:
         phi = _root_of_current(ions, shape)
-    v = np.broadcast_to(GAS_CONSTANT * kelvin / FARADAY * phi, shape)
+    v = np.broadcast_to(thermal_potential(kelvin) * phi, shape)
     return v.copy() if shape else float(v)
 
 
@@ -148,14 +149,6 @@ def _positive(name: str, value: ArrayLike) -> Any:
     if not (np.isfinite(number).all() and (number > 0.0).all()):
         raise UsageError(f"{name} must be greater than 0, got {number}")
     return number
-
-
-def _log_ratio(above: Any, below: Any) -> Any:
-    """ln(above / below): of the ratio while it is a number of full precision, for that loses least."""
-    with np.errstate(all="ignore"):
-        ratio = np.asarray(above / below)
-        plain = (ratio > 1e-290) & (ratio < 1e290)
-        return np.where(plain, np.log(np.where(plain, ratio, 1.0)), np.log(above) - np.log(below))[()]
 
 
 def _passing(

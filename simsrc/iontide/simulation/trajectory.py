@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import FARADAY, GAS_CONSTANT
+from ..constants import FARADAY
 from ..equations.current_voltage import MembraneReadings
 from ..equations.evaluation import Evaluation
 from ..equations.initial_state import InitialState
@@ -23,6 +23,7 @@ from ..equations.states import Layout
 from ..equations.tracer_fluxes import TracerReadings
 from ..model.model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
 from ..model.schedule import Crossing, Segment
+from ..physics.electrochemical import driving_force, log_ratio, reversal_potential
 from ..physics.mechanisms import UNIDIRECTIONAL
 from ..symbolic.tape import Program
 from .state_rates import state_rates
@@ -259,7 +260,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             For a neutral species.
         """
-        return self._log_ratio(membrane, species) * self._reduced_temperature(species)
+        return reversal_potential(self._valence(species), *self._activities(membrane, species), self.temperature)
 
     def activity_correction(self, membrane: str, species: str) -> NDArray:
         """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
@@ -272,33 +273,29 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             For a neutral species.
         """
-        per_ratio, m = self._reduced_temperature(species), self._membrane(membrane)
+        valence, m = self._valence(species), self._membrane(membrane)
         inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
-        return np.log(outside / inside) * per_ratio
+        return reversal_potential(valence, inside, outside, self.temperature)
 
-    def _reduced_temperature(self, species: str) -> NDArray:
-        """R T / z F, V."""
+    def _valence(self, species: str) -> int:
+        """Of an ion, which has a reversal potential."""
         valence = self.model.species[species].valence
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
-        return GAS_CONSTANT * self.temperature / (valence * FARADAY)
+        return valence
 
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
-        chemical = -GAS_CONSTANT * self.temperature * self._log_ratio(membrane, species)
-        return chemical + self.model.species[species].valence * FARADAY * self.membrane_potential(membrane)
+        inside, outside = self._activities(membrane, species)
+        valence, outward = self.model.species[species].valence, log_ratio(outside, inside)
+        return driving_force(valence, -outward, self.membrane_potential(membrane), self.temperature)
 
-    def _log_ratio(self, membrane: str, species: str) -> NDArray:
-        """ln(a_out / a_in)."""
+    def _activities(self, membrane: str, species: str) -> tuple[NDArray, NDArray]:
+        """Inside and outside, mol m⁻³; both NaN where one of them is 0 or less."""
         m = self._membrane(membrane)
         inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
         defined = (inside > 0) & (outside > 0)
-        inside, outside = np.where(defined, inside, 1.0), np.where(defined, outside, 1.0)
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            ratio = outside / inside
-            # The logarithm of the ratio is the more exact one, while there is a ratio.
-            found = np.where(np.isfinite(ratio) & (ratio > 1e-300), np.log(ratio), np.log(outside) - np.log(inside))
-        return np.where(defined, found, np.nan)
+        return np.where(defined, inside, np.nan), np.where(defined, outside, np.nan)
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
         """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.stoichiometry``."""

@@ -1,8 +1,10 @@
-"""Which totals a model keeps, from its structure alone: what its audit must find unchanged.
+"""Which totals a model conserves, from its structure alone: what its audit must find unchanged.
 
 A *pool* is one species in all the finite compartments between which it can move. It is closed unless a bath, an
-injection or a reaction supplies it; closed pools that react with one another keep certain sums (CO2 + HCO3), which are
-the null space of the stoichiometry, found in exact arithmetic.
+injection or a reaction supplies it; of closed pools that react with one another certain sums (CO2 + HCO3) are
+conserved: the null space of the stoichiometry.
+
+The stoichiometry is that of the model, not that of the tape, which is what is audited.
 """
 
 from __future__ import annotations
@@ -12,7 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
+import numpy as np
+
 from ...model.model import Clamp, Model
+from ...numerics.grouping import connected_groups
+from ...numerics.null_space import cancelling_combinations
+
+#: The weights of a conserved sum are fractions with at most so many parts.
+MOST_PARTS = 10_000
 
 #: A reaction as the change of each pool in it, by the place of the pool.
 Stoichiometry = Mapping["Pool", int]
@@ -76,38 +85,37 @@ def exchange_pools(model: Model) -> tuple[list[Pool], list[Stoichiometry]]:
 
 
 def _groups(model: Model, species: str) -> Iterator[tuple[str, ...]]:
-    """Compartments joined by whatever moves a species; those where it reacts or is injected stand alone if need be."""
-    part: dict[str, set[str]] = {}
+    """Compartments joined by whatever moves a species; one where it only reacts or is injected is a group by itself."""
+    joins = list(_joins(model, species))
+    for group in connected_groups(dict.fromkeys(c for join in joins for c in join), joins):
+        yield tuple(c for c in model.compartments if c in group)
 
-    def join(*names: str) -> None:
-        joined = set(names).union(*(part.get(name, ()) for name in names))
-        part.update(dict.fromkeys(joined, joined))
 
+def _joins(model: Model, species: str) -> Iterator[tuple[str, ...]]:
+    """Compartments between which each process of a model moves a species, or the one in which it changes it."""
     for membrane in model.membranes.values():
         if any(species in p.stoichiometry for p in membrane.pathways):
-            join(membrane.inside, membrane.outside)
+            yield membrane.inside, membrane.outside
     for exchange in model.exchanges:
         if all(species in model.compartments[c].concentrations for c in (exchange.inside, exchange.outside)):
-            join(exchange.inside, exchange.outside)
+            yield exchange.inside, exchange.outside
     for source in model.sources:
         if species in source.stoichiometry:
-            join(source.compartment)
+            yield (source.compartment,)
     for reaction in model.reactions:
         if species in {*reaction.reactants, *reaction.products}:
-            join(reaction.compartment)
+            yield (reaction.compartment,)
     for injection in model.injections:
         if injection.carried_by == species:
-            join(injection.compartment, injection.out_of or injection.compartment)
-    for held in model.ion_clamps:
-        if held.species == species:
-            join(held.compartment)
-    for clamp in model.clamps:
-        if clamp.carried_by == species:
+            yield injection.compartment, injection.out_of or injection.compartment
+    for clamp in model.ion_clamps:
+        if clamp.species == species:
+            yield (clamp.compartment,)
+    for voltage_clamp in model.clamps:
+        if voltage_clamp.carried_by == species:
             # What comes in on one side leaves on the other.
-            join(model.membranes[clamp.membrane].inside, model.membranes[clamp.membrane].outside)
-    unique = {id(group): group for group in part.values()}
-    for group in unique.values():
-        yield tuple(c for c in model.compartments if c in group)
+            membrane = model.membranes[voltage_clamp.membrane]
+            yield membrane.inside, membrane.outside
 
 
 def _is_half_outside(model: Model, clamp: Clamp, finite: tuple[str, ...]) -> bool:
@@ -119,46 +127,30 @@ def _is_half_outside(model: Model, clamp: Clamp, finite: tuple[str, ...]) -> boo
 def conserved_sums(closed: Sequence[Pool], reactions: Sequence[Stoichiometry]) -> list[dict[Pool, int]]:
     """Whole-number weights of closed pools whose sums no reaction changes, a basis of all such.
 
-    Pools that do not react come out alone. The products of reactions are eliminated first, so that the usual
+    Pools that do not react are sums by themselves. The products of reactions are eliminated first, so that the usual
     ``A + B ⇌ AB`` gives A + AB and B + AB rather than a difference.
     """
-    order = {pool: i for i, pool in enumerate(closed)}
     made = {pool for change in reactions for pool, count in change.items() if count > 0}
-    columns = sorted(closed, key=lambda pool: (pool not in made, order[pool]))
-    rows = [[Fraction(change.get(pool, 0)) for pool in columns] for change in reactions]
-    pivots: list[int] = []
-    for column in range(len(columns)):
-        top = len(pivots)
-        found = next((r for r in range(top, len(rows)) if rows[r][column]), None)
-        if found is None:
-            continue
-        rows[top], rows[found] = rows[found], rows[top]
-        rows[top] = [value / rows[top][column] for value in rows[top]]
-        for r in range(len(rows)):
-            if r != top and rows[r][column]:
-                rows[r] = [a - rows[r][column] * b for a, b in zip(rows[r], rows[top], strict=True)]
-        pivots.append(column)
+    changes = np.array([[change.get(pool, 0) for change in reactions] for pool in closed], dtype=float)
+    eliminated = sorted(range(len(closed)), key=lambda i: (closed[i] not in made, i))
+    combinations = cancelling_combinations(changes.reshape(len(closed), len(reactions)), eliminated[::-1])
     sums = []
-    for free in (i for i in range(len(columns)) if i not in pivots):
-        weights = {columns[free]: Fraction(1)} | {columns[p]: -rows[r][free] for r, p in enumerate(pivots)}
-        scale = lcm(*(w.denominator for w in weights.values()))
-        whole = {pool: int(w * scale) for pool, w in weights.items() if w}
-        ordered = sorted(whole, key=order.__getitem__)
-        divisor = gcd(*whole.values()) * (1 if whole[ordered[0]] > 0 else -1)
-        sums.append({pool: whole[pool] // divisor for pool in ordered})
-    return sorted(sums, key=lambda weights: [order[pool] for pool in weights])
+    for row in combinations:
+        weights = [Fraction(weight).limit_denominator(MOST_PARTS) for weight in row]
+        scale = lcm(*(w.denominator for w in weights))
+        whole = {pool: int(w * scale) for pool, w in zip(closed, weights, strict=True) if w}
+        divisor = gcd(*whole.values()) * (1 if next(iter(whole.values())) > 0 else -1)
+        sums.append({pool: weight // divisor for pool, weight in whole.items()})
+    place = {pool: i for i, pool in enumerate(closed)}
+    return sorted(sums, key=lambda weights: [place[pool] for pool in weights])
 
 
 def closed_water(model: Model) -> list[tuple[str, ...]]:
     """Groups of compartments that exchange water with one another and with nothing else."""
-    part = {name: {name} for name in model.compartments}
-    for m in model.membranes.values():
-        if m.water_permeability is not None:
-            joined = part[m.inside] | part[m.outside]
-            part |= dict.fromkeys(joined, joined)
-    unique = {id(group): group for group in part.values() if len(group) > 1}
+    leaky = ((m.inside, m.outside) for m in model.membranes.values() if m.water_permeability is not None)
     return [
-        tuple(c for c in model.compartments if c in group)
-        for group in unique.values()
-        if all(model.compartments[c].is_finite and model.compartments[c].water == "osmotic" for c in group)
+        tuple(group)
+        for group in connected_groups(model.compartments, leaky)
+        if len(group) > 1
+        and all(model.compartments[c].is_finite and model.compartments[c].water == "osmotic" for c in group)
     ]

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...constants import FARADAY, GAS_CONSTANT
+from ...constants import GAS_CONSTANT
 from ...equations.evaluation import Evaluation
+from ...physics.electrochemical import driving_force
 from ...simulation.trajectory import Run, Trajectory
 
 #: What an activity counts as where it is lower, mol m⁻³: what is diluted into nothing would dissipate without end.
@@ -104,7 +105,7 @@ class Potentials:
         """Δmu~ = mu~_inside − mu~_outside = R T ln(a_in / a_out) + z F V, J mol⁻¹."""
         logs = log_activity(self.evaluation, inside, species) - log_activity(self.evaluation, outside, species)
         across = self.evaluation.potential(inside) - self.evaluation.potential(outside)
-        return self.thermal * logs + self.model.species[species].valence * FARADAY * across
+        return driving_force(self.model.species[species].valence, logs, across, self.evaluation.temperature)
 
     def water(self, compartment: str) -> Any:
         """Of water by its volume, R T (osmolarity of the level − osmolarity), J m⁻³; pressure is not in it."""

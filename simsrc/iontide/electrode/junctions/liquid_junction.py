@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ...constants import FARADAY, GAS_CONSTANT
 from ...errors import SolverError, UsageError
+from ...physics.electrochemical import thermal_potential
 from ...physics.ions import Ion
 from .closed_forms import henderson, lewis_sargent
 from .conductivity import equivalent_conductivity, limiting_conductivity
@@ -81,7 +81,7 @@ class Junction:
             For a method that says nothing of what lies between.
         """
         found = self._solved.profile(points)
-        volts = GAS_CONSTANT * self.pair.temperature / FARADAY * found.phi
+        volts = thermal_potential(self.pair.temperature) * found.phi
         return JunctionProfile(found.position, found.concentrations, volts)
 
     @property
@@ -170,7 +170,7 @@ def junction(
 
 def junction_of(pair: SolutionPair, method: str = "nernst-planck") -> Junction:
     """The junction of two solutions that have been checked."""
-    per_unit = GAS_CONSTANT * pair.temperature / FARADAY
+    per_unit = thermal_potential(pair.temperature)
     z, d = pair.valences, pair.diffusion_coefficients
     if method == "henderson":
         phi = float(henderson(z, d, pair.activities("pipette"), pair.activities("bath")))

@@ -18,6 +18,7 @@ from ...errors import SolverError, UsageError
 from ...kernel.layout import tableau
 from ...physics.activity.debye_hueckel import VACUUM_PERMITTIVITY
 from ...physics.activity.water import TEMPERATURE_RANGE, permittivity
+from ...physics.electrochemical import thermal_potential
 from .transient_equations import FormingEquations, graded_widths
 
 #: Charge of a solution, over that of all its ions without their signs, that is taken for rounding of its numbers.
@@ -182,7 +183,7 @@ def form_junction(
     concentrations = np.zeros((len(at), len(widths), len(z)))
     concentrations[..., present] = found * unit
     concentrations[0] = np.repeat([left, right], len(widths) // 2, axis=0)  # to the last digit
-    potential = np.cumsum(u, axis=1) * (GAS_CONSTANT * kelvin / FARADAY)
+    potential = np.cumsum(u, axis=1) * thermal_potential(kelvin)
     position = np.cumsum(widths) - 0.5 * widths
     return FormingJunction(
         time=at,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...constants import FARADAY, GAS_CONSTANT
 from ...model.model import Membrane, Model
-from ...symbolic.expression import log
+from ..electrochemical import reversal_potential_in_laws
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,9 @@ class Sides:
         return FARADAY / (GAS_CONSTANT * self.temperature) * self.potential
 
     def reversal_potential(self, ion: str) -> Any:
-        """Nernst potential E = (R T / z F) ln(a_out / a_in), V (Nernst 1889, doi:10.1515/zpch-1889-0412)."""
-        factor = GAS_CONSTANT / (FARADAY * self.valence[ion]) * self.temperature
-        return factor * (log(self.outside_activity[ion]) - log(self.inside_activity[ion]))
-
-    def driving_force(self, ion: str) -> Any:
-        """Δmu~ = mu~_in − mu~_out = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward."""
-        chemical = GAS_CONSTANT * self.temperature * (log(self.inside_activity[ion]) - log(self.outside_activity[ion]))
-        return chemical + (FARADAY * self.valence[ion]) * self.potential
+        """Nernst potential of an ion, V."""
+        inside, outside = self.inside_activity[ion], self.outside_activity[ion]
+        return reversal_potential_in_laws(self.valence[ion], inside, outside, self.temperature)
 
 
 def sides_of(
