@@ -44,6 +44,9 @@ from .errors import (
     SolverError as SolverError,
 )
 from .errors import (
+    UnknownNameError as UnknownNameError,
+)
+from .errors import (
     UsageError as UsageError,
 )
 from .model.electrodes import Electrode as Electrode

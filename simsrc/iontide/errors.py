@@ -5,6 +5,7 @@ The command line turns each class into its exit code (``exit_code``); from Pytho
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,25 @@ class UsageError(IontideError):
     """The call itself is wrong: an unknown option, a path that does not fit, an impossible combination."""
 
     exit_code = 2
+
+
+class UnknownNameError(UsageError, LookupError):
+    """There is nothing of that name; the message gives the nearest names, and all of them where they are few.
+
+    Parameters
+    ----------
+    what : str
+        Of what kind, and where: ``membrane``, ``species in cell`` …
+    name : str
+        As it was given.
+    known : iterable of str
+        The names that there are.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        names = list(known)
+        hint = suggestion(nearest(name, names, 3))
+        super().__init__(f"there is no {what} {name}{hint} (there is {listed(names)})")
 
 
 @dataclass(frozen=True, order=True)
@@ -87,3 +107,58 @@ class FileError(IontideError):
     """A file that cannot be read, written or trusted, or a disk that is full."""
 
     exit_code = 6
+
+
+# -- names in messages ------------------------------------------------------------------------------------------------
+
+#: Two spellings are alike from this similarity on: twice the letters that they share, over the letters of both.
+CUTOFF = 0.6
+
+#: So many letters of a name are compared: the comparison takes time in proportion to their square.
+MOST_LETTERS = 80
+
+
+def nearest(name: object, allowed: Iterable[str], most: int = 1) -> list[str]:
+    """Names that are spelt like another one, whatever its case.
+
+    Parameters
+    ----------
+    name : object
+        What was written.
+    allowed : iterable of str
+    most : int
+        Length of the result, at most.
+
+    Returns
+    -------
+    list of str
+        The most similar first; of equally similar ones the first in `allowed` is first. Empty if none is similar.
+    """
+    from difflib import SequenceMatcher  # slow to import, and needed only for an error
+
+    wanted = str(name)[:MOST_LETTERS].casefold()
+    matcher = SequenceMatcher(autojunk=False)
+    matcher.set_seq2(wanted)
+    similarity: dict[str, float] = {}
+    for choice in allowed:
+        matcher.set_seq1(choice.casefold())
+        if matcher.real_quick_ratio() >= CUTOFF and matcher.quick_ratio() >= CUTOFF and matcher.ratio() >= CUTOFF:
+            similarity[choice] = matcher.ratio()
+    return sorted(similarity, key=similarity.__getitem__, reverse=True)[: max(most, 0)]
+
+
+def did_you_mean(name: object, allowed: Iterable[str]) -> str:
+    """``; did you mean X?`` if an allowed name is spelt like this one, else an empty text."""
+    return suggestion(nearest(name, allowed))
+
+
+def suggestion(names: Iterable[str]) -> str:
+    """``; did you mean X or Y?``, or an empty text if there are no names."""
+    choices = " or ".join(names)
+    return f"; did you mean {choices}?" if choices else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names with commas, the first `most` of them; ``none`` if there are none."""
+    every = list(names)
+    return (", ".join(every[:most]) + (", …" if len(every) > most else "")) or "none"

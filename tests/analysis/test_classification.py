@@ -258,7 +258,7 @@ def test_the_command_tells_where_it_ends(capsys):
     assert main(["steady", scenario, "--sensitivities"]) == 0
     assert "what +1 % of each parameter changes" in capsys.readouterr().out
     assert main(["steady", scenario, "--sensitivities", "--json"]) == 0
-    slopes = json.loads(capsys.readouterr().out)["sensitivities"]["V_plasma"]
+    slopes = json.loads(capsys.readouterr().out)["sensitivities"]["plasma.V"]
     assert slopes["pump_rate"] == pytest.approx(-slopes["P_K"], rel=0.5)
     assert main(["steady", str(SCENARIO_FILES["kay_2017"])]) == 0
     assert "No steady state: the volume of cell diverges" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import iontide
 from iontide.analysis.parameter_derivatives import Dependence
 from iontide.analysis.run_sensitivity import TrajectorySensitivities, trajectory_sensitivities
 from iontide.analysis.steady_sensitivity import steady_sensitivities
-from iontide.errors import UsageError
+from iontide.errors import UnknownNameError, UsageError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Compartment, Event, Membrane, Model, Parameter, Simulation
 from iontide.simulation.prepare import prepare
@@ -146,7 +146,7 @@ def test_the_end_of_a_run_answers_as_its_steady_state():
     end = steady_sensitivities(model)
     assert result.states[-1] == pytest.approx(end.states, rel=1e-6)
     last = result.concentration("cell", "Na", "pump_rate")[-1]
-    assert last == pytest.approx(end.of("cell_Na", "pump_rate"), rel=1e-6)
+    assert last == pytest.approx(end.of("cell.Na", "pump_rate"), rel=1e-6)
 
 
 def test_what_a_protocol_sets_does_not_count_for_itself():
@@ -198,7 +198,7 @@ def test_refusals():
     ramp = replace(model.protocol[0], end=None, over=100.0)
     with pytest.raises(UsageError, match="ramps pump_rate"):
         trajectory_sensitivities(replace(model, protocol=(ramp,)), ["pump_rate"])
-    with pytest.raises(KeyError, match="pump_rate"):
+    with pytest.raises(UnknownNameError, match="pump_rate"):
         trajectory_sensitivities(model, ["pump_rate"]).membrane_potential("plasma", "P_K")
 
 

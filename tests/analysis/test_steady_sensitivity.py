@@ -12,7 +12,7 @@ import iontide
 from iontide.analysis.parameter_derivatives import Dependence
 from iontide.analysis.steady_sensitivity import Sensitivities, sensitivity_lines, steady_sensitivities
 from iontide.constants import FARADAY, GAS_CONSTANT
-from iontide.errors import SolverError, UsageError
+from iontide.errors import SolverError, UnknownNameError, UsageError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Compartment, Impermeant, Membrane, Model, Parameter, Simulation
 from iontide.simulation.prepare import prepare
@@ -139,17 +139,17 @@ def test_ghk_potential_of_two_ions():
     scale, r = GAS_CONSTANT * TEMPERATURE / FARADAY, 0.05
     outside, inside = 4.0 + r * 145.0, 140.0 + r * 12.0
     assert result.output_values[0] == pytest.approx(scale * log(outside / inside), rel=1e-12)
-    assert result.of("V_plasma", "r") == pytest.approx(scale * (145.0 / outside - 12.0 / inside), rel=1e-10)
-    assert result.of("V_plasma", "K_i") == pytest.approx(-scale / inside, rel=1e-10)
-    assert result.of("V_plasma", "warm") == pytest.approx(scale / TEMPERATURE * log(outside / inside), rel=1e-10)
-    assert abs(result.of("V_plasma", "P")) * P_K < 1e-14
-    assert result.ranked("V_plasma") == ["warm", "K_i", "r", "P"]
+    assert result.of("plasma.V", "r") == pytest.approx(scale * (145.0 / outside - 12.0 / inside), rel=1e-10)
+    assert result.of("plasma.V", "K_i") == pytest.approx(-scale / inside, rel=1e-10)
+    assert result.of("plasma.V", "warm") == pytest.approx(scale / TEMPERATURE * log(outside / inside), rel=1e-10)
+    assert abs(result.of("plasma.V", "P")) * P_K < 1e-14
+    assert result.ranked("plasma.V") == ["warm", "K_i", "r", "P"]
 
 
 def test_what_a_protocol_still_holds_does_not_count_for_itself():
     model = pump_leak()
     on = steady_sensitivities(model)
-    assert on.of("V_plasma", "pump_rate") != 0.0  # at the end the pump is as given
+    assert on.of("plasma.V", "pump_rate") != 0.0  # at the end the pump is as given
     held = replace(model, protocol=(replace(model.protocol[0], end=None),))
     assert not steady_sensitivities(held).absolute.any()
 
@@ -159,7 +159,7 @@ def test_a_quantity_by_its_path():
     model = pump_leak()
     result = steady_sensitivities(model, ["membranes.plasma.area", "membranes.plasma.permeability.Na"])
     assert np.abs(result.relative[:, 0]).max() < 1e-4  # the charge of the membrane alone
-    assert result.of("V_plasma", "membranes.plasma.permeability.Na") > 0.0
+    assert result.of("plasma.V", "membranes.plasma.permeability.Na") > 0.0
 
 
 def test_homogeneity():
@@ -193,10 +193,10 @@ def test_initial_state_by_differences():
 def test_what_is_told():
     result = steady_sensitivities(iontide.load(SCENARIO_FILES["pump_leak_cell"]).model)
     lines = sensitivity_lines(result)
-    assert lines[2].startswith("V_plasma = -74.6")
+    assert lines[2].startswith("plasma.V = -74.6")
     assert "P_K" in lines[3]
     assert "mV" in lines[3]
-    with pytest.raises(KeyError, match="V_plasma"):
+    with pytest.raises(UnknownNameError, match=r"plasma\.V"):
         result.of("V", "P_K")
 
 

@@ -38,7 +38,7 @@ def test_run_names_its_file_and_tells_its_story(tmp_path: Path) -> None:
     assert "plasma -12.05906 mV" in done.stderr
     with h5py.File(tmp_path / "outputs/donnan_equilibrium.h5") as file:
         assert file.attrs["status"] == "done"
-        assert file["timeseries/V_plasma"][-1] == pytest.approx(-12.0590565, abs=1e-6)
+        assert file["timeseries/plasma.V"][-1] == pytest.approx(-12.0590565, abs=1e-6)
 
 
 def test_run_with_settings_figures_and_json(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_result_file_holds_what_was_recorded(tmp_path) -> None:
     trajectory.save(tmp_path / "run.h5")
     r = electrode_reading(iontide.open(tmp_path / "run.h5"), "e")
     with h5py.File(tmp_path / "run.h5") as file:
-        kept = file["timeseries/V_recorded_e"]
+        kept = file["timeseries/e.V_recorded"]
         assert kept.attrs["units"] == "mV"
         assert kept[:] == pytest.approx(1e3 * r.measured, abs=1e-9)
     with pytest.raises(UsageError, match="there is no electrode f; there are e"):

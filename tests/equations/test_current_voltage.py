@@ -15,6 +15,7 @@ from iontide import storage
 from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.equations.evaluation import Evaluation
+from iontide.errors import UnknownNameError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Gate, Pathway
 from iontide.reports.info import info, info_text
@@ -71,7 +72,7 @@ def test_it_becomes_the_nernst_potential_of_the_ion_that_outvotes_the_others(tow
     ]
     np.testing.assert_allclose(distance[3:] / distance[2:-1], 0.1, rtol=0.02)
     assert distance[-1] < 6e-6
-    vote = towards_nernst.vote("plasma", "K")[last]
+    vote = towards_nernst.fractional_slope_conductance("plasma", "K")[last]
     np.testing.assert_allclose((1.0 - vote[3:]) / (1.0 - vote[2:-1]), 0.1, rtol=0.02)
     assert 1.0 - vote[-1] < 1.1e-4
 
@@ -103,7 +104,7 @@ def test_ohmic_pathways_are_a_weighted_mean():
     mean = sum(g[x] * trajectory.reversal_potential("plasma", x) for x in g) / 4.5
     np.testing.assert_allclose(trajectory.zero_current_potential("plasma"), mean, rtol=1e-13)
     np.testing.assert_allclose(trajectory.slope_conductance("plasma"), 4.5, rtol=1e-14)
-    np.testing.assert_allclose(trajectory.vote("plasma", "Na"), 0.5 / 4.5, rtol=1e-14)
+    np.testing.assert_allclose(trajectory.fractional_slope_conductance("plasma", "Na"), 0.5 / 4.5, rtol=1e-14)
     with pytest.raises(ValueError, match="no electrodiffusive pathway"):
         trajectory.ussing_ratio("plasma", "K")
 
@@ -155,7 +156,7 @@ def test_no_current_no_potential():
     trajectory = simulate(model)
     assert np.isnan(trajectory.zero_current_potential("plasma")).all()
     assert np.all(trajectory.slope_conductance("plasma") == 0.0)
-    assert np.isnan(trajectory.vote("plasma", "X")).all()
+    assert np.isnan(trajectory.fractional_slope_conductance("plasma", "X")).all()
     rate = Pathway("pathways.source", "formula", {"X": 1}, {"rate": 1e-9}, driven_by="light")
     model = single_ion(1)
     plasma = replace(model.membranes["plasma"], pathways=(rate,), potential=0.0)
@@ -165,7 +166,7 @@ def test_no_current_no_potential():
     plasma = replace(plasma, pathways=(ghk("X", 0.0),))
     trajectory = simulate(with_simulation(replace(model, membranes={"plasma": plasma}), duration=1.0))
     assert np.isnan(trajectory.zero_current_potential("plasma")).all()
-    with pytest.raises(KeyError, match="no pathway of plasma moves Y"):
+    with pytest.raises(UnknownNameError, match="no ion that crosses plasma Y"):
         trajectory.slope_conductance("plasma", "Y")
 
 
@@ -229,29 +230,30 @@ def test_columns_and_report(tmp_path):
     model = with_recording(
         pump_leak(),
         points=20,
-        quantities=("zero_current_potentials", "votes", "ussing_ratios", "unidirectional_fluxes"),
+        quantities=("zero_current_potentials", "slope_conductances", "ussing_ratios", "unidirectional_fluxes"),
     )
     trajectory = simulate(model)
     path = storage.save(trajectory, tmp_path / "x.h5")
     with h5py.File(path) as file:
         series = file["timeseries"]
         np.testing.assert_array_equal(
-            series["zero_current_V_plasma"][:], 1e3 * trajectory.zero_current_potential("plasma")
+            series["plasma.zero_current_potential"][:], 1e3 * trajectory.zero_current_potential("plasma")
         )
-        assert series["zero_current_V_plasma"].attrs["units"] == "mV"
+        assert series["plasma.zero_current_potential"].attrs["units"] == "mV"
         g = 0.1 * trajectory.slope_conductance("plasma")
-        np.testing.assert_array_equal(series["slope_conductance_plasma"][:], g)
-        np.testing.assert_allclose(sum(series[f"vote_plasma_{x}"][:] for x in ("K", "Na", "Cl")), 1.0, rtol=1e-14)
+        np.testing.assert_array_equal(series["plasma.slope_conductance"][:], g)
+        shares = [series[f"plasma.fractional_slope_conductance.{x}"][:] for x in ("K", "Na", "Cl")]
+        np.testing.assert_allclose(sum(shares), 1.0, rtol=1e-14)
         for ion in ("K", "Na", "Cl"):
-            ratio = series[f"efflux_plasma_{ion}"][:] / series[f"influx_plasma_{ion}"][:]
-            np.testing.assert_allclose(series[f"ussing_ratio_plasma_{ion}"][:], ratio, rtol=1e-14)
-            np.testing.assert_allclose(series[f"ussing_ratio_quotient_plasma_{ion}"][:], 1.0, rtol=1e-12)
-            assert series[f"ussing_ratio_expected_plasma_{ion}"].attrs["quantity"] == "ussing_ratio_expected"
+            ratio = series[f"plasma.efflux.{ion}"][:] / series[f"plasma.influx.{ion}"][:]
+            np.testing.assert_allclose(series[f"plasma.ussing_ratio.{ion}"][:], ratio, rtol=1e-14)
+            np.testing.assert_allclose(series[f"plasma.ussing_ratio_quotient.{ion}"][:], 1.0, rtol=1e-12)
+            assert series[f"plasma.ussing_ratio_expected.{ion}"].attrs["quantity"] == "ussing_ratio_expected"
     plasma = info(path)["membranes"]["plasma"]
-    assert sum(plasma["votes"].values()) == pytest.approx(1.0)
-    assert plasma["votes"]["K"] == trajectory.vote("plasma", "K")[-1]
+    assert sum(plasma["fractional_slope_conductances"].values()) == pytest.approx(1.0)
+    assert plasma["fractional_slope_conductances"]["K"] == trajectory.fractional_slope_conductance("plasma", "K")[-1]
     assert plasma["zero_current_potential_mV"] == pytest.approx(plasma["V_mV"], abs=1e-6)
-    assert "vote, %" in info_text(path)
+    assert "share of g, %" in info_text(path)
     assert "no net current at" in info_text(path)
 
 

@@ -22,7 +22,7 @@ from iontide.physics.activity import debye_hueckel_A, debye_hueckel_B
 from iontide.physics.ions import find_ion
 from iontide.reports.info import info, info_text
 from iontide.simulation.simulate import simulate
-from iontide.storage.columns import columns_of
+from iontide.storage.recorded import recorded_quantities
 from tests.support.models import p1, single_ion
 from tests.support.models import with_recording as recorded
 from tests.support.paths import SCENARIO_FILES
@@ -39,7 +39,7 @@ def by_concentrations(trajectory, membrane, species):
 
 def corrections(model):
     """What of a model is written as a correction: (membrane, ion)."""
-    columns = [c for c in columns_of(model) if c.quantity == "activity_correction"]
+    columns = [c for c in recorded_quantities(model) if c.kind == "activity_correction"]
     assert all((c.units, c.scale) == ("mV", 1e3) for c in columns)
     return [(c.of["membrane"], c.of["species"]) for c in columns]
 
@@ -71,8 +71,8 @@ def test_constant_coefficients(handbook):
 def test_it_stands_in_the_file_beside_the_reversal_potential(handbook, saved):
     with h5py.File(saved) as file:
         names = list(file["timeseries"])
-        assert names[names.index("E_plasma_K") + 1] == "dE_plasma_K"
-        dataset = file["timeseries/dE_plasma_K"]
+        assert names[names.index("plasma.E.K") + 1] == "plasma.dE.K"
+        dataset = file["timeseries/plasma.dE.K"]
         assert dataset.attrs["units"] == "mV"
         assert dataset.attrs["long_name"] == (
             "activity correction of the Nernst potential of K at plasma: by activities minus by concentrations"

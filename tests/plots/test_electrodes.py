@@ -26,12 +26,12 @@ def test_the_numbers_drawn_are_those_of_the_reading(tmp_path) -> None:
     figure = electrode_figure(trajectory)
     reading = iontide.electrode_reading(trajectory, "patch")
     data = figure.data
-    assert data["V recorded patch (mV)"] == pytest.approx(1e3 * reading.measured)
-    assert data["V true patch (mV)"] == pytest.approx(1e3 * trajectory.membrane_potential("plasma"))
-    assert data["V recorded - V true patch (mV)"] == pytest.approx(1e3 * reading.error)
-    assert data["LJP bridge patch (mV)"] == pytest.approx(1e3 * reading.bridge_junction)
-    assert "LJP tip patch (mV)" not in data
-    assert "V recorded K_sensor (mV)" in data
+    assert data["patch.V_recorded (mV)"] == pytest.approx(1e3 * reading.measured)
+    assert data["patch.V_true (mV)"] == pytest.approx(1e3 * trajectory.membrane_potential("plasma"))
+    assert data["patch.V_recorded - patch.V_true (mV)"] == pytest.approx(1e3 * reading.error)
+    assert data["patch.LJP_bridge (mV)"] == pytest.approx(1e3 * reading.bridge_junction)
+    assert "patch.LJP_tip (mV)" not in data
+    assert "K_sensor.V_recorded (mV)" in data
     for name in ("electrodes.pdf", "electrodes.png"):
         plot(trajectory, tmp_path / name, "electrodes")
         assert (tmp_path / name).stat().st_size > 5000

@@ -366,7 +366,7 @@ def test_overview_has_volumes_only_where_they_change(run, series, swollen, tmp_p
     table = columns(numbers)
     assert not [column for column in table if "volume fixed" in column]
     for name in ("big", "small"):
-        np.testing.assert_allclose(table[f"volume {name} (pL)"], swollen.volume(name) * 1e15, rtol=1e-11)
+        np.testing.assert_allclose(table[f"{name}.volume (pL)"], swollen.volume(name) * 1e15, rtol=1e-11)
 
 
 def test_what_finds_no_room_is_named():
@@ -619,11 +619,11 @@ def test_the_numbers_lie_beside_the_figure(run, tmp_path):
     figure, numbers = plot(run, tmp_path / "f.pdf")
     assert numbers == tmp_path / "f.csv"
     table = columns(numbers)
-    assert list(table)[:3] == ["time (s)", "V plasma (mV)", "E_K plasma (mV)"]
-    assert {"K cell (mM)", "I_Na plasma (uA/cm^2)", "I plasma (uA/cm^2)"} <= set(table)
+    assert list(table)[:3] == ["time (s)", "plasma.V (mV)", "plasma.E.K (mV)"]
+    assert {"cell.K (mM)", "plasma.current.Na (uA/cm^2)", "plasma.current (uA/cm^2)"} <= set(table)
     np.testing.assert_array_equal(table["time (s)"], run.time)
-    np.testing.assert_array_equal(table["V plasma (mV)"], run.membrane_potential("plasma") * 1e3)
-    np.testing.assert_array_equal(table["K cell (mM)"], run.concentration("cell", "K"))
+    np.testing.assert_array_equal(table["plasma.V (mV)"], run.membrane_potential("plasma") * 1e3)
+    np.testing.assert_array_equal(table["cell.K (mM)"], run.concentration("cell", "K"))
     assert figure.exists()
 
 
@@ -659,7 +659,7 @@ def test_the_command_line_knows_every_kind(swollen, tmp_path):
     file = str(swollen.save(tmp_path / "cell.h5"))
     options = build_parser().parse_args(["plot", file, "--kind", "volumes"])
     assert not options.command(options)
-    assert "volume big (pL)" in columns(tmp_path / "cell.volumes.csv")
+    assert "big.volume (pL)" in columns(tmp_path / "cell.volumes.csv")
 
 
 def test_wrong_choices_name_the_right_ones(run, tmp_path):
@@ -732,5 +732,5 @@ def test_a_long_recording_is_a_small_file_with_all_its_spikes(scale, tmp_path):
     path, numbers = write_figure(figure, tmp_path / "f.pdf")
     assert path.stat().st_size < 500_000
     table = columns(numbers)
-    assert table["V plasma (mV)"].max() == pytest.approx(123.0)
+    assert table["plasma.V (mV)"].max() == pytest.approx(123.0)
     assert trajectory.time[spike] in table["time (s)"]

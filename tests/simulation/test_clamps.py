@@ -15,7 +15,7 @@ from iontide.analysis.audit.diagnostics import charge_balance, mass_balance, sum
 from iontide.constants import FARADAY
 from iontide.equations import assembly as equations
 from iontide.equations.clamp_rows import Rows
-from iontide.errors import SolverError
+from iontide.errors import SolverError, UnknownNameError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import (
     Clamp,
@@ -280,7 +280,7 @@ def test_clamps_come_back_from_the_file(tmp_path):
     again = iontide.open(trajectory.save(tmp_path / "clamped.h5"))
     assert again.model == trajectory.model
     np.testing.assert_array_equal(again.clamp_current("plasma"), trajectory.clamp_current("plasma"))
-    with pytest.raises(KeyError, match="there is no such clamp as nucleus; there are plasma"):
+    with pytest.raises(UnknownNameError, match=r"there is no clamp nucleus \(there is plasma"):
         again.clamp_current("nucleus")
 
 

@@ -12,6 +12,7 @@ import scipy
 import iontide
 from iontide import run
 from iontide.analysis.audit.diagnostics import summary
+from iontide.errors import UnknownNameError
 from iontide.formulas.formula import parse_formula
 from iontide.model import schedule
 from iontide.model.model import Event, Model, Parameter, ParameterStep, Recording, Simulation
@@ -215,7 +216,7 @@ def test_events_come_back_from_the_file(tmp_path):
     assert again.run.segments == trajectory.run.segments
     assert again.model == trajectory.model
     np.testing.assert_array_equal(again.flux("plasma", "Na"), trajectory.flux("plasma", "Na"))
-    with pytest.raises(KeyError, match="there is no event spike; there are on, off"):
+    with pytest.raises(UnknownNameError, match=r"there is no event spike \(there is on, off\)"):
         again.event_times("spike")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import iontide
 from iontide import storage
-from iontide.errors import ScenarioError
+from iontide.errors import ScenarioError, UnknownNameError, UsageError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Exchange, Injection, Parameter, ParameterStep, Reaction, Source, Species, Tracer
 from iontide.model.serialization import model_from_json, model_to_json
@@ -421,9 +421,9 @@ def test_faults_of_models(tracers, told):
 
 def test_readings_that_there_are_not():
     trajectory = simulate(with_simulation(labelled(p1(), Tracer("L", ("K",), {"bath": 1.0})), duration=1.0))
-    with pytest.raises(KeyError, match="bath is a bath"):
+    with pytest.raises(UsageError, match="bath is a bath"):
         trajectory.tracer_amount("bath", "L")
-    with pytest.raises(KeyError, match="there is no tracer M"):
+    with pytest.raises(UnknownNameError, match="there is no tracer M"):
         trajectory.tracer_share("cell", "M")
-    with pytest.raises(KeyError, match="has no Na that L could label"):
+    with pytest.raises(UnknownNameError, match=r"no species in .* that L labels Na"):
         trajectory.tracer_share("cell", "L", "Na")

@@ -47,9 +47,9 @@ def test_a_branch_comes_back_to_the_bit(tmp_path, along_potassium, along_pump):
 def test_what_a_file_holds(tmp_path, along_pump):
     with h5py.File(along_pump.save(tmp_path / "branch.h5")) as file:
         assert file.attrs["format"] == "iontide-branch"
-        assert file["branch/V_plasma"].attrs["units"] == "mV"
-        assert file["branch/V_plasma"].dims[0][0].name == "/branch/parameter"
-        assert file["branch/V_plasma"][:] == pytest.approx(1e3 * along_pump.trajectory.membrane_potential("plasma"))
+        assert file["branch/plasma.V"].attrs["units"] == "mV"
+        assert file["branch/plasma.V"].dims[0][0].name == "/branch/parameter"
+        assert file["branch/plasma.V"][:] == pytest.approx(1e3 * along_pump.trajectory.membrane_potential("plasma"))
         assert "initial_Cl" not in " ".join(text.decode() for text in file["varying/paths"][:])
 
 
@@ -98,7 +98,7 @@ def test_bars_of_sensitivities():
     figure = sensitivity_figure(result)
     assert len(figure.axes) == 5
     bars = figure.axes[0].patches
-    ranked = result.ranked("V_plasma")
+    ranked = result.ranked("plasma.V")
     place = result.parameters.index(ranked[0])
     assert bars[0].get_width() == pytest.approx(10.0 * result.scaled[0, place])  # mV for +1 %
     assert figure.axes[0].get_yticklabels()[0].get_text() == ranked[0]

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import iontide
 from iontide import storage
 from iontide.equations.initial_state import InitialState, complete_values
 from iontide.equations.states import lay_out
@@ -23,6 +24,7 @@ from iontide.formulas.units import parse_quantity, parse_unit
 from iontide.model.model import (
     Compartment,
     Gate,
+    Impermeant,
     Injection,
     Model,
     Parameter,
@@ -34,9 +36,10 @@ from iontide.model.model import (
 )
 from iontide.model.schedule import segments_of, values_of
 from iontide.model.serialization import run_id
+from iontide.simulation.run import Origin, Run, Statistics
 from iontide.simulation.simulate import Integration, simulate
-from iontide.simulation.trajectory import Origin, Run, Statistics, Trajectory
-from iontide.storage.columns import columns_of
+from iontide.simulation.trajectory import Trajectory
+from iontide.storage.recorded import recorded_quantities
 from tests.support.models import closed_pair, p1, pump_leak, series, single_ion, with_recording, with_simulation
 from tests.support.storage_checks import differences, small_trajectory
 
@@ -192,15 +195,15 @@ def test_xarray_opens_the_series_with_time_as_coordinate(trajectory, saved):
         assert list(series.sizes) == ["time"]
         assert np.array_equal(series.coords["time"], trajectory.time)
         assert series["time"].attrs["units"] == "s"
-        assert series["V_plasma"].attrs["units"] == "mV"
-        assert series["V_plasma"].attrs["long_name"] == "membrane potential of plasma, inside minus outside"
-        assert np.array_equal(series["V_plasma"], trajectory.membrane_potential("plasma") * 1e3)
-        assert np.array_equal(series["cell_K"], trajectory.concentration("cell", "K"))
-        assert np.array_equal(series["E_plasma_K"], trajectory.reversal_potential("plasma", "K") * 1e3)
-        assert np.array_equal(series["flux_plasma_Na"], trajectory.flux("plasma", "Na") * 1e6)
-        assert np.array_equal(series["current_plasma"], trajectory.current_density("plasma") * 1e2)
+        assert series["plasma.V"].attrs["units"] == "mV"
+        assert series["plasma.V"].attrs["long_name"] == "membrane potential of plasma, inside minus outside"
+        assert np.array_equal(series["plasma.V"], trajectory.membrane_potential("plasma") * 1e3)
+        assert np.array_equal(series["cell.K"], trajectory.concentration("cell", "K"))
+        assert np.array_equal(series["plasma.E.K"], trajectory.reversal_potential("plasma", "K") * 1e3)
+        assert np.array_equal(series["plasma.flux.Na"], trajectory.flux("plasma", "Na") * 1e6)
+        assert np.array_equal(series["plasma.current"], trajectory.current_density("plasma") * 1e2)
         pump = trajectory.pathway_current_density("plasma", "pump") * 1e2
-        assert np.array_equal(series["current_plasma_pump_pathway"], pump)
+        assert np.array_equal(series["plasma.pump.current"], pump)
 
 
 def test_every_column_is_what_the_trajectory_says_in_the_unit_it_names(tmp_path):
@@ -230,55 +233,66 @@ def test_every_column_is_what_the_trajectory_says_in_the_unit_it_names(tmp_path)
             assert np.allclose(dataset[()] * scale, expected, rtol=1e-14, atol=0), dataset.name
             checked += 1
         assert {d.attrs["quantity"] for d in series.values() if "quantity" in d.attrs} == set(getters)
-        assert series["cell_A"][0] == pytest.approx(140.0)
+        assert series["cell.A"][0] == pytest.approx(140.0)
     assert checked > 35
 
 
-def test_columns_of_water_gates_and_injections(tmp_path):
+def test_recorded_quantities_water_gates_and_injections(tmp_path):
     trajectory = simulate(with_recording(everything(), points=20))
     with h5py.File(storage.save(trajectory, tmp_path / "x.h5")) as file:
         series = file["timeseries"]
         expected = {
-            "volume_cell": trajectory.volume("cell"),
-            "area_plasma": trajectory.area("plasma"),
-            "water_flux_plasma": trajectory.water_flux("plasma"),
-            "gate_plasma_leak_m": trajectory.gate("plasma", "leak", "m"),
-            "current_plasma_leak_pathway": trajectory.pathway_current_density("plasma", "leak"),
-            "injection_stimulus": np.clip((trajectory.time - 10.0) / 20.0, 0.0, 1.0) * 1e-12,
-            "cell_Y": trajectory.concentration("cell", "Y"),
+            "cell.volume": trajectory.volume("cell"),
+            "plasma.area": trajectory.area("plasma"),
+            "plasma.water_flux": trajectory.water_flux("plasma"),
+            "plasma.leak.m": trajectory.gate("plasma", "leak", "m"),
+            "plasma.leak.current": trajectory.pathway_current_density("plasma", "leak"),
+            "stimulus.current": np.clip((trajectory.time - 10.0) / 20.0, 0.0, 1.0) * 1e-12,
+            "cell.Y": trajectory.concentration("cell", "Y"),
         }
         for name, values in expected.items():
             scale, _ = parse_unit(series[name].attrs["units"])
             assert np.allclose(series[name][()] * scale, values, rtol=1e-12, atol=0), name
             assert np.ptp(values) > 0, name
-        assert np.max(np.abs(file["diagnostics/balance/mass_X+Y_cell"])) < 1e-12
-        assert file["diagnostics/balance/received_K_cell"].attrs["long_name"] == (
+        assert np.max(np.abs(file["diagnostics/balance/mass.X+Y.cell"])) < 1e-12
+        assert file["diagnostics/balance/received.K.cell"].attrs["long_name"] == (
             "K in cell: received from bath, injection stimulus, net, since the start"
         )
 
 
 def test_the_scenario_chooses_what_is_written():
-    assert [c.name for c in columns_of(with_groups(p1(), "potentials"))] == ["V_plasma"]
-    assert columns_of(with_groups(p1())) == []
-    named = {c.quantity for c in columns_of(p1())}
+    assert [c.name for c in recorded_quantities(with_groups(p1(), "potentials"))] == ["plasma.V"]
+    assert recorded_quantities(with_groups(p1())) == []
+    named = {c.kind for c in recorded_quantities(p1())}
     assert named == {"membrane_potential", "concentration", "volume", "reversal_potential", "flux", "current_density"}
-    with pytest.raises(ValueError, match="no group of quantities colours"):
-        columns_of(with_groups(p1(), "colours"))
+    with pytest.raises(ValueError, match="no group of quantities colours; there are potentials, concentrations"):
+        with_groups(p1(), "colours")
 
 
-def test_columns_with_one_name_are_told_apart(tmp_path):
-    """A membrane ``K`` beside a compartment ``V`` that holds K: both would be ``V_K``."""
+def test_quantities_of_one_name_get_numbers(tmp_path):
+    """A membrane ``x`` beside a compartment ``x`` that holds a solute ``V``: both would be ``x.V``."""
     model = p1()
     cell, plasma = model.compartments["cell"], model.membranes["plasma"]
+    solutes = (*cell.impermeants, Impermeant("V", -1, 1.0), Impermeant("W", 1, 1.0))
     model = replace(
         model,
-        compartments={"V": replace(cell, name="V"), "bath": model.compartments["bath"]},
-        membranes={"K": replace(plasma, name="K", inside="V")},
+        compartments={"x": replace(cell, name="x", impermeants=solutes), "bath": model.compartments["bath"]},
+        membranes={"x": replace(plasma, name="x", inside="x")},
     )
     trajectory = simulate(with_recording(model, points=5))
     with h5py.File(storage.save(trajectory, tmp_path / "x.h5")) as file:
-        assert file["timeseries/V_K"].attrs["quantity"] == "membrane_potential"
-        assert file["timeseries/V_K_2"].attrs["quantity"] == "concentration"
+        assert file["timeseries/x.V"].attrs["quantity"] == "membrane_potential"
+        assert file["timeseries/x.V_2"].attrs["quantity"] == "concentration"
+
+
+def test_a_trajectory_gives_quantities_by_the_names_of_its_file():
+    trajectory = simulate(with_recording(everything(), points=5))
+    recorded = recorded_quantities(trajectory.model)
+    assert len(recorded) > 20
+    for quantity in recorded:
+        np.testing.assert_array_equal(trajectory[quantity.name] * quantity.scale, quantity.values(trajectory))
+    with pytest.raises(iontide.UnknownNameError, match=r"no quantity cell\.volum; did you mean cell\.volume"):
+        trajectory["cell.volum"]
 
 
 def test_names_with_slashes_make_no_groups(tmp_path):
@@ -289,7 +303,7 @@ def test_names_with_slashes_make_no_groups(tmp_path):
     path = storage.save(trajectory, tmp_path / "x.h5")
     assert differences(trajectory, storage.open_trajectory(path)) == []
     with h5py.File(path) as file:
-        assert isinstance(file["timeseries/a_b_K"], h5py.Dataset)
+        assert isinstance(file["timeseries/a_b.K"], h5py.Dataset)
 
 
 def test_nexus_viewers_find_the_potential(saved):
@@ -322,7 +336,7 @@ def test_the_root_says_what_the_file_is(trajectory, saved):
     with h5py.File(saved) as file:
         told = dict(file.attrs)
     assert told["format"] == "iontide-trajectory"
-    assert told["format_version"] == 1
+    assert told["format_version"] == 2
     assert told["status"] == "done"
     assert told["run_id"] == run_id(trajectory.model)
     assert told["title"] == "pump-leak"
@@ -348,9 +362,9 @@ def test_balance_and_warnings_are_in_the_file(saved):
         group = file["diagnostics"]
         assert group.attrs["max_charge_drift"] < 1e-10
         assert group.attrs["steps"] > 0
-        assert np.max(np.abs(group["balance/charge_cell"])) == group.attrs["max_charge_drift"]
-        assert group["balance/received_K_cell"].attrs["units"] == "fmol"
-        assert len(group["balance/charge_cell"]) == len(file["timeseries/time"])
+        assert np.max(np.abs(group["balance/charge.cell"])) == group.attrs["max_charge_drift"]
+        assert group["balance/received.K.cell"].attrs["units"] == "fmol"
+        assert len(group["balance/charge.cell"]) == len(file["timeseries/time"])
 
 
 def test_both_sides_of_a_protocol_step_are_kept(saved):
@@ -359,7 +373,7 @@ def test_both_sides_of_a_protocol_step_are_kept(saved):
     with xarray.open_dataset(saved, engine="h5netcdf", group="timeseries") as series:
         at_step = series.isel(time=np.flatnonzero(series["time"].values == 10_000.0))
         assert list(at_step["segment"].values) == [0, 1]
-        before, after = at_step["current_plasma_pump_pathway"].values
+        before, after = at_step["plasma.pump.current"].values
         assert before > 0 == after
 
 

@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from iontide.equations.states import lay_out
-from iontide.simulation.trajectory import Origin, Trajectory
+from iontide.simulation.run import Origin
+from iontide.simulation.trajectory import Trajectory
 from tests.support.models import pump_leak, with_recording
 
 

@@ -19,7 +19,7 @@ from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY
 from iontide.sweeps.compute.engine import Engine
 from iontide.sweeps.compute.groups import Structure
 from iontide.sweeps.compute.model_variants import with_values
-from iontide.sweeps.plan.outputs import bytes_per_point, check_keep, quantities_of
+from iontide.sweeps.plan.outputs import bytes_per_point, check_keep, quantities_by_name
 from iontide.sweeps.plan.plan import Plan, load_plan
 from tests.support.paths import SCENARIO_FILES
 from tests.support.random_models import models
@@ -54,7 +54,7 @@ def same(a, b) -> bool:
 
 def test_every_point_is_the_run_that_a_person_would_make(tmp_path):
     keep = 'keep = ["end", "verdict", "plasma.V", "max(plasma.V)", "min(plasma.V)", "mean(cell.Na)", "range(cell.K)", '
-    keep += '"time_of_min(plasma.V)", "trajectory(V_plasma)", "E_plasma_K"]'
+    keep += '"time_of_min(plasma.V)", "trajectory(plasma.V)", "plasma.E.K"]'
     plan = plan_of(tmp_path, CELL, PUMPED + keep)
     block = Engine(plan).block(0, plan.size)
     assert plan.size == 30
@@ -67,12 +67,12 @@ def test_every_point_is_the_run_that_a_person_would_make(tmp_path):
         # Between single run and lane the last bits differ, and steps with them: by some tolerances.
         near = {"rtol": 1e-6, "atol": 1e-6}
         np.testing.assert_allclose(kept["end"][point], run.run.end_state, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(kept["trajectory(V_plasma)"][point], v, **near)
+        np.testing.assert_allclose(kept["trajectory(plasma.V)"][point], v, **near)
         np.testing.assert_allclose(block.coordinates["time"].values, time)
         np.testing.assert_allclose(kept["plasma.V"][point], v[-1], **near)
         np.testing.assert_allclose(kept["max(plasma.V)"][point], v.max(), **near)
         np.testing.assert_allclose(kept["min(plasma.V)"][point], v.min(), **near)
-        np.testing.assert_allclose(kept["E_plasma_K"][point], 1e3 * run.reversal_potential("plasma", "K")[-1], **near)
+        np.testing.assert_allclose(kept["plasma.E.K"][point], 1e3 * run.reversal_potential("plasma", "K")[-1], **near)
         na, k = run.concentration("cell", "Na"), run.concentration("cell", "K")
         np.testing.assert_allclose(kept["mean(cell.Na)"][point], np.trapezoid(na, time) / time[-1], **near)
         np.testing.assert_allclose(kept["range(cell.K)"][point], k.max() - k.min(), **near)
@@ -240,9 +240,7 @@ def test_what_cannot_be_kept_is_said():
     assert "stop_at_steady_state" in told[2]
     assert "twice" in told[3]
     assert not list(check_keep(model, ["end", "verdict", "cell.volume", "volume_cell", "max(plasma.V)"]))
-    assert {"plasma.V", "V_plasma", "cell.K", "cell.volume", "plasma.E.K", "plasma.flux.K"} <= quantities_of(
-        model
-    ).keys()
+    assert {"plasma.V", "cell.K", "cell.volume", "plasma.E.K", "plasma.flux.K"} <= quantities_by_name(model).keys()
 
 
 def test_room_is_reckoned_from_what_is_kept():

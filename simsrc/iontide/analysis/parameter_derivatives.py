@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ..equations.initial_potentials import ComputedRoots, Current
 from ..equations.initial_state import start_of
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean, listed
 from ..formulas.formula import Formula
-from ..formulas.spelling import did_you_mean, listed
 from ..model.model import Membrane, Model, Quantity, dependency_order
 from ..simulation.prepare import Preparation
 from ..symbolic.expression import FUNCTIONS, Expression, Graph

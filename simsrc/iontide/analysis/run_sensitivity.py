@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 
 from ..equations.assembly import draw_equations
 from ..equations.evaluation import Evaluation
-from ..errors import SolverError, UsageError
+from ..errors import SolverError, UnknownNameError, UsageError
 from ..kernel.codegen.machine_code import compile_program
 from ..kernel.layout import status
 from ..kernel.layout.problem import CROSSING, JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, Problem, Samples, T
 from ..kernel.run import Integrator, table_of
 from ..model.model import Model
 from ..simulation.prepare import Preparation, prepare
+from ..simulation.run import Statistics
 from ..simulation.simulate import BUDGET, Integration
-from ..simulation.trajectory import Statistics, Trajectory
+from ..simulation.trajectory import Trajectory
 from ..symbolic.differentiation import directional, reachable
 from ..symbolic.expression import Expression, Graph
 from ..symbolic.forward_mode import drawn
@@ -74,12 +75,12 @@ class TrajectorySensitivities:
         """∂/∂p of a state by its name in the layout, SI."""
         names = self.trajectory.run.layout.names
         if name not in names:
-            raise KeyError(f"there is no state {name}; there are {', '.join(names)}")
+            raise UnknownNameError("state", name, names)
         return self.states[:, names.index(name), self._place(parameter)]
 
     def _place(self, parameter: str) -> int:
         if parameter not in self.parameters:
-            raise KeyError(f"{parameter} is none of {', '.join(self.parameters)}")
+            raise UnknownNameError("parameter", parameter, self.parameters)
         return self.parameters.index(parameter)
 
     def _of(self, parameter: str, quantity: Callable[[Evaluation], Any]) -> NDArray:

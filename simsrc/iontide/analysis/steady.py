@@ -20,8 +20,9 @@ from ..kernel.run import Integrator, table_of
 from ..model.model import Model
 from ..numerics.period import period_of
 from ..simulation.prepare import Preparation, prepare
+from ..simulation.run import Run
 from ..simulation.simulate import Integration
-from ..simulation.trajectory import Run, Trajectory
+from ..simulation.trajectory import Trajectory
 from .stability import Mode, modes_of
 from .steady_system import System, system_of
 

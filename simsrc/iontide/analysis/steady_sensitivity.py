@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..equations.evaluation import Evaluation
 from ..equations.invariants import stoichiometry_of
-from ..errors import SolverError, UsageError
+from ..errors import SolverError, UnknownNameError, UsageError
 from ..formulas.display import quantity_text
 from ..formulas.formula import Formula
 from ..model.model import Model
@@ -85,9 +85,9 @@ class Sensitivities:
         """The unit that people read an output in, and how many of it make one of SI."""
         _place(self.outputs, output)
         model = self.steady.trajectory.model
-        if output.startswith("V_") and output.removeprefix("V_") in model.membranes:
+        if output.endswith(".V") and output.removesuffix(".V") in model.membranes:
             return "mV", 1e3
-        if output.startswith("volume_") and output.removeprefix("volume_") in model.compartments:
+        if output.endswith(".volume") and output.removesuffix(".volume") in model.compartments:
             return "pL", 1e15
         return "mM", 1.0
 
@@ -99,7 +99,7 @@ class Sensitivities:
 
 def _place(names: Sequence[str], name: str) -> int:
     if name not in names:
-        raise KeyError(f"there is no {name}; there are {', '.join(names) or 'none'}")
+        raise UnknownNameError("output or parameter", name, names)
     return names.index(name)
 
 
@@ -235,10 +235,10 @@ def keeps_throughout(system: System) -> bool:
 
 
 def _all_outputs(model: Model, system: System | None) -> list[str]:
-    names = [f"V_{m}" for m in model.membranes]
+    names = [f"{m}.V" for m in model.membranes]
     if system is not None:
-        names += [f"{c}_{s}" for c, s in system.prepared.layout.amounts]
-        names += [f"volume_{c.name}" for c in model.compartments.values() if c.is_finite and c.water != "fixed"]
+        names += [f"{c}.{s}" for c, s in system.prepared.layout.amounts]
+        names += [f"{c.name}.volume" for c in model.compartments.values() if c.is_finite and c.water != "fixed"]
     return names
 
 
@@ -252,14 +252,14 @@ def _outputs(
     evaluation = Evaluation(model, prepared.layout, graph.input, lambda i: graph.input(f"state {i}"), time)
     known: dict[str, Callable[[], Any]] = {}
     for m in model.membranes.values():
-        known[f"V_{m.name}"] = partial(evaluation.membrane_potential, m)
+        known[f"{m.name}.V"] = partial(evaluation.membrane_potential, m)
     for c in model.compartments.values():
-        known |= {f"{c.name}_{s}": partial(evaluation.concentration, c.name, s) for s in c.concentrations}
+        known |= {f"{c.name}.{s}": partial(evaluation.concentration, c.name, s) for s in c.concentrations}
         if c.is_finite:
-            known[f"volume_{c.name}"] = partial(evaluation.volume, c.name)
+            known[f"{c.name}.volume"] = partial(evaluation.volume, c.name)
     missing = [name for name in names if name not in known]
     if missing:
-        raise UsageError(f"there is no output {missing[0]}; there are {', '.join(known)}")
+        raise UnknownNameError("output", missing[0], known)
     quantities = drawn(graph, [known[name]() for name in names])
     last = len(prepared.segments) - 1
     given = {**prepared.values[last], **{f"state {i}": float(value) for i, value in enumerate(y)}}

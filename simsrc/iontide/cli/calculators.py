@@ -107,7 +107,7 @@ def ghk(arguments: Namespace) -> int:
             "valence": z,
             "permeability_m_per_s" if absolute else "permeability_ratio": p,
             "E_mV": e,
-            "vote": conductance / slope,
+            "fractional_slope_conductance": conductance / slope,
             "current_uA_per_cm2": 1e2 * current if absolute else None,
             "current_share": current / outward if outward > 0.0 else 0.0,
         }
@@ -121,11 +121,11 @@ def ghk(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps(found))
         return 0
-    heads = ["", "z", "P, m/s" if absolute else "P ratio", "E, mV", "vote, %", "current out, % of all outward"]
+    heads = ["", "z", "P, m/s" if absolute else "P ratio", "E, mV", "share of g, %", "current out, % of all outward"]
     rows = [heads + (["current out, uA/cm^2"] if absolute else [])]
     for name, ion in ions.items():
         row = [name, f"{ion['valence']:+d}", f"{permeability[name]:g}", _cell(ion["E_mV"])]
-        row += [_cell(100.0 * ion["vote"], 4), _cell(100.0 * ion["current_share"], 4)]
+        row += [_cell(100.0 * ion["fractional_slope_conductance"], 4), _cell(100.0 * ion["current_share"], 4)]
         rows.append(row + ([_cell(ion["current_uA_per_cm2"], 5)] if absolute else []))
     title = f"V = {1e3 * v:.6g} mV, {CONVENTION}: the net GHK current is 0 there, at {told_temperature(temperature)}"
     if _has_activities(inside, outside):

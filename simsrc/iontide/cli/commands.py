@@ -15,7 +15,8 @@ from ..errors import IontideError, ScenarioError, SolverError, UsageError
 
 if TYPE_CHECKING:
     from ..scenario.read import Scenario
-    from ..simulation.trajectory import Run, Trajectory
+    from ..simulation.run import Run
+    from ..simulation.trajectory import Trajectory
 
 #: Numbers (samples × states) above which a recording goes to its file block by block.
 STREAM_ABOVE = 4_000_000

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import exp
 
-from ..errors import UsageError
-from ..formulas.spelling import suggestion
+from ..errors import UsageError, suggestion
 from ..formulas.units import Dimension, UnitError, parse_quantity, parse_unit
 from ..physics.activity import ionic_strength, log_gamma, out_of_range
 from ..physics.activity.models import ACTIVITY_MODELS

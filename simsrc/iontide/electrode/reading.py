@@ -27,7 +27,8 @@ from .series import junction_series
 
 if TYPE_CHECKING:
     from ..model.electrodes import Electrode
-    from ..simulation.trajectory import Run, Trajectory
+    from ..simulation.run import Run
+    from ..simulation.trajectory import Trajectory
 
 #: A solution over time: concentrations of its solutes, mol m⁻³, shape (samples,) each.
 Solution = Mapping[str, NDArray]

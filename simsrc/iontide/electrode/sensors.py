@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
-from ..formulas.spelling import suggestion
+from ..errors import UsageError, suggestion
 from ..physics.electrochemical import reversal_potential, thermal_potential
 from ..physics.ions import find_ion, nearest_ions
 from .half_cells import STANDARD

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
+from ..errors import UnknownNameError
 from ..model.model import Gate, Membrane, Model, Pathway
 from ..numerics.roots import bracket_around, rising_roots
 from ..symbolic.expression import Graph
@@ -154,9 +155,10 @@ class MembraneReadings:
         @property
         def evaluation(self) -> Evaluation: ...
         @property
+        def model(self) -> Model: ...
+        @property
         def temperature(self) -> NDArray: ...
         def __len__(self) -> int: ...
-        def _membrane(self, name: str) -> Membrane: ...
         def driving_force(self, membrane: str, species: str) -> NDArray: ...
         def unidirectional_fluxes(self, membrane: str, species: str) -> tuple[NDArray, NDArray]: ...
 
@@ -167,7 +169,7 @@ class MembraneReadings:
     def _current_voltage(self, membrane: str) -> CurrentVoltage:
         kept = self._currents_by_voltage
         if membrane not in kept:
-            kept[membrane] = CurrentVoltage(self.evaluation, self._membrane(membrane), len(self))
+            kept[membrane] = CurrentVoltage(self.evaluation, self.model.membrane(membrane), len(self))
         return kept[membrane]
 
     def zero_current_potential(self, membrane: str) -> NDArray:
@@ -189,14 +191,14 @@ class MembraneReadings:
         whose rate does not depend on V adds nothing.
         """
         if species is not None and species not in self._at_membrane(membrane):
-            raise KeyError(f"no pathway of {membrane} moves {species}")
+            raise UnknownNameError(f"ion that crosses {membrane}", species, sorted(self._at_membrane(membrane)))
         with np.errstate(all="ignore"):
             return self._current_voltage(membrane).conductance(species)
 
-    def vote(self, membrane: str, species: str) -> NDArray:
+    def fractional_slope_conductance(self, membrane: str, species: str) -> NDArray:
         """Share of a species in the slope conductance of a membrane: its say in where V goes, –.
 
-        The votes of all species of a membrane add up to 1. NaN where the slope conductance of the membrane is 0.
+        The shares of all species of a membrane add up to 1. NaN where the slope conductance of the membrane is 0.
         """
         own, every = self.slope_conductance(membrane, species), self.slope_conductance(membrane)
         return np.where(every != 0.0, own / np.where(every != 0.0, every, 1.0), np.nan)
@@ -222,4 +224,4 @@ class MembraneReadings:
         return measured, expected
 
     def _at_membrane(self, membrane: str) -> set[str]:
-        return {name for p in self._membrane(membrane).pathways for name in p.stoichiometry}
+        return {name for p in self.model.membrane(membrane).pathways for name in p.stoichiometry}

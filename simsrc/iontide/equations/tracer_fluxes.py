@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import FARADAY
+from ..errors import UnknownNameError, UsageError
 from ..model.model import Membrane, Model, Pathway
 from ..model.tracers import Tracer, labels_in
 from ..physics.mechanisms import LAWS, UNIDIRECTIONAL
@@ -170,15 +171,14 @@ class TracerReadings:
         @property
         def model(self) -> Model: ...
         def _full(self, value: Any) -> NDArray: ...
-        def _membrane(self, name: str) -> Membrane: ...
 
     def tracer_amount(self, compartment: str, tracer: str, species: str | None = None) -> NDArray:
         """Amount of a tracer in a compartment, as one species or as all that may bear it, mol.
 
-        Raises ``KeyError`` for a bath, which has concentrations but no amounts.
+        Raises ``UsageError`` for a bath, which has concentrations but no amounts.
         """
-        if not self.model.compartments[compartment].is_finite:
-            raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
+        if not self.model.compartment(compartment).is_finite:
+            raise UsageError(f"{compartment} is a bath: it has concentrations, but no amounts")
         volume = self.evaluation.volume(compartment)
         return self._full(sum(volume * c for _, c, _ in self._borne(compartment, tracer, species)))
 
@@ -193,7 +193,7 @@ class TracerReadings:
 
     def tracer_flux(self, membrane: str, tracer: str) -> NDArray:
         """Net flux of a tracer through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
-        m, found = self._membrane(membrane), self._tracer(tracer)
+        m, found = self.model.membrane(membrane), self._tracer(tracer)
         flows = [
             tracer_flux(self.evaluation, found, m, p, s) for s in found.of for p in m.pathways if s in p.stoichiometry
         ]
@@ -201,10 +201,12 @@ class TracerReadings:
 
     def _borne(self, compartment: str, tracer: str, species: str | None) -> list[tuple[str, Any, Any]]:
         """Species in a compartment that may bear a label, with the concentrations of the labelled part and of all."""
-        found, held = self._tracer(tracer), self.model.compartments[compartment].concentrations
+        found, held = self._tracer(tracer), self.model.compartment(compartment).concentrations
         names = [name for name in found.of if name in held and species in (None, name)]
         if not names:
-            raise KeyError(f"{compartment} has no {species or ' or '.join(found.of)} that {tracer} could label")
+            raise UnknownNameError(
+                f"species in {compartment} that {tracer} labels", species or " or ".join(found.of), held
+            )
         evaluation = self.evaluation
         return [
             (n, tracer_concentration(evaluation, found, compartment, n), evaluation.concentration(compartment, n))
@@ -215,6 +217,4 @@ class TracerReadings:
         for tracer in self.model.tracers:
             if tracer.name == name:
                 return tracer
-        raise KeyError(
-            f"there is no tracer {name}; there are {', '.join(t.name for t in self.model.tracers) or 'none'}"
-        )
+        raise UnknownNameError("tracer", name, [t.name for t in self.model.tracers])

@@ -14,9 +14,9 @@ from fractions import Fraction
 from functools import cached_property, reduce
 from typing import Any
 
+from ..errors import did_you_mean
 from .literals import FLOAT_FUNCTIONS, divide, power
 from .parser import Binary, Call, Compare, FormulaError, Name, Node, Number, Unary, fold, parse_tree
-from .spelling import did_you_mean
 from .units import DIMENSIONLESS, Dimension, lab_unit, parse_quantity, quoted
 
 __all__ = [

@@ -27,8 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from ..errors import IontideError
-from .spelling import did_you_mean, suggestion
+from ..errors import IontideError, did_you_mean, suggestion
 from .units import NUMBER_PATTERN, Dimension, UnitError, is_unit, near_units, parse_quantity, quoted
 
 #: Longest formula that is read, in characters, and how deep its operators, calls and parentheses may nest.

@@ -22,8 +22,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from ..constants import ZERO_CELSIUS
-from ..errors import IontideError
-from .spelling import nearest, suggestion
+from ..errors import IontideError, nearest, suggestion
 
 #: Longest text that is looked at, in characters.
 MAX_LENGTH = 200

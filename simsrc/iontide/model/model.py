@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..errors import UnknownNameError
 from ..formulas.formula import Formula, evaluate_float
 from .electrodes import Electrode, Reference
 from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
@@ -85,6 +86,18 @@ class Model:
         fault = next(faults_of(self), None)
         if fault is not None:
             raise ValueError(fault)
+
+    def membrane(self, name: str) -> Membrane:
+        """The membrane of a name; ``UnknownNameError`` where there is none."""
+        if name not in self.membranes:
+            raise UnknownNameError("membrane", name, self.membranes)
+        return self.membranes[name]
+
+    def compartment(self, name: str) -> Compartment:
+        """The compartment of a name; ``UnknownNameError`` where there is none."""
+        if name not in self.compartments:
+            raise UnknownNameError("compartment", name, self.compartments)
+        return self.compartments[name]
 
     @property
     def every_clamp(self) -> tuple[Clamp | IonClamp, ...]:

@@ -147,6 +147,28 @@ class Event:
         return self.action != "record" or self.once
 
 
+#: Groups of quantities that a recording may hold, and whether it holds them where nothing is said.
+RECORDING_GROUPS = {
+    "potentials": True,
+    "concentrations": True,
+    "amounts": False,
+    "activities": False,
+    "reversal_potentials": True,
+    "driving_forces": False,
+    "fluxes": True,
+    "unidirectional_fluxes": False,
+    "ussing_ratios": False,
+    "currents": True,
+    "gates": True,
+    "water_fluxes": True,
+    "energetics": False,
+    "zero_current_potentials": False,
+    "slope_conductances": False,
+    "tracers": True,
+    "electrodes": True,
+}
+
+
 @dataclass(frozen=True)
 class Recording:
     """When samples are taken.
@@ -154,6 +176,7 @@ class Recording:
     ``linear``: ``points`` samples evenly from 0 to the end. ``log``: 0, then ``points`` samples from ``first`` (s)
     to the end, evenly in log t. ``list``: at ``times`` (s). ``steps``: at 0 and after every step of the solver.
     Both sides of every protocol step are recorded besides. The steps of the solver never depend on it.
+    ``quantities``: keys of ``RECORDING_GROUPS``; the usual ones where None.
     """
 
     spacing: Literal["linear", "log", "list", "steps"] = "linear"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..formulas.formula import Formula
 from .parts import Quantity
+from .protocol import RECORDING_GROUPS
 from .tracers import tracer_faults
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ def _source_faults(model: Model) -> Iterator[str]:
 
 
 def _recording_faults(model: Model) -> Iterator[str]:
+    for group in model.recording.quantities or ():
+        if group not in RECORDING_GROUPS:
+            yield f"recording: there is no group of quantities {group}; there are {', '.join(RECORDING_GROUPS)}"
     if model.recording.spacing == "list":
         times = model.recording.times
         if not times or times[0] < 0.0 or times[-1] > model.simulation.duration or sorted(set(times)) != list(times):

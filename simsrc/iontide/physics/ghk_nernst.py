@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
-from ..errors import UsageError
-from ..formulas.spelling import suggestion
+from ..errors import UsageError, suggestion
 from ..numerics.roots import rising_roots
 from ..symbolic.expression import bernoulli_slope_value, bernoulli_value
 from .electrochemical import log_ratio, reversal_potential, thermal_potential

@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 
 from ..constants import GAS_CONSTANT, ZERO_CELSIUS
-from ..formulas.spelling import nearest
+from ..errors import nearest
 
 #: Temperature at which the diffusion coefficients of the library hold, K.
 LIBRARY_TEMPERATURE = ZERO_CELSIUS + 25.0

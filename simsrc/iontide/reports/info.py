@@ -117,7 +117,7 @@ def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], 
         "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
         "zero_current_potential_mV": _last(end.zero_current_potential(name), 1e3),
         "slope_conductance_mS_per_cm2": _last(end.slope_conductance(name), 0.1),
-        "votes": {s: _last(end.vote(name, s)) for s in ions},
+        "fractional_slope_conductances": {s: _last(end.fractional_slope_conductance(name, s)) for s in ions},
         "pump_current_uA_per_cm2": {
             p.label: _last(end.pathway_current_density(name, p.name), 1e2)
             for p in membrane.pathways
@@ -240,15 +240,15 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     # Of the whole run; where it is 0 throughout, nobody misses it.
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
-    rows = [[*heads, "flux out, umol/m^2/s", "vote, %", "current out, uA/cm^2"]]
+    rows = [[*heads, "flux out, umol/m^2/s", "share of g, %", "current out, uA/cm^2"]]
     for species, flux in membrane["flux_umol_per_m2_per_s"].items():
         charged = species in membrane["E_mV"]
         e = _cell(membrane["E_mV"][species], 6) if charged else ""
         current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
         more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
-        share = membrane["votes"].get(species)
-        vote = _cell(None if share is None else 100.0 * share, 4) if charged else ""
-        rows.append([species, e, *more, _cell(flux, 5), vote, current])
+        share = membrane["fractional_slope_conductances"].get(species)
+        share_text = _cell(None if share is None else 100.0 * share, 4) if charged else ""
+        rows.append([species, e, *more, _cell(flux, 5), share_text, current])
     blank = [""] * (len(heads) + 1)
     rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
     rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]

@@ -50,7 +50,7 @@ def catalogue(names: Collection[str] = ()) -> dict[str, Any]:
     known = [*(law["name"] for law in laws), *TRANSPORTERS]
     for name in names:
         if name not in known:
-            from ..formulas.spelling import did_you_mean
+            from ..errors import did_you_mean
 
             raise UsageError(f"there is no law or transporter {name}{did_you_mean(name, known)}")
     return {

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import Fault, FileError, ScenarioError
+from ..errors import Fault, FileError, ScenarioError, suggestion
 from ..formulas.display import size_text
-from ..formulas.spelling import suggestion
 from ..model.model import Model
 from .build import build_model
 from .checks.check import check

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Fault, ScenarioError, UsageError
-from ..formulas.spelling import did_you_mean, listed
+from ..errors import Fault, ScenarioError, UsageError, did_you_mean, listed
 from .edits.overrides import apply_overrides
 from .read import Scenario, load, loads, read_tables, read_text
 from .schema import schema_lookup

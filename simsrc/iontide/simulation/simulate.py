@@ -28,7 +28,8 @@ from ..model.model import Model
 from ..model.schedule import Crossing, Segment, sample_count_limit
 from .failures import failure_of
 from .prepare import BLOCK, prepare
-from .trajectory import Origin, Run, Statistics, Trajectory
+from .run import Origin, Run, Statistics
+from .trajectory import Trajectory
 
 if TYPE_CHECKING:
     from ..scenario.read import Scenario

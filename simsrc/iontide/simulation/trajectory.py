@@ -7,8 +7,8 @@ and the samples, by the same rate laws but not through the tape.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,82 +18,18 @@ from numpy.typing import NDArray
 from ..constants import FARADAY
 from ..equations.current_voltage import MembraneReadings
 from ..equations.evaluation import Evaluation
-from ..equations.initial_state import InitialState
-from ..equations.states import Layout
 from ..equations.tracer_fluxes import TracerReadings
-from ..model.model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway
-from ..model.schedule import Crossing, Segment
+from ..errors import UnknownNameError, UsageError
+from ..model.model import Clamp, Compartment, IonClamp, Membrane, Model, Pathway, Species
 from ..physics.electrochemical import driving_force, log_ratio, reversal_potential
 from ..physics.mechanisms import UNIDIRECTIONAL
 from ..symbolic.tape import Program
+from .quantities import GROUPS, quantities_of
+from .run import Run, Statistics
 from .state_rates import state_rates
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What a run cost: steps accepted, steps rejected, Jacobians evaluated (a step makes seven rate calls besides)."""
-
-    steps: int = 0
-    rejected: int = 0
-    jacobians: int = 0
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The scenario file behind a run: its name and text as they were, and what ``--set`` changed.
-
-    All empty for a model built in Python.
-    """
-
-    name: str = ""
-    text: str = ""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run without its samples: what was run, how it ended, and the state it ended in.
-
-    Attributes
-    ----------
-    model : Model
-    layout : Layout
-    segments : tuple of Segment
-    values : tuple of mapping
-        Value (SI) of every quantity by path, for each segment.
-    initial : InitialState
-    status : {"done", "steady", "stopped", "failed"}
-    message : str
-        Why it failed, or which event stopped it; empty otherwise.
-    end_time : float
-        s.
-    end_state : array, shape (n,)
-        mol and V, unrounded: a run can go on from it.
-    statistics : Statistics
-    origin : Origin
-    crossings : tuple of Crossing
-        What events came about, in time.
-    """
-
-    model: Model
-    layout: Layout
-    segments: tuple[Segment, ...]
-    values: tuple[Mapping[str, float], ...]
-    initial: InitialState
-    status: str
-    message: str
-    end_time: float
-    end_state: NDArray
-    statistics: Statistics
-    origin: Origin
-    crossings: tuple[Crossing, ...] = ()
-
-    def crossing_times(self) -> dict[str, list[float]]:
-        """When each event of the model came about, s; none where it did not."""
-        return {e.name: [c.time for c in self.crossings if c.event == e.name] for e in self.model.events}
 
 
 @dataclass(frozen=True)
@@ -139,6 +75,25 @@ class Trajectory(MembraneReadings, TracerReadings):
     def part(self, rows: slice | NDArray) -> Trajectory:
         """The same run with some of its samples (of a slice views, not copies)."""
         return Trajectory(self.run, self.time[rows], self.segment[rows], self.states[rows])
+
+    def __getitem__(self, name: str) -> NDArray:
+        """A quantity by its name, SI, shape (samples,); the names are listed in ``simulation.quantities``.
+
+        Those of powers and of electrodes are had from ``iontide.energetics`` and ``iontide.electrode_reading``.
+
+        Raises
+        ------
+        UnknownNameError
+            With the names that are nearest.
+
+        Examples
+        --------
+        >>> trajectory["plasma.V"], trajectory["cell.Na"], trajectory["plasma.E.K"]
+        """
+        for quantity in quantities_of(self.model, GROUPS):
+            if quantity.name == name:
+                return np.asarray(quantity.compute(self))
+        raise UnknownNameError("quantity", name, [q.name for q in quantities_of(self.model, GROUPS)])
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model over time, SI, by its path; it changes only at protocol steps."""
@@ -191,32 +146,31 @@ class Trajectory(MembraneReadings, TracerReadings):
         """When an event came about, s, shape (times,)."""
         times = self.run.crossing_times()
         if event not in times:
-            raise KeyError(f"there is no event {event}; there are {', '.join(times) or 'none'}")
+            raise UnknownNameError("event", event, times)
         return np.array(times[event])
 
     # -- compartments ---------------------------------------------------------------------------------------------
 
     def amount(self, compartment: str, species: str) -> NDArray:
-        """Amount, mol; raises ``KeyError`` for a bath, which has none."""
-        if not self._compartment(compartment).is_finite:
-            raise KeyError(f"{compartment} is a bath: it has concentrations, but no amounts")
+        """Amount, mol; raises ``UsageError`` for a bath, which has none."""
+        if not self._dissolving(compartment, species).is_finite:
+            raise UsageError(f"{compartment} is a bath: it has concentrations, but no amounts")
         return self._full(self.evaluation.amount(compartment, species))
 
     def volume(self, compartment: str) -> NDArray:
-        """Solvent volume, m³; raises ``KeyError`` for a bath."""
-        if not self._compartment(compartment).is_finite:
-            raise KeyError(f"{compartment} is a bath: it has no volume")
+        """Solvent volume, m³; raises ``UsageError`` for a bath."""
+        if not self.model.compartment(compartment).is_finite:
+            raise UsageError(f"{compartment} is a bath: it has no volume")
         return self._full(self.evaluation.volume(compartment))
 
     def concentration(self, compartment: str, species: str) -> NDArray:
         """Concentration, mol m⁻³."""
-        held = self._compartment(compartment).concentrations
-        if species not in held:
-            raise KeyError(f"{compartment} has no {species}; it has {', '.join(held)}")
+        self._dissolving(compartment, species)
         return self._full(self.evaluation.concentration(compartment, species))
 
     def activity_coefficient(self, compartment: str, species: str) -> NDArray:
         """Activity coefficient."""
+        self._dissolving(compartment, species)
         return self._full(self.evaluation.activity_coefficient(compartment, species))
 
     def activity(self, compartment: str, species: str) -> NDArray:
@@ -225,15 +179,18 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def osmolarity(self, compartment: str) -> NDArray:
         """Concentration of all solutes, impermeants too, mol m⁻³."""
+        self.model.compartment(compartment)
         return self._full(self.evaluation.osmolarity(compartment))
 
     def potential(self, compartment: str) -> NDArray:
         """Potential against the ground, V."""
-        self._compartment(compartment)
+        self.model.compartment(compartment)
         return self._full(self.evaluation.potential(compartment))
 
     def parameter(self, name: str) -> NDArray:
         """Value of a parameter, SI."""
+        if name not in self.model.parameters:
+            raise UnknownNameError("parameter", name, self.model.parameters)
         return self._full(self.evaluation.parameter(name))
 
     @property
@@ -245,11 +202,11 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def membrane_potential(self, membrane: str) -> NDArray:
         """V = psi_inside − psi_outside, V."""
-        return self._full(self.evaluation.membrane_potential(self._membrane(membrane)))
+        return self._full(self.evaluation.membrane_potential(self.model.membrane(membrane)))
 
     def ions(self, membrane: str) -> list[str]:
         """Species that some pathway of the membrane moves, in the order of the model's species."""
-        moved = {name for p in self._membrane(membrane).pathways for name in p.stoichiometry}
+        moved = {name for p in self.model.membrane(membrane).pathways for name in p.stoichiometry}
         return [name for name in self.model.species if name in moved]
 
     def reversal_potential(self, membrane: str, species: str) -> NDArray:
@@ -273,13 +230,13 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             For a neutral species.
         """
-        valence, m = self._valence(species), self._membrane(membrane)
+        valence, m = self._valence(species), self.model.membrane(membrane)
         inside, outside = (self.activity_coefficient(c, species) for c in (m.inside, m.outside))
         return reversal_potential(valence, inside, outside, self.temperature)
 
     def _valence(self, species: str) -> int:
         """Of an ion, which has a reversal potential."""
-        valence = self.model.species[species].valence
+        valence = self._species(species).valence
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
         return valence
@@ -287,12 +244,12 @@ class Trajectory(MembraneReadings, TracerReadings):
     def driving_force(self, membrane: str, species: str) -> NDArray:
         """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward. NaN where a concentration is 0."""
         inside, outside = self._activities(membrane, species)
-        valence, outward = self.model.species[species].valence, log_ratio(outside, inside)
+        valence, outward = self._species(species).valence, log_ratio(outside, inside)
         return driving_force(valence, -outward, self.membrane_potential(membrane), self.temperature)
 
     def _activities(self, membrane: str, species: str) -> tuple[NDArray, NDArray]:
         """Inside and outside, mol m⁻³; both NaN where one of them is 0 or less."""
-        m = self._membrane(membrane)
+        m = self.model.membrane(membrane)
         inside, outside = self.activity(m.inside, species), self.activity(m.outside, species)
         defined = (inside > 0) & (outside > 0)
         return np.where(defined, inside, np.nan), np.where(defined, outside, np.nan)
@@ -307,11 +264,11 @@ class Trajectory(MembraneReadings, TracerReadings):
         for g in p.gates:
             if g.name == gate:
                 return self._full(self.evaluation.gate(m, p, g))
-        raise KeyError(f"{membrane}.{pathway} has no gate {gate}")
+        raise UnknownNameError(f"gate of {p.label} in {membrane}", gate, [g.name for g in p.gates])
 
     def water_flux(self, membrane: str) -> NDArray:
         """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
-        m = self._membrane(membrane)
+        m = self.model.membrane(membrane)
         return self._full(0.0 if m.water_permeability is None else self.evaluation.water_flux(m))
 
     def pathway_current_density(self, membrane: str, pathway: str) -> NDArray:
@@ -321,8 +278,9 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def flux(self, membrane: str, species: str) -> NDArray:
         """Net flux of a species through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
+        self._species(species)
         total = np.zeros(len(self))
-        for p in self._membrane(membrane).pathways:
+        for p in self.model.membrane(membrane).pathways:
             if species in p.stoichiometry:
                 total = total + p.stoichiometry[species] * self.pathway_cycles(membrane, p.name)
         return total
@@ -335,7 +293,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         ValueError
             Where the membrane has no pathway for it whose law knows one-way fluxes.
         """
-        m = self._membrane(membrane)
+        m = self.model.membrane(membrane)
         own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.stoichiometry]
         if not own:
             raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
@@ -349,7 +307,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         names = self.ions(membrane) if species is None else [species]
         total = np.zeros(len(self))
         for name in names:
-            total = total + self.model.species[name].valence * FARADAY * self.flux(membrane, name)
+            total = total + self._species(name).valence * FARADAY * self.flux(membrane, name)
         return total
 
     def clamp_current(self, clamp: str) -> NDArray:
@@ -377,29 +335,30 @@ class Trajectory(MembraneReadings, TracerReadings):
     def _clamp(self, name: str, clamps: Iterable[Clamp | IonClamp]) -> None:
         known = [clamp.name for clamp in clamps]
         if name not in known:
-            raise KeyError(f"there is no such clamp as {name}; there are {', '.join(known) or 'none'}")
+            raise UnknownNameError("clamp", name, known)
 
     def area(self, membrane: str) -> NDArray:
         """Area, m²."""
-        return self._full(self.evaluation.area(self._membrane(membrane)))
+        return self._full(self.evaluation.area(self.model.membrane(membrane)))
 
     def _pathway(self, membrane: str, pathway: str) -> tuple[Membrane, Pathway]:
-        m = self._membrane(membrane)
+        m = self.model.membrane(membrane)
         for p in m.pathways:
             if pathway in (p.name, p.label):
                 return m, p
-        known = ", ".join(p.name for p in m.pathways)
-        raise KeyError(f"{membrane} has no pathway {pathway}; it has {known}")
+        raise UnknownNameError(f"pathway of {membrane}", pathway, [p.label for p in m.pathways])
 
-    def _membrane(self, name: str) -> Membrane:
-        if name not in self.model.membranes:
-            raise KeyError(f"there is no membrane {name}; there are {', '.join(self.model.membranes)}")
-        return self.model.membranes[name]
+    def _dissolving(self, compartment: str, species: str) -> Compartment:
+        """A compartment that holds a species."""
+        c = self.model.compartment(compartment)
+        if species not in c.concentrations:
+            raise UnknownNameError(f"species in {compartment}", species, c.concentrations)
+        return c
 
-    def _compartment(self, name: str) -> Compartment:
-        if name not in self.model.compartments:
-            raise KeyError(f"there is no compartment {name}; there are {', '.join(self.model.compartments)}")
-        return self.model.compartments[name]
+    def _species(self, name: str) -> Species:
+        if name not in self.model.species:
+            raise UnknownNameError("species", name, self.model.species)
+        return self.model.species[name]
 
     def _full(self, value: Any) -> NDArray:
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self),)).copy()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..analysis.continuation.continuation import Branch
+    from ..simulation.run import Run
     from ..simulation.simulate import Integration, ProgressCallback
-    from ..simulation.trajectory import Run, Trajectory
+    from ..simulation.trajectory import Trajectory
     from .reader import Overview
 
 

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.continuation.continuation import Branch, SpecialPoint, trajectory_along
-from ..simulation.trajectory import Origin
-from .columns import columns_of
+from ..simulation.quantities import quantities_of
+from ..simulation.run import Origin
 from .datasets import FILTERS, write_array, write_texts
 from .provenance import finished, provenance_of, utc_now
 from .reader import checked_file, read_header, read_model, read_table
@@ -36,7 +36,7 @@ from .untrusted import Checked
 from .writer import FILE_OPTIONS, plain, write_provenance
 
 FORMAT = "iontide-branch"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 #: Rows in a chunk, at most.
 _ROWS = 8192
@@ -111,10 +111,8 @@ def _write_columns(group: h5py.Group, branch: Branch) -> None:
     modes = _write_vector(group, "unstable_modes", branch.unstable_modes.astype(np.int64), units="1", long_name=growing)
     modes.dims[0].attach_scale(scale)
     model = branch.trajectory.model
-    everything = replace(model, recording=replace(model.recording, quantities=_GROUPS))
-    for column in columns_of(everything):
-        texts = {"units": column.units, "long_name": column.long_name, "quantity": column.quantity, **column.of}
-        dataset = _write_vector(group, column.name, column.values(branch.trajectory), **texts)
+    for quantity in quantities_of(model, _GROUPS):
+        dataset = _write_vector(group, quantity.name, quantity.values(branch.trajectory), **quantity.attributes)
         dataset.dims[0].attach_scale(scale)
 
 

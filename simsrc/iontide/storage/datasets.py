@@ -9,6 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+#: What a result file of a run calls itself, and the version of its layout.
+FORMAT, FORMAT_VERSION = "iontide-trajectory", 2
+
 #: gzip and shuffle are in every HDF5 library; the checksum makes a flipped bit an error and not a result.
 FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..model.serialization import canonical_json, model_to_json, run_id_of_text
-from ..simulation.trajectory import Run
+from ..simulation.run import Run
 from .git_state import git_state
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "h5py")

@@ -19,12 +19,12 @@ from ..errors import FileError
 from ..model.model import Model
 from ..model.schedule import Crossing, segments_of, triggered_steps, values_of
 from ..model.serialization import model_from_json, run_id_of_text
-from ..simulation.trajectory import Origin, Run, Statistics, Trajectory
+from ..simulation.run import Origin, Run, Statistics
+from ..simulation.trajectory import Trajectory
+from .datasets import FORMAT, FORMAT_VERSION
 from .untrusted import Checked
 
 # As in ``writer``, which is not imported: a reader has no use for it.
-FORMAT = "iontide-trajectory"
-FORMAT_VERSION = 1
 _STATES = ("done", "steady", "stopped", "failed")
 
 

@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 
 from ..model.schedule import sample_count_limit
-from ..simulation.trajectory import Run, Trajectory
+from ..simulation.run import Run
+from ..simulation.trajectory import Trajectory
 from .provenance import finished, provenance_of
 from .replacing import replacing, write_all
 from .reserved import ReservedFile, uninterrupted

@@ -3,7 +3,7 @@
 ::
 
     /               NXroot; format, format_version, run_id, status, created, title, description, default="timeseries"
-    /timeseries     NXentry; time (s), segment, and one dataset a quantity (``columns``) with units and long_name, each
+    /timeseries     NXentry; time (s), segment, and one dataset a quantity (``recorded``) with units and long_name, each
                     attached to ``time`` as its dimension scale: xarray opens this group with time as a coordinate
     /timeseries/plot    NXdata: hard links to time and the membrane potentials. NeXus wants a default plot in an NXdata
                     within an NXentry, and viewers that follow ``default`` from the root draw V(t)
@@ -32,13 +32,12 @@ from ..analysis.audit.diagnostics import Audit
 from ..analysis.classification import verdict_of
 from ..equations.states import Layout
 from ..model.model import Model
-from ..simulation.trajectory import Run, Trajectory
-from .columns import columns_of, unique_name
-from .datasets import FILTERS, write_array, write_text, write_texts
+from ..simulation.quantities import unique_name
+from ..simulation.run import Run
+from ..simulation.trajectory import Trajectory
+from .datasets import FILTERS, FORMAT, FORMAT_VERSION, write_array, write_text, write_texts
 from .provenance import Provenance, utc_now
-
-FORMAT = "iontide-trajectory"
-FORMAT_VERSION = 1
+from .recorded import recorded_quantities
 
 #: Arguments of ``h5py.File`` for writing. Each chunk is written once and whole, so a cache would only cost memory.
 FILE_OPTIONS: dict[str, Any] = {"libver": ("v110", "v110"), "rdcc_nbytes": 0}
@@ -53,11 +52,11 @@ _CHUNK_SIZE = 256
 
 
 class Plan:
-    """The shape of a file before it is written: its columns, the length of its chunks and blocks, its size at most."""
+    """The shape of a file before it is written: its quantities, chunks, blocks and largest size."""
 
     def __init__(self, model: Model, layout: Layout, samples: int | None) -> None:
-        self.columns = columns_of(model)
-        self.width = len(self.columns) + layout.size + len(model.compartments) * (1 + len(model.species)) + 2
+        self.quantities = recorded_quantities(model)
+        self.width = len(self.quantities) + layout.size + len(model.compartments) * (1 + len(model.species)) + 2
         longest = max(64, min(CHUNK_ROWS, BLOCK_NUMBERS // self.width))
         self.chunk_rows = longest if samples is None else max(1, min(longest, samples))
         self.block_rows = max(1, BLOCK_NUMBERS // (self.width * self.chunk_rows)) * self.chunk_rows
@@ -91,11 +90,10 @@ class Writer:
         self._time.make_scale("time")
         self._segment = self._new(group, "segment", "i4", long_name="number of the stretch between protocol steps")
         self._segment.dims[0].attach_scale(self._time)
-        for column in plan.columns:
-            texts = {"units": column.units, "long_name": column.long_name, "quantity": column.quantity, **column.of}
-            dataset = self._new(group, column.name, "f8", **texts)
+        for quantity in plan.quantities:
+            dataset = self._new(group, quantity.name, "f8", **quantity.attributes)
             dataset.dims[0].attach_scale(self._time)
-            self._series[column.name] = dataset
+            self._series[quantity.name] = dataset
         self._states = self._new_states(file.create_group("state")) if layout.size else None
         file.create_group("diagnostics").create_group("balance")
         self._balances: dict[str, h5py.Dataset] = {}
@@ -125,25 +123,25 @@ class Writer:
         start, self._rows = self._rows, self._rows + len(part)
         self._append(self._time, part.time, start)
         self._append(self._segment, part.segment, start)
-        for column in self._plan.columns:
-            self._append(self._series[column.name], column.values(part), start)
+        for quantity in self._plan.quantities:
+            self._append(self._series[quantity.name], quantity.values(part), start)
         if self._states is not None:
             self._append(self._states, part.states, start)
         self._late = part if self._late is None or len(part) >= ENOUGH_FOR_VERDICT else _joined(self._late, part)
         charge, mass = self._audit.add(part)
         for name, drift in charge.items():
             long_name = f"charge of {name} that is out of balance, relative to all charge in it"
-            self._append(self._balance_series(f"charge_{name}", "1", long_name), drift, start)
+            self._append(self._balance_series(f"charge.{name}", "1", long_name), drift, start)
         for balance in mass:
-            name = f"{balance.what.replace(' ', '')}_{'_'.join(balance.compartments)}"
+            name = f"{balance.what.replace(' ', '')}.{'_'.join(balance.compartments)}"
             if balance.relative_drift is not None:
                 long_name = f"relative change of the total of {balance.label}, which is closed"
-                self._append(self._balance_series(f"mass_{name}", "1", long_name), balance.relative_drift, start)
+                self._append(self._balance_series(f"mass.{name}", "1", long_name), balance.relative_drift, start)
             else:
                 long_name = f"{balance.label}: received from {', '.join(balance.sources)}, net, since the start"
                 with np.errstate(over="ignore"):
                     received = balance.received * 1e15
-                self._append(self._balance_series(f"received_{name}", "fmol", long_name), received, start)
+                self._append(self._balance_series(f"received.{name}", "fmol", long_name), received, start)
 
     def _balance_series(self, name: str, units: str, long_name: str) -> h5py.Dataset:
         """The dataset of one balance, new or not; ``long_name`` is what tells balances apart."""
@@ -186,8 +184,8 @@ class Writer:
         entry.attrs["NX_class"] = "NXentry"
         entry.attrs["default"] = "plot"
         plot = entry.create_group("plot")
-        signals = [c.name for c in self._plan.columns if c.quantity == "membrane_potential"]
-        signals = signals or [c.name for c in self._plan.columns[:1]]
+        signals = [q.name for q in self._plan.quantities if q.kind == "membrane_potential"]
+        signals = signals or [q.name for q in self._plan.quantities[:1]]
         plot.attrs["NX_class"] = "NXdata"
         plot.attrs["title"] = plain(run.model.title)
         plot["time"] = self._time

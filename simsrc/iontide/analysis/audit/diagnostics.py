@@ -16,7 +16,8 @@ from ...constants import FARADAY
 from ...model.circuit import connected_parts, grounds, membranes_of
 from ...model.model import Injection, Model
 from ...physics.activity import out_of_range
-from ...simulation.trajectory import Run, Trajectory
+from ...simulation.run import Run
+from ...simulation.trajectory import Trajectory
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .dissipation import Dissipation
 from .plausibility import slips_of

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ...constants import GAS_CONSTANT
 from ...model.model import Membrane, Pathway
 from ...physics.mechanisms.atp_cycles import REVERSIBLE
-from ...simulation.trajectory import Run, Trajectory
+from ...simulation.run import Run
+from ...simulation.trajectory import Trajectory
 
 #: Driving force over R T below which the sign of a rate is rounding: some 1e-14 in the laws of the library.
 FORCE_ROUNDING = 1e-6

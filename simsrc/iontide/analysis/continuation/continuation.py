@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from ...errors import IontideError, SolverError, UsageError
 from ...model.model import Model
+from ...simulation.run import Origin
 from ...simulation.simulate import Integration
-from ...simulation.trajectory import Origin, Trajectory
+from ...simulation.trajectory import Trajectory
 from ..audit.plausibility import HIGHEST_POTENTIAL
 from ..steady import RUN_AWAY, SteadyState, steady_state
 from .arclength import FIRST_STEP, FLAT, LEAST_STEP, MOST_STEP, SHARP, Curve, Point, step_between

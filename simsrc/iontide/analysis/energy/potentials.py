@@ -15,7 +15,8 @@ import numpy as np
 from ...constants import GAS_CONSTANT
 from ...equations.evaluation import Evaluation
 from ...physics.electrochemical import driving_force
-from ...simulation.trajectory import Run, Trajectory
+from ...simulation.run import Run
+from ...simulation.trajectory import Trajectory
 
 #: What an activity counts as where it is lower, mol m⁻³: what is diluted into nothing would dissipate without end.
 LEAST_ACTIVITY = 1e-12

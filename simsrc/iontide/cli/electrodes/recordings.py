@@ -44,7 +44,7 @@ def read_recording(path: str, column: str | None, time_column: str | None, unit:
     if is_hdf5:
         from ...storage import read_arrays
 
-        names = (time_column or "timeseries/time", column or f"timeseries/V_recorded_{electrode}")
+        names = (time_column or "timeseries/time", column or f"timeseries/{electrode}.V_recorded")
         time, potential = read_arrays(path, names)
         recording = Recording(time, _factor(unit) * potential, names[1])
     else:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...constants import ZERO_CELSIUS
-from ...errors import UsageError
-from ...formulas.spelling import suggestion
+from ...errors import UsageError, suggestion
 from ...physics.activity import ACTIVITY_MODELS, ionic_strength, log_gamma, out_of_range
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ...scenario.library.salts import ions_of_salt

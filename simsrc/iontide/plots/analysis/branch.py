@@ -112,7 +112,7 @@ def _panels(branch: Branch) -> list[Panel]:
 
 def _potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
     """V alone: reversal potentials would be as many lines again, dashed and solid."""
-    v = Curve(symbol_label("V"), f"V {membrane} (mV)", 1e3 * trajectory.membrane_potential(membrane), width=TOTAL_WIDTH)
+    v = Curve(symbol_label("V"), f"{membrane}.V (mV)", 1e3 * trajectory.membrane_potential(membrane), width=TOTAL_WIDTH)
     return Panel("potential", membrane, "Potential (mV)", (v,), False, linear_limits([v], least=1e-3))
 
 

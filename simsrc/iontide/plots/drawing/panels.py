@@ -125,14 +125,14 @@ def potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
     curves = [
         Curve(
             symbol_label("V"),
-            f"V {membrane} (mV)",
+            f"{membrane}.V (mV)",
             trajectory.membrane_potential(membrane) * 1e3,
             width=TOTAL_WIDTH,
         )
     ]
     for name in _charged(trajectory, membrane):
         reversal = trajectory.reversal_potential(membrane, name) * 1e3
-        curves.append(Curve(symbol_label("E", name), f"E_{name} {membrane} (mV)", reversal, *styles[name]))
+        curves.append(Curve(symbol_label("E", name), f"{membrane}.E.{name} (mV)", reversal, *styles[name]))
     limits = linear_limits(curves, least=1e-3)
     return Panel("potential", membrane, "Potential (mV)", tuple(curves), False, limits)
 
@@ -151,7 +151,7 @@ def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
     curves = [
         Curve(
             species_label(name, species[name].valence),
-            f"{name} {compartment} ({plain})",
+            f"{compartment}.{name} ({plain})",
             values[name] / size,
             *styles[name],
         )
@@ -187,7 +187,7 @@ def volume_panel(trajectory: Trajectory, compartments: Sequence[str]) -> Panel:
     bottom = shown.min(initial=top)
     logarithmic = bool(top > LINEAR_RANGE * bottom)
     unit, plain, size = _unit_for(top, _VOLUME_UNITS)
-    curves = [Curve(name_label(n), f"volume {n} ({plain})", v / size, *styles[n]) for n, v in values.items()]
+    curves = [Curve(name_label(n), f"{n}.volume ({plain})", v / size, *styles[n]) for n, v in values.items()]
     if logarithmic:
         margin = (top / bottom) ** 0.05
         limits = (bottom / size / margin, top / size * margin)
@@ -204,9 +204,11 @@ def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
     total = trajectory.current_density(membrane)
     largest = max(float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in (total, *parts.values()))
     unit, plain, size = _unit_for(largest, _CURRENT_UNITS)
-    curves = [Curve("sum", f"I {membrane} ({plain})", total / size, width=TOTAL_WIDTH)]
+    curves = [Curve("sum", f"{membrane}.current ({plain})", total / size, width=TOTAL_WIDTH)]
     for name, current in parts.items():
-        curves.append(Curve(symbol_label("I", name), f"I_{name} {membrane} ({plain})", current / size, *styles[name]))
+        curves.append(
+            Curve(symbol_label("I", name), f"{membrane}.current.{name} ({plain})", current / size, *styles[name])
+        )
     limits = linear_limits(curves, least=1e-9 / size, zero=True)
     label = f"I ({unit}),\n{CURRENT_CONVENTION}"
     later = trajectory.time >= HAIRLINE * trajectory.time[-1]
@@ -224,9 +226,9 @@ def clamp_panel(trajectory: Trajectory, clamps: Sequence[str]) -> Panel:
     unit, plain, size = next((u for u in _CLAMP_UNITS if largest >= u[2]), _CLAMP_UNITS[-1])
     alone = len(clamps) == 1
     curves = tuple(
-        Curve("clamp", f"I clamp {name} ({plain})", i / size, width=TOTAL_WIDTH)
+        Curve("clamp", f"{name}.current ({plain})", i / size, width=TOTAL_WIDTH)
         if alone
-        else Curve(name_label(name), f"I clamp {name} ({plain})", i / size, *styles[name])
+        else Curve(name_label(name), f"{name}.current ({plain})", i / size, *styles[name])
         for name, i in values.items()
     )
     limits = linear_limits(list(curves), least=1e-18 / size, zero=True)
@@ -243,7 +245,7 @@ def gate_panel(trajectory: Trajectory, membrane: str) -> Panel:
     curves = tuple(
         Curve(
             name_label(label),
-            f"{pathway}.{gate} {membrane}",
+            f"{membrane}.{pathway}.{gate}",
             trajectory.gate(membrane, pathway, gate),
             *styles[label],
         )

@@ -27,14 +27,14 @@ def electrode_panels(trajectory: Trajectory, electrode: str) -> list[Panel]:
     """What an electrode records with the true membrane potential, and below it the junctions, mV."""
     reading = electrode_reading(trajectory, electrode)
     recorded_style, tip_style, bridge_style = species_styles(["recorded", "tip", "bridge"]).values()
-    recorded = Curve(symbol_label("V", "rec"), f"V recorded {electrode} (mV)", 1e3 * reading.measured, *recorded_style)
+    recorded = Curve(symbol_label("V", "rec"), f"{electrode}.V_recorded (mV)", 1e3 * reading.measured, *recorded_style)
     curves = [recorded]
     if reading.membrane_potential is not None:
         true = 1e3 * reading.membrane_potential
-        curves.insert(0, Curve(symbol_label("V"), f"V true {electrode} (mV)", true, width=TOTAL_WIDTH))
+        curves.insert(0, Curve(symbol_label("V"), f"{electrode}.V_true (mV)", true, width=TOTAL_WIDTH))
     panels = [Panel("electrode", electrode, "Potential (mV)", tuple(curves), False, linear_limits(curves, 1e-3))]
     junctions = [
-        Curve(symbol_label("LJP", where), f"LJP {where} {electrode} (mV)", 1e3 * values, *style)
+        Curve(symbol_label("LJP", where), f"{electrode}.LJP_{where} (mV)", 1e3 * values, *style)
         for where, values, style in (
             ("tip", reading.tip_junction, tip_style),
             ("bridge", reading.bridge_junction, bridge_style),
@@ -42,7 +42,9 @@ def electrode_panels(trajectory: Trajectory, electrode: str) -> list[Panel]:
         if np.any(values)
     ]
     if reading.membrane_potential is not None and np.any(reading.error):
-        error = Curve("error", f"V recorded - V true {electrode} (mV)", 1e3 * reading.error, width=TOTAL_WIDTH)
+        error = Curve(
+            "error", f"{electrode}.V_recorded - {electrode}.V_true (mV)", 1e3 * reading.error, width=TOTAL_WIDTH
+        )
         junctions.insert(0, error)
     if junctions:
         limits = linear_limits(junctions, 1e-3, zero=True)

@@ -17,7 +17,7 @@ from ..drawing.time_axis import TimeAxis
 from .protocol_marks import Mark
 
 if TYPE_CHECKING:
-    from ...simulation.trajectory import Run
+    from ...simulation.run import Run
 
 #: An event that came about more often than this has ticks, and so has one for which no more lines may be drawn.
 FEW, MOST_LINES = 3, 4

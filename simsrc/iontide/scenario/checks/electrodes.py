@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...formulas.spelling import did_you_mean, listed, suggestion
+from ...errors import did_you_mean, listed, suggestion
 from ...model.electrodes import Electrode, Reference
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ..schema import quantity_kinds

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from ...errors import UsageError
-from ...formulas.spelling import did_you_mean, listed, suggestion
+from ...errors import UsageError, did_you_mean, listed, suggestion
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import Kind
 from ..schema.validate import unknown_key

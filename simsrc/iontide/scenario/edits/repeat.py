@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, get_origin
 
-from ...formulas.spelling import did_you_mean, listed
+from ...errors import did_you_mean, listed
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import show
 from ..text.faults import Faults

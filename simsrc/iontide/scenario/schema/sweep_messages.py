@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...formulas.spelling import did_you_mean, listed
+from ...errors import did_you_mean, listed
 from ..text.key_lines import KeyPath
 from .sweep import AxisTable
 

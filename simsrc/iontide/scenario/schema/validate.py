@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from ...formulas.spelling import did_you_mean, listed, nearest
+from ...errors import did_you_mean, listed, nearest
 from ..text.faults import Faults
 from ..text.key_lines import KeyPath
 from . import schema_lookup

@@ -14,7 +14,8 @@ from ...equations.evaluation import Evaluation
 from ...equations.initial_state import InitialState
 from ...model.model import Model
 from ...simulation.prepare import Preparation
-from ...simulation.trajectory import Origin, Run, Statistics, Trajectory
+from ...simulation.run import Origin, Run, Statistics
+from ...simulation.trajectory import Trajectory
 from ...symbolic.tape import Program
 from .batch_start import Members
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import did_you_mean, listed
 from ...formulas.formula import Formula, FormulaError
 from ...formulas.parser import Call, Name, Node, Number, fold
-from ...formulas.spelling import did_you_mean, listed
 from ...formulas.units import Dimension
 from ...model.model import Model
 from ...scenario.sweeps.form import condition

@@ -1,7 +1,7 @@
 """What a sweep keeps of each point: its end, its verdict, numbers drawn from a quantity over time, or all of that.
 
-``keep`` names quantities as a result file does (``V_plasma``, ``cell_K``, ``volume_cell``, ``E_plasma_K``), or by what
-they belong to (``plasma.V``, ``cell.K``, ``cell.volume``, ``plasma.E.K``); of one alone the value at the end is kept.
+``keep`` names quantities as result files do (``plasma.V``, ``cell.K``, ``cell.volume``, ``plasma.E.K``); of one alone
+the value at the end is kept.
 Of an event its ``count(spike)`` and ``first(spike)``.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...formulas.spelling import did_you_mean
+from ...errors import did_you_mean
 from ...model.model import Model
 from ...model.schedule import sample_count_limit, segments_of
-from ...storage.columns import Column, columns_of
+from ...simulation.quantities import Quantity, quantities_of
 
 #: Groups of quantities that follow from a state alone.
 _GROUPS = (
@@ -32,9 +32,6 @@ WORDS = (END, VERDICT, TIME_TO_STEADY)
 #: Of events.
 COUNT, FIRST = "count", "first"
 
-#: How a quantity may also be called: what it is, then how it is spoken of.
-_SPOKEN = {"membrane_potential": "V", "reversal_potential": "E", "volume": "volume", "area": "area"}
-
 
 @dataclass(frozen=True)
 class Keep:
@@ -44,7 +41,7 @@ class Keep:
     ----------
     name : str
         As the plan has it.
-    column : Column or None
+    column : Quantity or None
         The quantity; None for a word.
     draw : str
         How a number is drawn from it (a key of ``DRAWS``), or ``trajectory``, or the word itself; of an event
@@ -54,7 +51,7 @@ class Keep:
     """
 
     name: str
-    column: Column | None
+    column: Quantity | None
     draw: str
     event: str = ""
 
@@ -122,27 +119,14 @@ _OF_EVENT = re.compile(rf"({COUNT}|{FIRST})\((.*)\)")
 _DRAWN = re.compile(rf"({'|'.join([*DRAWS, 'trajectory'])})\((.*)\)")
 
 
-def quantities_of(model: Model) -> dict[str, Column]:
-    """Every quantity that can be kept, by each of its names."""
-    every = replace(model, recording=replace(model.recording, quantities=_GROUPS))
-    found: dict[str, Column] = {}
-    for column in columns_of(every):
-        found[column.name] = column
-        found.setdefault(_spoken(column), column)
-    return found
-
-
-def _spoken(column: Column) -> str:
-    """``plasma.V``, ``cell.K``, ``plasma.E.K``, ``plasma.flux.K``."""
-    parts = list(column.of.values())
-    if column.quantity == "concentration":
-        return ".".join(parts)
-    return ".".join([parts[0], _SPOKEN.get(column.quantity, column.quantity), *parts[1:]])
+def quantities_by_name(model: Model) -> dict[str, Quantity]:
+    """Every quantity that can be an output of a sweep."""
+    return {quantity.name: quantity for quantity in quantities_of(model, _GROUPS)}
 
 
 def parse_keep(model: Model, names: Iterable[str]) -> tuple[list[Keep], list[str]]:
     """The entries of ``keep``, and what is wrong with the others, a sentence each."""
-    known = quantities_of(model)
+    known = quantities_by_name(model)
     kept: list[Keep] = []
     faults: list[str] = []
     for name in names:
@@ -174,7 +158,7 @@ def parse_keep(model: Model, names: Iterable[str]) -> tuple[list[Keep], list[str
     return kept, faults
 
 
-def _unknown(name: str, quantity: str, known: Mapping[str, Column]) -> str:
+def _unknown(name: str, quantity: str, known: Mapping[str, Quantity]) -> str:
     hint = did_you_mean(quantity, [*known, *WORDS])
     some = ", ".join([*WORDS, *(k for k in known if "." in k)][:8])
     how = ", ".join([*DRAWS, "trajectory"])

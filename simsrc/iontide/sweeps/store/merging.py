@@ -25,8 +25,8 @@ import h5py
 import numpy as np
 
 from ...errors import FileError, UsageError
+from ...simulation.quantities import unique_name
 from ...storage import check_target
-from ...storage.columns import unique_name
 from ...storage.datasets import write_array, write_text, write_texts
 from ...storage.provenance import Provenance, surroundings, utc_now
 from ...storage.replacing import replacing

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from ... import __version__
 from ...errors import FileError
-from ...storage.columns import unique_name
+from ...simulation.quantities import unique_name
 from ...storage.provenance import cpu_name
 from ...storage.replacing import replacing, write_all
 from ...storage.untrusted import MAX_TEXT, Checked

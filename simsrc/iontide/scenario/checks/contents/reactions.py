@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ....formulas.spelling import did_you_mean
+from ....errors import did_you_mean
 from ...library.elements import elements_left_over
 from ...schema import quantity_kinds
 from ...schema.document import ExchangeTable, ReactionTable

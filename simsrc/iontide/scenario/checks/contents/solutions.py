@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....constants import FARADAY
-from ....formulas.spelling import did_you_mean, listed, suggestion
+from ....errors import did_you_mean, listed, suggestion
 from ....model.model import Species
 from ....physics.ions import find_ion, nearest_ions
 from ...library.salts import instead_of_salt, ions_of_salt

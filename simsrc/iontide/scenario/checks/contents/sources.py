@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....formulas.spelling import did_you_mean
+from ....errors import did_you_mean
 from ...schema import quantity_kinds
 from ...schema.document import SourceTable
 from ...text.key_lines import KeyPath

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ....formulas.spelling import did_you_mean, listed
+from ....errors import did_you_mean, listed
 from ...library.laws import FORMULA, Law
 from ...library.transporters import TRANSPORTERS
 from ...schema.document import PathwayTable

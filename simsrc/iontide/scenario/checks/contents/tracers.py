@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....formulas.spelling import did_you_mean, listed
+from ....errors import did_you_mean, listed
 from ....model.tracers import Tracer
 from ...schema import quantity_kinds
 from ...schema.document import TracerTable

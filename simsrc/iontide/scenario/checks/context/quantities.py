@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ....errors import did_you_mean, listed, nearest, suggestion
 from ....formulas.formula import FLOAT_FUNCTIONS, Formula, FormulaError, evaluate_float, fit_message, parse_formula
-from ....formulas.spelling import did_you_mean, listed, nearest, suggestion
 from ....formulas.units import (
     DIMENSIONLESS,
     NUMBER_PATTERN,

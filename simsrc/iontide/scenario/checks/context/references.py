@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....formulas.spelling import did_you_mean, listed
+from ....errors import did_you_mean, listed
 from ...schema.quantity_kinds import show
 from ...text.key_lines import KeyPath
 from .draft import Draft

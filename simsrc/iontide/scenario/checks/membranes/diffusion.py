@@ -6,8 +6,8 @@ Its flux is that of the constant field (PHYSICS of the two ends of a cable); a t
 
 from __future__ import annotations
 
+from ....errors import did_you_mean, listed
 from ....formulas.formula import Formula, evaluate_float, parse_formula
-from ....formulas.spelling import did_you_mean, listed
 from ....model.model import Membrane, Pathway, Quantity
 from ...schema import quantity_kinds
 from ...schema.document import DiffusionTable

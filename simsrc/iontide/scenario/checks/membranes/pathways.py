@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ....errors import did_you_mean, listed
 from ....formulas.formula import Formula
-from ....formulas.spelling import did_you_mean, listed
 from ....formulas.units import Dimension
 from ....physics.ions import find_ion
 from ...library.laws import EVERY_ION, FORMULA, LIBRARY, TABLES, Law

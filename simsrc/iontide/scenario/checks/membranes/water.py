@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ....formulas.spelling import did_you_mean, listed
+from ....errors import did_you_mean, listed
 from ...schema import quantity_kinds
 from ...schema.document import MembraneTable, ShapeTable
 from ...schema.quantity_kinds import show

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ....errors import did_you_mean, listed
 from ....formulas.formula import parse_formula
-from ....formulas.spelling import did_you_mean, listed
 from ....model.model import Clamp, Hold, IonClamp
 from ...schema import quantity_kinds
 from ...schema.protocol import ClampTable

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
+from ....errors import did_you_mean, listed
 from ....formulas.formula import FormulaError, parse_formula
-from ....formulas.spelling import did_you_mean, listed
 from ....formulas.units import Dimension, UnitError
 from ....model.model import Event
 from ...schema import quantity_kinds

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from ....formulas.spelling import did_you_mean
+from ....errors import did_you_mean
 from ....model.model import ParameterStep, Quantity
 from ...schema import quantity_kinds, schema_lookup
 from ...schema.protocol import ProtocolTable, ValuesTable

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ....formulas.spelling import did_you_mean, listed, suggestion
+from ....errors import did_you_mean, listed, suggestion
 from ....formulas.units import Dimension
 from ...schema import quantity_kinds, schema_lookup
 from ...schema.document import CompartmentTable

@@ -1,16 +1,16 @@
 """The group ``energetics`` of a recording: every power over time, what pumps turn over, and what is stored.
 
-``power_<membrane>_<pathway>``, ``power_<membrane>_water``, ``power_<reaction or exchange>``,
-``power_<clamp>_series_resistance``: what is dissipated. Of a pump besides ``fuel_…``, ``work_…``, ``turnover_…``,
-``efficiency_…``, each ``<membrane>_<pump>``. ``power_in_<injection, source, clamp or bath>``: what comes in so.
-``power_in``, ``dissipation``: all of it. ``free_energy_chemical``, ``…_electrical``, ``…_elastic``: what is stored.
+``<membrane>.<pathway>.power``, ``<membrane>.water.power``, ``<reaction or exchange>.power``,
+``<clamp>.series_resistance.power``: power dissipated. Of a pump besides ``<membrane>.<pump>.fuel``, ``.work``,
+``.turnover`` and ``.efficiency``. ``<injection, source, clamp or bath>.power_in``: power that it supplies.
+``power_in``, ``dissipation``: their sums. ``free_energy.chemical``, ``.electrical``, ``.elastic``: what is stored.
 ``energy_residual``: what the balance does not close to.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,46 +19,46 @@ from numpy.typing import NDArray
 
 from ..analysis.energy import Energetics, energetics
 from ..model.model import Model
+from ..simulation.quantities import Quantity
 from ..simulation.trajectory import Trajectory
 
-#: The fields of a column: name, quantity, long name, units, how many of these make one of SI, how computed, of what.
-Fields = tuple[str, str, str, str, float, Callable[[Trajectory], NDArray], Mapping[str, str]]
-
-#: A part of a trajectory and its energetics, which all columns of that part share.
+#: A part of a trajectory and its energetics, which all quantities of that part share.
 _latest: list[tuple[weakref.ref[Trajectory], Energetics]] = []
 
 
-def energy_columns(model: Model) -> Iterator[Fields]:
-    """The columns of the group, as fields of a ``Column``."""
+def energy_quantities(model: Model) -> Iterator[Quantity]:
+    """The quantities of the group."""
     for m, membrane in model.membranes.items():
         for p in membrane.pathways:
             if p.stoichiometry:
                 path, of = f"membranes.{m}.{p.name}", {"membrane": m, "pathway": p.name}
-                yield _power(path, f"{m}_{p.label}", f"{p.label} of {m}", of)
+                yield _power(path, f"{m}.{p.label}", f"{p.label} of {m}", of)
                 if p.driven_by:
-                    yield from _pump(path, f"{m}_{p.label}", f"{p.label} of {m}", of)
+                    yield from _pump(path, f"{m}.{p.label}", f"{p.label} of {m}", of)
         if membrane.water_permeability is not None:
-            yield _power(f"membranes.{m}.water", f"{m}_water", f"water through {m}", {"membrane": m})
+            yield _power(f"membranes.{m}.water", f"{m}.water", f"water through {m}", {"membrane": m})
     for reaction in model.reactions:
         yield _power(f"reactions.{reaction.name}", reaction.name, f"the reaction {reaction.name}", {})
     for exchange in model.exchanges:
         yield _power(f"exchange.{exchange.name}", exchange.name, f"the exchange {exchange.name}", {})
     for clamp in model.clamps:
         if clamp.series_resistance is not None:
-            name = f"{clamp.name}_series_resistance"
+            name = f"{clamp.name}.series_resistance"
             yield _power(f"clamps.{clamp.name}.series_resistance", name, f"the resistance of {clamp.name}", {})
     for path, name in _rig(model):
-        yield f"power_in_{name}", "power_in", f"power that {name} brings in", "pW", 1e12, partial(_in, path), {}
-    for name, said in (
-        ("power_in", "power that comes in, all"),
+        yield Quantity(f"{name}.power_in", "power_in", f"power supplied by {name}", "pW", 1e12, partial(_in, path), {})
+    for name, long_name in (
+        ("power_in", "power supplied, all sources"),
         ("dissipation", "power dissipated, all: entropy production times temperature"),
     ):
-        yield name, name, said, "pW", 1e12, partial(_whole, name), {}
+        yield Quantity(name, name, long_name, "pW", 1e12, partial(_whole, name), {})
     for kind in ("chemical", "electrical", "elastic"):
-        said = f"free energy stored, {kind}"
-        yield f"free_energy_{kind}", "free_energy", said, "pJ", 1e12, partial(_stored, kind), {"kind": kind}
-    said = "power in minus dissipation minus change of what is stored"
-    yield "energy_residual", "energy_residual", said, "pW", 1e12, partial(_whole, "residual"), {}
+        long_name = f"free energy stored, {kind}"
+        yield Quantity(
+            f"free_energy.{kind}", "free_energy", long_name, "pJ", 1e12, partial(_stored, kind), {"kind": kind}
+        )
+    long_name = "power in minus dissipation minus change of what is stored"
+    yield Quantity("energy_residual", "energy_residual", long_name, "pW", 1e12, partial(_whole, "residual"), {})
 
 
 def _rig(model: Model) -> Iterator[tuple[str, str]]:
@@ -69,19 +69,20 @@ def _rig(model: Model) -> Iterator[tuple[str, str]]:
     yield from ((f"compartments.{c.name}", c.name) for c in model.compartments.values() if not c.is_finite)
 
 
-def _power(path: str, name: str, what: str, of: Mapping[str, str]) -> Fields:
-    said = f"power dissipated by {what}"
-    return f"power_{name}", "dissipated_power", said, "pW", 1e12, partial(_out, path), of
+def _power(path: str, name: str, what: str, of: Mapping[str, str]) -> Quantity:
+    long_name = f"power dissipated by {what}"
+    return Quantity(f"{name}.power", "dissipated_power", long_name, "pW", 1e12, partial(_out, path), of)
 
 
-def _pump(path: str, name: str, what: str, of: Mapping[str, str]) -> Iterator[Fields]:
-    for key, said, units, scale in (
+def _pump(path: str, name: str, what: str, of: Mapping[str, str]) -> Iterator[Quantity]:
+    for key, long_name, units, scale in (
         ("fuel", "power that the fuel pays for", "pW", 1e12),
         ("work", "power delivered to the ions by", "pW", 1e12),
         ("turnover", "fuel turned over by", "amol/s", 1e18),
         ("efficiency", "work delivered over fuel spent by", "1", 1.0),
     ):
-        yield f"{key}_{name}", f"pump_{key}", f"{said} {what}", units, scale, partial(_of_pump, path, key), of
+        compute = partial(_of_pump, path, key)
+        yield Quantity(f"{name}.{key}", f"pump_{key}", f"{long_name} {what}", units, scale, compute, of)
 
 
 def _of(part: Trajectory) -> Energetics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iontide.formulas.spelling import did_you_mean, listed, nearest, suggestion
+from iontide.errors import did_you_mean, listed, nearest, suggestion
 
 
 def test_one_name_is_suggested_whatever_its_case():
