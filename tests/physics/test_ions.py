@@ -174,7 +174,7 @@ def test_names_can_stand_in_formulas():
 
 
 def test_no_name_or_alias_means_two_ions():
-    text = resources.files("iontide").joinpath("data/ions.csv").read_text(encoding="utf-8")
+    text = resources.files("iontide.physics").joinpath("data/ions.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     assert len(rows) == len(ion_library())
     seen = set()
