@@ -11,11 +11,11 @@ sum over the part, in which the capacitances cancel: 0 = − the net current out
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..constants import FARADAY
 from ..formulas.formula import Formula
+from ..model.fields import structure_in
 from ..model.model import Exchange, Injection, Membrane, Model, Pathway, Quantity, Reaction, Source
 from ..symbolic.expression import Expression, Graph
 from ..symbolic.tape import Program, assemble
@@ -58,67 +58,13 @@ def draw_equations(
 def structure_of(model: Model) -> tuple:
     """Everything about a model but its numbers: two models of equal structure have the same tape."""
 
-    def form(value: Quantity | None) -> str | None:
-        """What of a quantity is drawn into the tape: the text of a formula, but no number."""
-        if value is None:
-            return None
+    def form(value: Quantity) -> str:
+        """What of a quantity enters the tape: the text of a formula, but no number."""
         return value.text if isinstance(value, Formula) and not model.is_settled(value) else ""
 
-    return (
-        tuple((s.name, s.valence, s.ion_size, s.truesdell_jones) for s in model.species.values()),
-        tuple(i.valence for c in model.compartments.values() for i in c.impermeants),
-        tuple((p.name, form(p.value), p.name in model.ramped) for p in model.parameters.values()),
-        tuple(
-            (
-                c.name,
-                c.kind,
-                c.water,
-                c.activity,
-                tuple((name, form(q)) for name, q in c.concentrations.items()),
-                tuple(i.name for i in c.impermeants),
-                tuple((name, form(q)) for name, q in c.activity_coefficients.items()),
-            )
-            for c in model.compartments.values()
-        ),
-        tuple(
-            (
-                *(m.name, m.inside, m.outside, m.geometry, tuple(m.reflection)),
-                *(form(m.area), form(m.specific_capacitance), form(m.water_permeability), m.elastic_modulus is None),
-                m.has_capacitance,
-                tuple(map(_pathway_form(form), m.pathways)),
-            )
-            for m in model.membranes.values()
-        ),
-        tuple(
-            (
-                *(r.name, r.compartment, form(r.forward), form(r.backward)),
-                *(tuple(r.reactants.items()), tuple(r.products.items())),
-            )
-            for r in model.reactions
-        ),
-        tuple((e.name, e.inside, e.outside, form(e.rate)) for e in model.exchanges),
-        tuple((i.name, i.compartment, i.carried_by, form(i.current), i.out_of) for i in model.injections),
-        tuple((f.name, f.compartment, tuple(f.stoichiometry.items()), form(f.rate)) for f in model.sources),
-        tuple(
-            (c.name, c.membrane, c.carried_by, c.series_resistance is None, tuple(form(h.value) for h in c.holds))
-            for c in model.clamps
-        ),
-        tuple((c.name, c.compartment, c.species, tuple(form(h.value) for h in c.holds)) for c in model.ion_clamps),
-        tuple((e.name, e.on, form(e.value), form(e.level)) for e in model.events),
-        tuple((t.name, t.of, tuple((c, form(q)) for c, q in t.shares.items())) for t in model.tracers),
-        form(model.temperature),
-    )
-
-
-def _pathway_form(form: Callable[[Quantity | None], str | None]) -> Callable[[Pathway], tuple]:
-    def of(p: Pathway) -> tuple:
-        gates = tuple(
-            (g.name, form(g.alpha), form(g.beta), form(g.steady), form(g.time_constant), form(g.speed)) for g in p.gates
-        )
-        arguments = tuple((name, form(q)) for name, q in p.arguments.items())
-        return (p.name, p.law, tuple(p.stoichiometry.items()), arguments, gates)
-
-    return of
+    ramped = tuple(name for name in model.parameters if name in model.ramped)
+    capacitors = tuple(m.name for m in model.membranes.values() if m.has_capacitance)
+    return structure_in(model, form), ramped, capacitors
 
 
 class _Equations:

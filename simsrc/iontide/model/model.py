@@ -14,6 +14,7 @@ from functools import cached_property
 from ..errors import UnknownNameError
 from ..formulas.formula import Formula, evaluate_float
 from .electrodes import Electrode, Reference
+from .fields import off_tape, placed, quantities_in
 from .parts import Compartment, Exchange, Gate, Impermeant, Membrane, Pathway, Quantity, Reaction, Source, Species
 from .protocol import Clamp, Event, Hold, Injection, IonClamp, Parameter, ParameterStep, Recording, Simulation
 from .tracers import Tracer
@@ -60,27 +61,27 @@ class Model:
     species: Mapping[str, Species]
     compartments: Mapping[str, Compartment]
     membranes: Mapping[str, Membrane]
-    simulation: Simulation
-    temperature: Quantity = 298.15
+    simulation: Simulation = off_tape()
+    temperature: Quantity = placed("simulation.temperature", default=298.15)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    protocol: tuple[ParameterStep, ...] = ()
-    recording: Recording = field(default_factory=Recording)
+    protocol: tuple[ParameterStep, ...] = off_tape(default=())
+    recording: Recording = off_tape(default_factory=Recording)
     reactions: tuple[Reaction, ...] = ()
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[Exchange, ...] = placed("exchange", default=())
     injections: tuple[Injection, ...] = ()
     sources: tuple[Source, ...] = ()
     clamps: tuple[Clamp, ...] = ()
-    ion_clamps: tuple[IonClamp, ...] = ()
+    ion_clamps: tuple[IonClamp, ...] = placed("clamps", default=())
     events: tuple[Event, ...] = ()
     tracers: tuple[Tracer, ...] = ()
-    electrodes: tuple[Electrode, ...] = ()
-    water_molar_volume: Quantity = 1.8069e-5
+    electrodes: tuple[Electrode, ...] = off_tape(default=())
+    water_molar_volume: Quantity = placed("simulation.water_molar_volume", default=1.8069e-5)
     #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
     #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.
-    atp_free_energy: Quantity = -57e3
-    title: str = ""
-    description: str = ""
-    references: tuple[str, ...] = ()
+    atp_free_energy: Quantity = placed("simulation.atp_free_energy", default=-57e3)
+    title: str = off_tape(default="")
+    description: str = off_tape(default="")
+    references: tuple[str, ...] = off_tape(default=())
 
     def __post_init__(self) -> None:
         fault = next(faults_of(self), None)
@@ -182,7 +183,11 @@ class Model:
 
     def is_settled(self, quantity: Quantity) -> bool:
         """Whether a quantity changes at protocol steps only: a number, or a formula over such parameters."""
-        return not isinstance(quantity, Formula) or quantity.names <= (self.parameters.keys() - self.moving)
+        return not isinstance(quantity, Formula) or quantity.names <= self._settled_names
+
+    @cached_property
+    def _settled_names(self) -> Set[str]:
+        return self.parameters.keys() - self.moving
 
     def settled_quantities(self) -> Iterator[tuple[str, Quantity]]:
         """The quantities that have one value in each segment, with their paths; parameters included."""
@@ -192,48 +197,7 @@ class Model:
 
     def quantities(self) -> Iterator[tuple[str, Quantity]]:
         """Every quantity that enters the equations or the initial state, with its path, in a fixed order."""
-        yield "simulation.temperature", self.temperature
-        yield "simulation.water_molar_volume", self.water_molar_volume
-        yield "simulation.atp_free_energy", self.atp_free_energy
-        for parameter in self.parameters.values():
-            yield f"parameters.{parameter.name}", parameter.value
-        for compartment in self.compartments.values():
-            path = f"compartments.{compartment.name}"
-            if compartment.volume is not None:
-                yield f"{path}.volume", compartment.volume
-            for name, value in compartment.concentrations.items():
-                yield f"{path}.concentrations.{name}", value
-            for impermeant in compartment.impermeants:
-                if impermeant.concentration is not None:
-                    yield f"{path}.impermeants.{impermeant.name}.concentration", impermeant.concentration
-                if impermeant.amount is not None:
-                    yield f"{path}.impermeants.{impermeant.name}.amount", impermeant.amount
-            for name, value in compartment.activity_coefficients.items():
-                yield f"{path}.activity_coefficients.{name}", value
-        for membrane in self.membranes.values():
-            yield from _membrane_quantities(membrane)
-        for reaction in self.reactions:
-            yield f"reactions.{reaction.name}.forward", reaction.forward
-            yield f"reactions.{reaction.name}.backward", reaction.backward
-        for exchange in self.exchanges:
-            yield f"exchange.{exchange.name}.rate", exchange.rate
-        for source in self.sources:
-            yield f"sources.{source.name}.rate", source.rate
-        for injection in self.injections:
-            yield f"injections.{injection.name}.current", injection.current
-        for clamp in self.clamps:
-            if clamp.series_resistance is not None:
-                yield f"clamps.{clamp.name}.series_resistance", clamp.series_resistance
-        for held in self.every_clamp:
-            for k, hold in enumerate(held.holds, 1):
-                yield f"clamps.{held.name}.hold_{k}.active", hold.active
-                yield f"clamps.{held.name}.hold_{k}.value", hold.value
-        for event in self.events:
-            yield f"events.{event.name}.value", event.value
-            yield f"events.{event.name}.level", event.level
-        for tracer in self.tracers:
-            for name, value in tracer.shares.items():
-                yield f"tracers.{tracer.name}.share.{name}", value
+        return quantities_in(self)
 
     def values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every settled quantity by path, with the parameters in ``settings`` replaced.
@@ -264,34 +228,6 @@ class Model:
             if name not in timed:
                 values[name] = evaluate_float(q, values) if isinstance(q, Formula) else q
         return values
-
-
-def _membrane_quantities(membrane: Membrane) -> Iterator[tuple[str, Quantity]]:
-    path = f"membranes.{membrane.name}"
-    if membrane.geometry == "given":
-        yield f"{path}.area", membrane.area
-    optional = {
-        "length": membrane.length,
-        "water_permeability": membrane.water_permeability,
-        "elastic_modulus": membrane.elastic_modulus,
-        "slack_volume": membrane.slack_volume,
-    }
-    yield f"{path}.capacitance", membrane.specific_capacitance
-    if membrane.potential is not None and membrane.potential != "ghk":
-        yield f"{path}.potential", membrane.potential
-    for key, value in optional.items():
-        if value is not None:
-            yield f"{path}.{key}", value
-    for name, value in membrane.reflection.items():
-        yield f"{path}.reflection.{name}", value
-    for pathway in membrane.pathways:
-        for argument, value in pathway.arguments.items():
-            yield argument_path(membrane, pathway, argument), value
-        for gate in pathway.gates:
-            for key in ("alpha", "beta", "steady", "time_constant", "speed", "initial"):
-                value = getattr(gate, key)
-                if value is not None:
-                    yield f"{path}.{pathway.name}.gates.{gate.name}.{key}", value
 
 
 def dependency_order(quantities: Mapping[str, Quantity]) -> list[str]:

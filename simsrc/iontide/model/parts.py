@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..formulas.formula import Formula
-
-Quantity = float | Formula
+from .fields import Quantity, off_tape, placed
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class Species:
 
     name: str
     valence: int
-    diffusion_coefficient: float | None = None
+    diffusion_coefficient: float | None = off_tape(default=None)
     ion_size: float | None = None
-    source: str = ""
+    source: str = off_tape(default="")
     truesdell_jones: tuple[float, float] | None = None
 
 
@@ -161,7 +160,7 @@ class Pathway:
     name: str
     law: str
     stoichiometry: Mapping[str, int]
-    arguments: Mapping[str, Quantity] = field(default_factory=dict)
+    arguments: Mapping[str, Quantity] = placed("", default_factory=dict)
     driven_by: str = ""
     gates: tuple[Gate, ...] = ()
 
@@ -204,15 +203,20 @@ class Membrane:
     inside: str
     outside: str
     area: Quantity
-    specific_capacitance: Quantity
+    specific_capacitance: Quantity = placed("capacitance")
     potential: Quantity | Literal["ghk"] | None = None
-    pathways: tuple[Pathway, ...] = ()
+    pathways: tuple[Pathway, ...] = placed("", default=())
     geometry: Literal["given", "sphere", "cylinder"] = "given"
     length: Quantity | None = None
     water_permeability: Quantity | None = None
     reflection: Mapping[str, Quantity] = field(default_factory=dict)
     elastic_modulus: Quantity | None = None
     slack_volume: Quantity | None = None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Quantities that are not used: an area that follows the volume."""
+        return () if self.geometry == "given" else ("area",)
 
     @property
     def has_capacitance(self) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ..formulas.units import DIMENSIONLESS, Dimension
-from .parts import Quantity
+from .fields import Quantity, off_tape, placed
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Parameter:
     """
 
     name: str
-    value: Quantity
+    value: Quantity = placed("")
     dimension: Dimension = DIMENSIONLESS
 
 
@@ -84,7 +84,7 @@ class Clamp:
 
     name: str
     membrane: str
-    holds: tuple[Hold, ...]
+    holds: tuple[Hold, ...] = placed("")
     carried_by: str | None = None
     series_resistance: Quantity | None = None
 
@@ -100,7 +100,7 @@ class IonClamp:
     name: str
     compartment: str
     species: str
-    holds: tuple[Hold, ...]
+    holds: tuple[Hold, ...] = placed("")
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ class Event:
     on: str
     value: Quantity
     level: Quantity
-    direction: Literal["rises", "falls", "passes"] = "passes"
-    action: Literal["record", "stop", "set"] = "record"
-    settings: Mapping[str, Quantity] = field(default_factory=dict)
-    duration: float | None = None
-    once: bool = False
+    direction: Literal["rises", "falls", "passes"] = off_tape(default="passes")
+    action: Literal["record", "stop", "set"] = off_tape(default="record")
+    settings: Mapping[str, Quantity] = off_tape(default_factory=dict)
+    duration: float | None = off_tape(default=None)
+    once: bool = off_tape(default=False)
 
     @property
     def place(self) -> str:

@@ -14,13 +14,13 @@ import math
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
-from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 from ..formulas.formula import Formula, parse_formula
 from ..formulas.units import Dimension
+from .fields import fields_of
 from .model import Model
 
 #: Changed when a reader of the former could misunderstand; a field added with a default does not.
@@ -71,13 +71,6 @@ def run_id_of_text(canonical: str) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16]
 
 
-@cache
-def _fields_of(kind: type) -> tuple[tuple[Field, Any], ...]:
-    """Fields of a dataclass and their types, annotations resolved."""
-    hints = get_type_hints(kind)
-    return tuple((f, hints[f.name]) for f in fields(kind) if f.init)
-
-
 def _encode(value: Any, kind: Any, place: str) -> Any:
     if isinstance(value, Formula):
         return {"formula": value.text}
@@ -95,7 +88,7 @@ def _encode(value: Any, kind: Any, place: str) -> Any:
     if kind is int:
         return int(value)
     if is_dataclass(kind):
-        return {f.name: _encode(getattr(value, f.name), t, f"{place}.{f.name}") for f, t in _fields_of(kind)}  # type: ignore[arg-type]
+        return {f.name: _encode(getattr(value, f.name), t, f"{place}.{f.name}") for f, t in fields_of(kind)}  # type: ignore[arg-type]
     if get_origin(kind) is tuple:
         return [_encode(item, get_args(kind)[0], f"{place}[{i}]") for i, item in enumerate(value)]
     if get_origin(kind) is Mapping:
@@ -191,7 +184,7 @@ def _decode_dataclass(value: Any, kind: type, place: str) -> Any:
         raise _fault(place, f"a {kind.__name__.lower()}", value)
     rest = dict(value)
     arguments = {}
-    for f, hint in _fields_of(kind):
+    for f, hint in fields_of(kind):
         if f.name in rest:
             arguments[f.name] = _decode(rest.pop(f.name), hint, f"{place}.{f.name}")
         elif f.default is MISSING and f.default_factory is MISSING:

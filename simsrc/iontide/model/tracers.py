@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .parts import Quantity, Reaction
+from .fields import Quantity, placed
+from .parts import Reaction
 
 if TYPE_CHECKING:
     from .model import Model
@@ -30,7 +31,7 @@ class Tracer:
 
     name: str
     of: tuple[str, ...]
-    shares: Mapping[str, Quantity] = field(default_factory=dict)
+    shares: Mapping[str, Quantity] = placed("share", default_factory=dict)
 
 
 def labels_in(tracer: Tracer, reaction: Reaction) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from iontide.model.model import (
     Simulation,
     Species,
 )
+from iontide.model.protocol import RECORDING_GROUPS
 from iontide.model.serialization import canonical_json, model_from_json, model_to_json, run_id
 from tests.support.models import closed_pair, p1, pump_leak, series
 
@@ -83,11 +84,11 @@ models = st.builds(
         st.integers(2, 10**8),
         st.none() | floats,
         st.lists(floats, max_size=3).map(tuple),
-        st.none() | st.lists(names, max_size=3).map(tuple),
+        st.none() | st.lists(st.sampled_from(list(RECORDING_GROUPS)), max_size=3).map(tuple),
     ),
     title=st.text(),
     description=st.text(),
-    sources=st.lists(st.text(), max_size=2).map(tuple),
+    references=st.lists(st.text(), max_size=2).map(tuple),
 )
 
 
