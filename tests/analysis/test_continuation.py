@@ -132,10 +132,10 @@ def test_a_fold_is_found_from_wherever_the_range_begins():
     assert found[0] == pytest.approx(10.722542, abs=1e-6)
 
 
-def test_a_branch_ends_where_no_membrane_bears_the_potential():
+def test_a_branch_ends_where_no_membrane_withstands_the_potential():
     model = load(SCENARIO_FILES["huebel_dahlem_2014"]).model
     branch = continue_steady_state(model, "total:K", 60e-15, 330e-15)
-    told = [end for end in branch.ends if "more than a membrane withstands" in end]
+    told = [end for end in branch.ends if "which no membrane withstands" in end]
     assert len(told) == 1
     assert np.abs(branch.trajectory.membrane_potential("plasma")).max() < 1.5
 
