@@ -64,7 +64,7 @@ def test_what_an_event_sets_for_good_counts_at_the_end_of_a_run():
     found = verdict_of(run)
     assert found.kind == "driven_steady_state", found.sentence
     assert found.sentence == verdict_of_steady(steady_after(run)).sentence
-    assert "what the event change sets for good is not looked at" in steady_state(model).basin
+    assert "what the event change sets for good is left out" in steady_state(model).basin
 
 
 def test_a_run_that_an_event_stops_is_judged_by_what_held_then():
@@ -245,7 +245,7 @@ def test_the_command_tells_where_it_ends(capsys):
     for words in (
         "maintained by pump of plasma",
         "stable: every disturbance dies away",
-        "kept on the way",
+        "conserved by the equations",
         "-75.9517 mV",
     ):
         assert words in told
@@ -253,7 +253,7 @@ def test_the_command_tells_where_it_ends(capsys):
     content = json.loads(capsys.readouterr().out)
     assert content["kind"] == "driven_steady_state"
     assert content["stable"] is True
-    assert content["kept"][0]["what"] == "charge of cell"
+    assert content["conserved"][0]["what"] == "charge of cell"
     assert content["membrane_potentials_mV"]["plasma"] > -75.9
     assert main(["steady", scenario, "--sensitivities"]) == 0
     assert "what +1 % of each parameter changes" in capsys.readouterr().out

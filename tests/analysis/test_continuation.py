@@ -132,10 +132,10 @@ def test_a_fold_is_found_from_wherever_the_range_begins():
     assert found[0] == pytest.approx(10.722542, abs=1e-6)
 
 
-def test_a_branch_ends_where_no_membrane_bears_the_potential():
+def test_a_branch_ends_where_no_membrane_withstands_the_potential():
     model = load(SCENARIO_FILES["huebel_dahlem_2014"]).model
     branch = continue_steady_state(model, "total:K", 60e-15, 330e-15)
-    told = [end for end in branch.ends if "more than a membrane bears" in end]
+    told = [end for end in branch.ends if "which no membrane withstands" in end]
     assert len(told) == 1
     assert np.abs(branch.trajectory.membrane_potential("plasma")).max() < 1.5
 
@@ -230,7 +230,7 @@ def huebel(pump_in_pause: float = 1.0) -> Model:
 def test_rest_saddle_and_depolarised_state_along_the_potassium_content():
     """One curve with two folds leads from rest by way of a saddle to the depolarised state; both ends find the same."""
     rest, depolarised = (steady_state(huebel(pause)) for pause in (1.0, 0.0))
-    content = next(kept.value for kept in rest.kept if kept.what == "K in cell and space")
+    content = next(total.value for total in rest.conserved if total.what == "K in cell and space")
     reach = 60.0 * 720e-18  # 60 mM of the space
     branches = [
         continue_steady_state(huebel(pause), "total:K", content - reach, content + reach) for pause in (1.0, 0.0)
@@ -249,16 +249,16 @@ def test_rest_saddle_and_depolarised_state_along_the_potassium_content():
     assert one == pytest.approx(two, rel=1e-6)
 
 
-def test_what_is_kept_of_a_reaction_that_stands_still():
-    """A rate constant of 0 makes of B and KB two totals; a charge is told in the amounts beside its potential."""
+def test_what_is_conserved_where_a_reaction_has_stopped():
+    """A rate constant of 0 makes of B and KB two totals; a charge is written in the amounts beside its potential."""
     rest = steady_state(huebel())
-    assert {"B in space", "KB in space", "K in cell and space", "charge of cell"} <= {own.what for own in rest.kept}
+    assert {"B in space", "KB in space", "K in cell and space", "charge of cell"} <= {t.what for t in rest.conserved}
     system = system_of(huebel(), prepare(huebel()))
     names = [system.prepared.layout.names[i] for i in system.active]
-    charge = next(row for row in system.kept if row[names.index("potential of cell")])
+    charge = next(row for row in system.conserved if row[names.index("potential of cell")])
     assert {name for name, w in zip(names, charge, strict=True) if w and "space" in name} == set()
     with_buffer = iontide.load(SCENARIO_FILES["huebel_dahlem_2014"]).model
-    assert "KB in space" not in {own.what for own in steady_state(with_buffer).kept}
+    assert "KB in space" not in {own.what for own in steady_state(with_buffer).conserved}
 
 
 def test_a_real_start_lies_in_the_range_or_is_led_there():
@@ -269,7 +269,7 @@ def test_a_real_start_lies_in_the_range_or_is_led_there():
 
 def test_refusals():
     model = iontide.load(SCENARIO_FILES["duesterwald_2018"]).model
-    with pytest.raises(UsageError, match="names none of what is kept"):
+    with pytest.raises(UsageError, match="names none of the conserved totals"):
         continue_steady_state(model, "total:K", 0.0, 1.0)
     with pytest.raises(UsageError, match="formula"):
         continue_steady_state(model, "initial_K", 1.0, 2.0)
@@ -322,7 +322,7 @@ def test_two_ends_of_a_bistable_membrane():
     assert basin_lines(result)[0] == "20 starts, 2 end(s)"
 
 
-def test_two_ends_of_a_closed_neuron_with_the_totals_kept():
+def test_two_ends_of_a_closed_neuron_with_conserved_totals():
     result = basins(huebel(), 100, seed=2)
     assert len(result.ends) == 2
     told = sorted(1e3 * float(end.steady.trajectory.membrane_potential("plasma")[0]) for end in result.ends)

@@ -76,7 +76,7 @@ def test_a_constant_efflux_against_its_gradient():
     assert told(trajectory) == [
         "the pathway kcc of plasma is passive but runs uphill from t = 0 s to the end: at worst, at t = 0 s, it "
         "carries K + Cl out at 1 umol/m^2/s against a driving force of 1.05 kJ/mol, a gain of 1.05 mW/m^2; "
-        'correct its law, or say what pays for it: driven_by = "ATP"'
+        'correct its law, or name what pays for it: driven_by = "ATP"'
     ]
     found = Dissipation()
     found.add(trajectory)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from iontide.analysis.audit.diagnostics import warnings
-from iontide.analysis.audit.plausibility import slips_of
+from iontide.analysis.audit.plausibility import plausibility_warnings
 from iontide.cli import main
 from iontide.scenario.read import load, loads
 from tests.scenario.test_language import CELL, changed, model_of, run_of
@@ -21,7 +21,7 @@ UNUSED = ("[parameters]", '[parameters]\nP_Na = "1e-9 m/s"\nx = "2 * y"\ny = 3')
 def test_the_shipped_scenarios_have_none(path):
     # The one that is no solution, but hot zirconia between gases.
     hot = ["a temperature of 973.15 K is hotter than any solution"] if path.stem == "oxygen_sensor" else []
-    assert slips_of(load(path).model) == hot
+    assert plausibility_warnings(load(path).model) == hot
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_the_shipped_scenarios_have_none(path):
         (
             [('"-70 mV"', '"-70 V"')],
             "",
-            ["the initial potential of plasma, -70 V, is more than a membrane bears; is -70 mV meant?"],
+            ["the initial potential of plasma, -70 V, is more than a membrane withstands; is -70 mV meant?"],
         ),
         ([('"-70 mV"', '"ghk"')], "", []),
         (
             [],
             '[[protocol]]\nat = "1 s"\nclamp = { membrane = "plasma", potential = "-60 V" }',
-            ["a potential at which plasma is held, -60 V, is more than a membrane bears; is -60 mV meant?"],
+            ["a potential at which plasma is held, -60 V, is more than a membrane withstands; is -60 mV meant?"],
         ),
         (
             [("[parameters]", '[parameters]\nheld = "-60 mV"\nlevel = "-50 mV"')],
@@ -73,8 +73,8 @@ def test_the_shipped_scenarios_have_none(path):
         ),
     ],
 )
-def test_slips(pairs, more, expected):
-    assert slips_of(model_of(*pairs, more=more)) == expected
+def test_warnings(pairs, more, expected):
+    assert plausibility_warnings(model_of(*pairs, more=more)) == expected
 
 
 def test_a_run_tells_them():
@@ -108,5 +108,5 @@ def test_validate_and_run_tell_them_on_standard_error(tmp_path, capsys):
 )
 def test_a_bath_that_a_protocol_leaves_charged_is_told(entry: str, told: str | None) -> None:
     text = (SCENARIO_FILES["pump_leak_cell"]).read_text(encoding="utf-8")
-    found = slips_of(loads(f'{text}\n[[protocol]]\nat = "1 min"\n{entry}\n').model)
+    found = plausibility_warnings(loads(f'{text}\n[[protocol]]\nat = "1 min"\n{entry}\n').model)
     assert [told in sentence for sentence in found] == [True] if told else found == []

@@ -1,4 +1,4 @@
-"""Steady states: where runs end, what is kept, how fast they settle, and what has no end."""
+"""Steady states: where runs end, what is conserved, how fast they settle, and what has no end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_shipped_scenario_ends_where_its_run_does(path):
     assert found.status == "steady", found.message
     assert found.residual < 1e-11
     assert found.is_stable
-    assert all(abs(kept.drift) < 1e-13 for kept in found.kept)
+    assert all(abs(total.drift) < 1e-13 for total in found.conserved)
     if not found.modes:
         return
     slowest = max(mode.time_constant for mode in found.modes)
@@ -84,14 +84,14 @@ def test_the_donnan_cell_ends_in_its_closed_form():
     for ion, outside in (("K", 4.0), ("Na", 146.0)):
         assert float(end.concentration("cell", ion)[0]) / outside == pytest.approx(ratio, rel=1e-12)
     assert 150.0 / float(end.concentration("cell", "Cl")[0]) == pytest.approx(ratio, rel=1e-12)
-    (charge,) = found.kept
+    (charge,) = found.conserved
     assert charge.what == "charge of cell"
     # The charging of the membrane is the fastest mode, the exchange of the contents are the slow ones.
     constants = [mode.time_constant for mode in found.modes]
     assert len(constants) == 3
     assert constants[0] == pytest.approx(911.0, rel=1e-2)
     assert constants[2] < 2e-3
-    assert "potential of cell" in found.modes[2].stoichiometry
+    assert "potential of cell" in found.modes[2].states
 
 
 def test_time_constants_are_those_of_the_run():
@@ -102,12 +102,12 @@ def test_time_constants_are_those_of_the_run():
     rows = (excess > 1e-3) & (run.time > 0)
     slope = np.polyfit(run.time[rows], np.log(excess[rows]), 1)[0]
     assert mode.time_constant == pytest.approx(-1.0 / slope, rel=1e-6)
-    assert mode.stoichiometry == ("amount of X in cell",)
+    assert mode.states == ("amount of X in cell",)
 
 
-def test_closed_totals_are_found_and_kept():
+def test_closed_totals_are_derived_and_conserved():
     found = steady_state(closed_pair())
-    labels = {kept.what for kept in found.kept}
+    labels = {total.what for total in found.conserved}
     assert labels == {"charge of a", "K in a and b", "Na in a and b", "Cl in a and b"}
     end = found.trajectory
     model = closed_pair()
@@ -117,9 +117,9 @@ def test_closed_totals_are_found_and_kept():
         assert after == pytest.approx(before, rel=1e-14)
 
 
-def test_sums_that_reactions_keep_are_found():
+def test_sums_that_reactions_conserve():
     found = steady_state(load(SCENARIO_FILES["huebel_dahlem_2014"]).model)
-    labels = {kept.what for kept in found.kept}
+    labels = {total.what for total in found.conserved}
     assert {"K in cell + K in space + KB in space", "B in space + KB in space", "Na in cell and space"} <= labels
 
 
@@ -130,12 +130,12 @@ def test_the_combinations_cancel_whatever_the_state():
         assert prepared.problem is not None
         n, constants = prepared.layout.size, prepared.problem.constants[-1]
         matrix, _ = stoichiometry_of(prepared.program.rates, constants, n)
-        kept = conserved_combinations(matrix, sorted(prepared.layout.potential_index.values()))
+        conserved = conserved_combinations(matrix, sorted(prepared.layout.potential_index.values()))
         rng = np.random.default_rng(1)
         for _ in range(5):
             y = prepared.initial.y * rng.uniform(0.5, 2.0, n)
             f = prepared.program.evaluate_rates(0.0, y, constants)
-            assert np.max(np.abs(kept @ f) / (np.abs(kept) @ np.abs(f))) < 1e-12
+            assert np.max(np.abs(conserved @ f) / (np.abs(conserved) @ np.abs(f))) < 1e-12
 
 
 @settings(max_examples=15, deadline=None)
@@ -183,7 +183,7 @@ def test_it_is_that_of_the_end_of_the_protocol():
     assert restored.trajectory.membrane_potential("plasma")[0] == pytest.approx(-0.0746285112, abs=1e-9)
 
 
-def test_a_given_start_says_what_is_kept():
+def test_a_given_start_determines_the_totals():
     model = closed_pair()
     y = np.array(prepare(model).initial.y)
     y[:3] *= 1.1

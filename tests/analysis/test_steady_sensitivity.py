@@ -96,7 +96,7 @@ def closed_cell() -> Model:
     )
 
 
-def test_kept_totals_follow_the_start():
+def test_conserved_totals_follow_the_start():
     """In a closed system the end depends on a concentration at the start through the totals alone."""
     model = closed_cell()
     result = steady_sensitivities(model)

@@ -192,7 +192,7 @@ def test_a_junction_is_drawn_tidily_at_other_widths(solved):
 
 
 def test_what_cannot_be_drawn_of_a_junction_is_refused(solved):
-    with pytest.raises(UsageError, match="henderson says nothing of what lies between"):
+    with pytest.raises(UsageError, match="henderson gives no profile between"):
         junction_figure(junction(*GLUCONATE, method="henderson"))
     for width in (10.0, 0.0, float("nan")):
         with pytest.raises(UsageError, match="must be 50 to 1000 mm"):

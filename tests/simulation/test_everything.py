@@ -51,7 +51,7 @@ def share(percent: int) -> Callable:
 def ended(model: Model) -> Trajectory:
     """A run to wherever it goes: it finishes, or stops and says what, where and when.
 
-    One that has no start is not looked at: without a capacitance, a pump far stronger than all leaks.
+    One that has no start is left out: without a capacitance, a pump far stronger than all leaks.
     """
     try:
         return iontide.run(model)

@@ -1,4 +1,4 @@
-"""Which end a model comes to from many starts: how many there are, and how large a part of the starts each draws in."""
+"""Basins of attraction: the steady states that a model reaches from many starts, and how many reach each."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..simulation.prepare import prepare
 from .steady import SteadyState, steady_state
 from .steady_system import System, system_of
 
-#: Two ends are one where no state differs by more than this, relative to it.
+#: Two steady states are one where no state differs by more than this, relative to it.
 SAME = 1e-5
 
-#: Factor within which random amounts and volumes lie about those of the start, both ways; most trials for one start.
+#: Factor within which random amounts and volumes are about those of the start, both ways; most trials for one start.
 SPREAD, MOST_TRIALS = 5.0, 200
 
-#: Most steps by which a random start is led to the totals that it is to have, and how exactly it then has them.
-MOST_STEPS, KEPT = 60, 1e-12
+#: Most steps by which a random start is adjusted to the totals that it is to have, and their relative tolerance.
+MOST_STEPS, TOTAL_TOLERANCE = 60, 1e-12
 
 
 @dataclass(frozen=True)
 class End:
-    """A steady state, and the starts that come to it.
+    """A steady state, and the starts that reach it.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class End:
 
 @dataclass(frozen=True)
 class Basins:
-    """Where many starts lead.
+    """The steady states that many starts reach.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Basins:
     ends : tuple of End
         The one with most starts first.
     without : mapping of str to int
-        Why a start came to none, and how many for that reason.
+        Why a start reached none, and how many for that reason.
     """
 
     starts: NDArray
@@ -60,7 +60,7 @@ class Basins:
 
 
 def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_totals: bool = True) -> Basins:
-    """Find the ends that many starts come to.
+    """Find the steady states that many starts reach.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_tota
         about those of the initial state, gates from 0 to 1, and potentials within 100 mV; the same seed gives the same.
     seed : int
     keep_totals : bool
-        Whether a random start has the same totals of all that the equations keep. Otherwise only its charges are the
-        same (without that potentials would be beyond all bounds), and ends may differ by what the starts hold.
+        Whether a random start has the same totals of all that the equations conserve. Otherwise only its charges are
+        the same (without that potentials would be beyond all bounds), and ends may differ by what the starts hold.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_tota
     Raises
     ------
     UsageError
-        There is no state, or no random start is found within the bounds.
+        There is no state, or no random start within the bounds has the totals.
     """
     prepared = prepare(model)
     system = system_of(model, prepared)
@@ -94,7 +94,7 @@ def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_tota
         chosen = np.asarray(starts, dtype=float)
         if chosen.ndim != 2 or chosen.shape[1] != len(system.scales):
             raise UsageError(f"starts must be states of {len(system.scales)} numbers, one a row; got {chosen.shape}")
-    found: list[tuple[SteadyState, list[int]]] = []
+    reached: list[tuple[SteadyState, list[int]]] = []
     without: Counter[str] = Counter()
     for k, start in enumerate(chosen):
         steady = steady_state(model, start)
@@ -102,13 +102,13 @@ def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_tota
             without[steady.message] += 1
             continue
         y = steady.trajectory.states[0]
-        for other, members in found:
+        for other, members in reached:
             if _distance(system, y, other.trajectory.states[0]) < SAME:
                 members.append(k)
                 break
         else:
-            found.append((steady, [k]))
-    ends = sorted((End(steady, tuple(members)) for steady, members in found), key=lambda end: -len(end.starts))
+            reached.append((steady, [k]))
+    ends = sorted((End(steady, tuple(members)) for steady, members in reached), key=lambda end: -len(end.starts))
     return Basins(chosen, tuple(ends), dict(without))
 
 
@@ -117,20 +117,20 @@ def _distance(system: System, one: NDArray, two: NDArray) -> float:
 
 
 def _random_start(system: System, random: np.random.Generator, keep_totals: bool) -> NDArray:
-    """A state with every amount positive and all that is to be kept as in the initial state.
+    """A state with every amount positive and all that is to be conserved as in the initial state.
 
-    Drawn freely, then led to what is to be kept by least steps of the logarithms of amounts and volumes, so that these
-    stay positive; gates and potentials stay as drawn but where a charge depends on the latter.
+    Drawn at random, then adjusted to the conserved totals by least steps of the logarithms of amounts and volumes, so
+    that these stay positive; gates and potentials stay as drawn, except where a charge depends on the latter.
     """
     prepared, active = system.prepared, system.active
     layout, y0 = prepared.layout, prepared.initial.y
     potentials = np.isin(active, list(layout.potential_index.values()))
     amounts = active < layout.nonnegative
     gates = ~amounts & ~potentials
-    held = system.kept @ system.active_mass
+    held = system.conserved @ system.active_mass
     if not keep_totals and len(held):
         held = held[(held[:, potentials] != 0.0).any(axis=1)]
-    # What is kept alone stays, and so do amounts that add up to nothing.
+    # A state that is conserved by itself stays, and so do amounts that add up to nothing.
     alone = [row != 0.0 for row in held if np.count_nonzero(row) == 1 or not (np.abs(row) @ np.abs(y0[active]))]
     fixed = np.any(alone, axis=0) if alone else np.zeros(len(active), dtype=bool)
     # 100 mV, or the charge that makes it.
@@ -143,16 +143,16 @@ def _random_start(system: System, random: np.random.Generator, keep_totals: bool
         y[gates] = random.uniform(0.0, 1.0, int(gates.sum()))
         y[potentials] = random.uniform(-1.0, 1.0, int(potentials.sum())) * reach[potentials]
         y[fixed] = y0[active][fixed]
-        y = _led_to(held, y0[active], y, amounts & ~fixed, np.where(potentials & ~fixed, reach, 0.0))
-        off = np.abs(held @ (y0[active] - y)) > KEPT * (np.abs(held) @ np.abs(y0[active]))
+        y = _adjusted(held, y0[active], y, amounts & ~fixed, np.where(potentials & ~fixed, reach, 0.0))
+        off = np.abs(held @ (y0[active] - y)) > TOTAL_TOLERANCE * (np.abs(held) @ np.abs(y0[active]))
         if not off.any() and (np.abs(y[potentials]) < 2.0 * reach[potentials]).all():
             start = y0.copy()
             start[active] = y
             return start
-    raise UsageError("no random start is found within the bounds; give starts as an array of states")
+    raise UsageError("no random start within the bounds has the totals of the model; give starts as an array of states")
 
 
-def _led_to(held: NDArray, target: NDArray, y: NDArray, amounts: NDArray, size: NDArray) -> NDArray:
+def _adjusted(held: NDArray, target: NDArray, y: NDArray, amounts: NDArray, size: NDArray) -> NDArray:
     """The state near y with ``held y = held target``, by damped Newton steps of least size."""
     if not len(held):
         return y
@@ -169,15 +169,15 @@ def _led_to(held: NDArray, target: NDArray, y: NDArray, amounts: NDArray, size: 
 
 
 def basin_lines(result: Basins) -> list[str]:
-    """A table for people: each end with its potentials, and how many starts come to it."""
+    """Lines of a table: each steady state with its potentials, and how many starts reach it."""
     many = len(result.starts)
     lines = [f"{many} starts, {len(result.ends)} end(s)"]
     for k, end in enumerate(result.ends, 1):
         trajectory = end.steady.trajectory
-        told = ", ".join(
+        potentials = ", ".join(
             f"{name} {1e3 * float(trajectory.membrane_potential(name)[0]):.5f} mV"
             for name in trajectory.model.membranes
         )
-        lines.append(f"  end {k}: {len(end.starts)} of {many}: {told}")
+        lines.append(f"  end {k}: {len(end.starts)} of {many}: {potentials}")
     lines += [f"  none: {count} of {many}: {reason}" for reason, count in result.without.items()]
     return lines

@@ -75,13 +75,15 @@ class Dependence:
         assert program is not None
         values, slopes = self.prepared.values[segment], self.value_slopes(segment)
         given = np.array([values[path] for path in program.inputs], dtype=float)
-        found = tangents(program.prologue, 0.0, given, np.zeros(0), [slopes.get(path) for path in program.inputs], [])
-        by_slot = {o.slot: found[o.register] for o in program.prologue.outputs}
+        derivatives = tangents(
+            program.prologue, 0.0, given, np.zeros(0), [slopes.get(path) for path in program.inputs], []
+        )
+        by_slot = {o.slot: derivatives[o.register] for o in program.prologue.outputs}
         mass = np.zeros((program.size, program.size, self.directions))
         for e, (row, column) in enumerate(zip(program.mass_rows, program.mass_columns, strict=True)):
-            own = by_slot[program.constants + e]
-            if own is not None:
-                mass[row, column] += own
+            row_slopes = by_slot[program.constants + e]
+            if row_slopes is not None:
+                mass[row, column] += row_slopes
         return [by_slot[slot] for slot in range(program.constants)], mass
 
     def rate_slopes(self, segment: int, time: float, y: NDArray) -> NDArray:
@@ -90,11 +92,11 @@ class Dependence:
         assert program is not None
         assert problem is not None
         constants, _ = self.constant_slopes(segment)
-        found = tangents(program.rates, time, y, problem.constants[segment], [None] * program.size, constants)
+        derivatives = tangents(program.rates, time, y, problem.constants[segment], [None] * program.size, constants)
         result = np.zeros((program.size, self.directions))
         for _, slot, register in program.rates.outputs:
-            if found[register] is not None:
-                result[slot] = found[register]
+            if derivatives[register] is not None:
+                result[slot] = derivatives[register]
         return result
 
     @property
@@ -125,18 +127,18 @@ def path_of(model: Model, name: str) -> str:
 def ramps_moved_by(model: Model, paths: Sequence[str]) -> set[str]:
     """Parameters whose ramps in the protocol start or end at what depends on the quantities at these paths."""
     names = model.made_of({path.removeprefix("parameters.") for path in paths if path.startswith("parameters.")})
-    found = set()
+    moved = set()
     for step in model.protocol:
         for name, value in step.settings.items() if step.over else ():
             if name in names or (isinstance(value, Formula) and value.names & names):
-                found.add(name)
-    return found
+                moved.add(name)
+    return moved
 
 
 def _settled_slopes(
     model: Model, paths: Sequence[str], settings: Mapping[str, Quantity], values: Mapping[str, float]
 ) -> dict[str, NDArray]:
-    """Of every settled quantity, by path. What a protocol sets has its own value: it does not depend on itself."""
+    """Of every settled quantity, by path. What a protocol sets has the value set: it does not depend on itself."""
     graph = Graph()
     chosen = {name: p.value for name, p in model.parameters.items()} | dict(settings)
     timed = model.moving - model.ramped
@@ -158,14 +160,14 @@ def _settled_slopes(
             quantities[path] = graph.input(path)
         elif isinstance(value, Formula):
             quantities[path] = value.evaluate(parameters.__getitem__, FUNCTIONS)
-    kept = {path: q for path, q in quantities.items() if isinstance(q, Expression)}
+    dependent = {path: q for path, q in quantities.items() if isinstance(q, Expression)}
     seeds = {
         path: row
         for path, row in zip(paths, np.eye(len(paths)), strict=True)
         if path.removeprefix("parameters.") not in settings
     }
-    slopes = drawn(graph, list(kept.values())).slopes(values, seeds, len(paths))
-    return {path: row for path, row in zip(kept, slopes, strict=True) if row.any()}
+    slopes = drawn(graph, list(dependent.values())).slopes(values, seeds, len(paths))
+    return {path: row for path, row in zip(dependent, slopes, strict=True) if row.any()}
 
 
 class _Inputs(Mapping[str, Expression]):

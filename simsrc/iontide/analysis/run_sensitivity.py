@@ -1,11 +1,11 @@
-"""How a whole run answers to its parameters: sensitivities integrated beside the states, under the same error control.
+"""Derivatives of a whole run by its parameters: sensitivities integrated with the states, under the same error control.
 
 With s = ∂y/∂p, differentiating ``M(p) y' = f(t, y, p)`` gives ``M s' + ∂M/∂p y' = J s + ∂f/∂p``: together with the
 equations themselves a system of n (1 + parameters) states with the mass matrix ``[[M, 0], [∂M/∂p, M]]``, constant
 between protocol steps, that the same integrator takes (Hindmarsh et al. 2005, ACM TOMS 31:363,
-doi:10.1145/1089014.1089020, call it simultaneous corrector with full error control). Its right-hand sides are drawn by
-symbolic differentiation and its Jacobian is exact. What a parameter does by way of a value, a slope or a start comes
-in as numbers from ``dependence``.
+doi:10.1145/1089014.1089020, call it simultaneous corrector with full error control). Its right-hand sides are built by
+symbolic differentiation and its Jacobian is exact. What a parameter does to a value, a slope or the start is computed
+by ``parameter_derivatives``.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class TrajectorySensitivities:
 
     def membrane_potential(self, membrane: str, parameter: str) -> NDArray:
         """∂V/∂p at every sample, V per SI unit of the parameter."""
-        found = self.trajectory.model.membranes[membrane]
-        return self._of(parameter, lambda evaluation: evaluation.membrane_potential(found))
+        of_name = self.trajectory.model.membranes[membrane]
+        return self._of(parameter, lambda evaluation: evaluation.membrane_potential(of_name))
 
     def concentration(self, compartment: str, species: str, parameter: str) -> NDArray:
         """∂c/∂p at every sample, mol m⁻³ per SI unit of the parameter."""
@@ -100,8 +100,8 @@ class TrajectorySensitivities:
         def value(path: str) -> Expression:
             node = graph.input(path)
             inputs[node.index] = graph.input(f"slope of {path}")
-            slopes = [own.get(path) for own in self.value_slopes]
-            column = np.array([0.0 if own is None else own[place] for own in slopes])
+            slopes = [of_segment.get(path) for of_segment in self.value_slopes]
+            column = np.array([0.0 if row is None else row[place] for row in slopes])
             given[path], given[f"slope of {path}"] = trajectory.value(path), column[trajectory.segment]
             return node
 
@@ -112,16 +112,16 @@ class TrajectorySensitivities:
         derivative = directional([graph.constant(0.0) + quantity(evaluation)], inputs)
         program = drawn(graph, derivative)
         columns = np.array([given[name] for name in program.inputs]).reshape(len(program.inputs), len(trajectory))
-        found = program.tape.run(0.0, columns, np.zeros(0), {"f": 1})["f"][0]
-        return np.broadcast_to(found, (len(trajectory),)).copy()
+        result = program.tape.run(0.0, columns, np.zeros(0), {"f": 1})["f"][0]
+        return np.broadcast_to(result, (len(trajectory),)).copy()
 
 
 def trajectory_sensitivities(model: Model, parameters: Sequence[str]) -> TrajectorySensitivities:
     """Run a model together with its exact derivatives by parameters, all within the relative tolerance of the model.
 
     The start is differentiated too: amounts, ``"ghk"`` potentials, gates at rest, balancing impermeants. While a
-    protocol sets a parameter to a number, the parameter itself does not count, and what it did before goes on to be
-    felt. Times of protocol steps do not depend on parameters.
+    protocol sets a parameter to a number, the parameter itself does not count, while the effects of what it did before
+    remain. Times of protocol steps do not depend on parameters.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def trajectory_sensitivities(model: Model, parameters: Sequence[str]) -> Traject
     ------
     UsageError
         There is no such parameter; a ramp depends on it; events interrupt the run, so that its very times would
-        depend on parameters; or samples are to be taken at the solver's own steps.
+        depend on parameters; or samples are to be taken at the steps of the solver.
     SolverError
         The integration cannot go on.
     """
@@ -199,8 +199,8 @@ class _Forward:
                 f"(status {ended}); see whether the run alone can, and try a larger simulation.rtol",
                 trajectory,
             )
-        found = states[:filled, n:].reshape(filled, many, n).transpose(0, 2, 1).copy()
-        return TrajectorySensitivities(trajectory, self.parameters, found, self.slopes)
+        sensitivities = states[:filled, n:].reshape(filled, many, n).transpose(0, 2, 1).copy()
+        return TrajectorySensitivities(trajectory, self.parameters, sensitivities, self.slopes)
 
     def _trajectory(
         self, integrator: Integrator, ended: int, time: NDArray, segment: NDArray, states: NDArray
@@ -258,8 +258,11 @@ class _Forward:
         prepared, problem = self.prepared, self.prepared.problem
         assert problem is not None
         program, code = self._program, compile_program(self._program)
-        self._code = code  # kept alive
-        values = [{**base, **self._slope_values(own)} for own, base in zip(self.slopes, prepared.values, strict=True)]
+        self._code = code  # must stay alive
+        values = [
+            {**base, **self._slope_values(of_segment)}
+            for of_segment, base in zip(self.slopes, prepared.values, strict=True)
+        ]
         constants, mass = program.prepare_all(values)
         counts = problem.counts.copy()
         counts[1], counts[2] = code.work, code.factors
@@ -292,8 +295,8 @@ class _Forward:
     def _size_at_nothing(self, k: int) -> float:
         system = system_of(self.model, self.prepared)
         assert system is not None
-        own = self.dependence.initial[1][:, k] / system.scales
-        size = float(np.abs(own).max(initial=0.0))
+        start = self.dependence.initial[1][:, k] / system.scales
+        size = float(np.abs(start).max(initial=0.0))
         for segment, stretch in enumerate(self.prepared.segments):
             rates = self.dependence.rate_slopes(segment, 0.0, self.prepared.initial.y)[:, k]
             amounts = slice(0, self.prepared.layout.nonnegative)

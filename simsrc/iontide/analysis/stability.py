@@ -24,12 +24,12 @@ class Mode:
     ----------
     eigenvalue : complex
         s⁻¹.
-    moves : tuple of str
+    states : tuple of str
         The states that it moves most, relative to their size.
     """
 
     eigenvalue: complex
-    stoichiometry: tuple[str, ...]
+    states: tuple[str, ...]
 
     @property
     def time_constant(self) -> float:
@@ -40,15 +40,15 @@ class Mode:
 def modes_of(system: System, y: NDArray) -> tuple[Mode, ...]:
     """The modes at a steady state, growing ones first and then the slowest.
 
-    What is kept, and what follows at once, makes no mode; nor does one so fast that it is lost in rounding beside the
-    slowest.
+    What is conserved, and what follows at once, makes no mode; nor does one so fast that it is lost in rounding beside
+    the slowest.
     """
     if not len(system.active):
         return ()
-    found = system.relaxation(y)
-    if found is None:
+    relaxation = system.relaxation(y)
+    if relaxation is None:
         return ()
-    matrix, reachable = found
+    matrix, reachable = relaxation
     values, vectors = np.linalg.eig(matrix)
     names = [system.prepared.layout.names[i] for i in system.active]
     modes = []

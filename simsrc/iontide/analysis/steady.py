@@ -1,7 +1,8 @@
-"""Where a model ends, without following it there: steady states, what is kept on the way, and how fast it settles.
+"""Steady states of a model without a run to them, what is conserved on the way, and how fast it settles.
 
-Newton on the exact Jacobian, with all that the equations keep held, finds the root; integration in rounds, each ten
-times as long as the one before, brings it near enough that the root is the one in whose basin the start lies.
+Newton's method on the exact Jacobian, under all conservation laws of the equations, gives the root; integration in
+rounds, each ten times as long as the one before, comes near enough that the root is the one in whose basin the start
+is.
 """
 
 from __future__ import annotations
@@ -41,16 +42,16 @@ NOTHING_LEFT = 1e-12
 #: Rounds of integration, each ten times as long as the one before, and the first, in units of the run's duration.
 ROUNDS, FIRST_ROUND = 10, 0.1
 
-#: Growth of a volume since the start that is told as running away.
+#: Growth of a volume since the start that is reported as running away.
 RUN_AWAY = 1e3
 
-#: Steps that are watched for an oscillation.
+#: Steps in which an oscillation is searched for.
 WATCHED_STEPS = 20_000
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A total that the equations keep.
+class ConservedTotal:
+    """A total that the equations conserve.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class Kept:
     value : float
         mol, C or m³.
     drift : float
-        How far the steady state found is off it, relative to all that makes it up; rounding.
+        How far the steady state is off it, relative to all that makes it up; rounding.
     """
 
     what: str
@@ -77,14 +78,14 @@ class SteadyState:
     message : str
         Why there is none; empty otherwise.
     trajectory : Trajectory
-        The state found (the last one looked at, where there is none) as a trajectory of one sample: all that can be
+        The steady state (the last state reached, where there is none) as a trajectory of one sample: all that can be
         read off a trajectory can be read off this.
     residual : float
         How far the equations would still move a state, relative to it; rounding.
-    kept : tuple of Kept
-        Found from the equations, not declared.
+    conserved : tuple of ConservedTotal
+        Derived from the equations, not declared.
     modes : tuple of Mode
-        How the system settles, the slowest first; what is kept, and what follows at once, are no modes.
+        How the system settles, the slowest first; what is conserved, and what follows at once, are no modes.
     basin : str
         From where it was reached, and how.
     """
@@ -93,13 +94,13 @@ class SteadyState:
     message: str
     trajectory: Trajectory
     residual: float
-    kept: tuple[Kept, ...]
+    conserved: tuple[ConservedTotal, ...]
     modes: tuple[Mode, ...]
     basin: str
 
     @property
     def is_stable(self) -> bool:
-        """Whether every small disturbance dies away."""
+        """Whether every small disturbance decays."""
         return self.status == "steady" and all(mode.eigenvalue.real < 0.0 for mode in self.modes)
 
 
@@ -111,7 +112,7 @@ def steady_state(model: Model, start: NDArray | None = None) -> SteadyState:
     model : Model
         Where its protocol changes something, the run is integrated up to the last change.
     start : array, shape (n,), optional
-        State (SI) to set out from in place of that, in the order of ``layout.names``; what it holds of each kept
+        State (SI) to set out from in place of that, in the order of ``layout.names``; what it holds of each conserved
         total is what the steady state will hold.
 
     Returns
@@ -123,7 +124,7 @@ def steady_state(model: Model, start: NDArray | None = None) -> SteadyState:
 
 
 def steady_after(end: Trajectory) -> SteadyState:
-    """The steady state that a run goes to from its last sample, under what holds there.
+    """The steady state that a run goes to from its last sample, under the values that hold there.
 
     That need not be what holds at the end of the protocol: events change it, or stop the run before.
     """
@@ -142,12 +143,12 @@ def _steady(run: Run, prepared: Preparation, y: NDArray, origin: str) -> SteadyS
     if system is None:
         return _outcome(run, None, y, y, "", "the model has no state that could move")
     if system.follows_time(y):
-        told = "the equations follow the time: a parameter is made of t, or still ramps at the end of the protocol"
-        return _outcome(run, system, y, y, told, origin)
-    found, how, reason = _settle(system, y)
-    if found is None:
+        reason = "the equations follow the time: a parameter is made of t, or still ramps at the end of the protocol"
         return _outcome(run, system, y, y, reason, origin)
-    return _outcome(run, system, found, y, "", f"{origin}, {how}")
+    root, how, reason = _settle(system, y)
+    if root is None:
+        return _outcome(run, system, y, y, reason, origin)
+    return _outcome(run, system, root, y, "", f"{origin}, {how}")
 
 
 def _run_of(model: Model) -> Run:
@@ -159,12 +160,12 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     integration = Integration(model)
     prepared = integration.prepared
     lasting = [event.name for event in model.events if event.settings and event.duration is None]
-    beside = f" (what the event {' or '.join(lasting)} sets for good is not looked at)" if lasting else ""
+    note = f" (what the event {' or '.join(lasting)} sets for good is left out)" if lasting else ""
     problem = prepared.problem
     first, last = prepared.segments[0], prepared.segments[-1]
-    through = problem is not None and _reads_time(model)  # what is made of time is looked at where the run ends
+    through = problem is not None and _reads_time(model)  # what depends on time is taken as where the run ends
     if problem is None or (last is first and not through):
-        return integration.outcome(), np.array(prepared.initial.y), f"the initial state{beside}"
+        return integration.outcome(), np.array(prepared.initial.y), f"the initial state{note}"
     origin = (
         "the end of the protocol" if through else f"the state at the last step of the protocol, t = {last.start:g} s"
     )
@@ -174,7 +175,7 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
         )
     integrator = Integrator(table_of(problem), prepared.initial.y)
     _drive(integrator)
-    return integration.outcome(), integrator.progress.y.copy(), f"{origin}{beside}"
+    return integration.outcome(), integrator.progress.y.copy(), f"{origin}{note}"
 
 
 def _reads_time(model: Model) -> bool:
@@ -199,11 +200,11 @@ def _no_samples(size: int) -> Samples:
 
 
 def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
-    """The steady state that the system goes to from a state, how it was found, and where there is none the reason.
+    """The steady state that the system goes to from a state, how it was reached, and where there is none the reason.
 
-    The integrator's own steps lead the way, growing without bound where nothing moves any more; so it is the state in
-    whose basin the start lies, and none of those that Newton alone might jump to. Each round is ten times as long as
-    the one before; Newton takes over as soon as its root is where the system is going anyway.
+    The state is followed by the integrator, whose steps grow without bound where nothing moves any more; so it is the
+    one in whose basin the start is, and none of those that Newton's method alone might jump to. Each round is ten times
+    as long as the one before; Newton takes over as soon as its root is where the system is going anyway.
     """
     y, unstable = start, False
     for number in range(ROUNDS):
@@ -219,8 +220,8 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
         if ended < 0:
             names, amounts = system.prepared.layout.names, range(system.prepared.layout.nonnegative)
             used = [names[i] for i in amounts if not y[i] > 1e-6 * system.scales[i]]
-            told = f"the {used[0]} is used up" if used else "the equations cannot be followed any further"
-            return None, "", f"{told}: there is no steady state to go to"
+            cause = f"the {used[0]} is used up" if used else "the equations cannot be followed any further"
+            return None, "", f"{cause}: there is no steady state"
         if ended == kernel_status.PAUSED:
             break
     around = " around a steady state that is unstable" if unstable else ""
@@ -231,7 +232,7 @@ def _settle(system: System, start: NDArray) -> tuple[NDArray | None, str, str]:
 
 
 def _period(system: System, y: NDArray) -> float | None:
-    """Period (s) in which a potential goes on from a state, step by step."""
+    """Period (s) with which a potential oscillates from a state on; None where it does not."""
     layout = system.prepared.layout
     problem = _alone(system, system.model.simulation.duration * 10.0**ROUNDS)
     integrator = Integrator(table_of(problem), y)
@@ -249,7 +250,7 @@ def _period(system: System, y: NDArray) -> float | None:
 
 
 def _run_away(system: System, y: NDArray) -> str:
-    """What to say of a volume that has grown out of all bounds since the beginning; nothing where none has."""
+    """A sentence on a volume that has grown without bound since the beginning; empty where none has."""
     before = system.volumes(np.asarray(system.prepared.initial.y))
     for compartment, volume in system.volumes(y).items():
         if volume > RUN_AWAY * before[compartment]:
@@ -278,7 +279,7 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
             break
         if change > 1e6:
             return None
-    # Where rounding keeps the steps from becoming smaller, the last ones are as small as they get.
+    # Where rounding does not let the steps become smaller, the last ones are as small as they get.
     if change > 1e3 * CONVERGED or (amounts & (y[active] < -NOTHING_LEFT * system.moved_by(y))).any():
         return None
     places = active[amounts]
@@ -287,8 +288,8 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
 
 
 def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, int]:
-    """The state after a while of the system's own motion, and how the integration ended (paused: it took too long)."""
-    problem = _alone(system, duration)  # to be kept alive: a table holds no more than its addresses
+    """The state after some time of the last segment, and how the integration ended (paused: it took too long)."""
+    problem = _alone(system, duration)  # must stay alive: a table holds only its addresses
     integrator = Integrator(table_of(problem), y)
     ended = _drive(integrator)
     return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
@@ -335,23 +336,23 @@ def _outcome(run: Run, system: System | None, y: NDArray, start: NDArray, messag
         message="",
         trajectory=trajectory,
         residual=distance(system, y, start),
-        kept=tuple(_kept(system, y, start)),
+        conserved=tuple(_conserved(system, y, start)),
         modes=modes_of(system, y),
         basin=basin,
     )
 
 
-def _kept(system: System, y: NDArray, start: NDArray) -> list[Kept]:
+def _conserved(system: System, y: NDArray, start: NDArray) -> list[ConservedTotal]:
     names = [system.prepared.layout.names[i] for i in system.active]
-    found = []
-    for w in system.kept @ system.active_mass:
+    totals = []
+    for w in system.conserved @ system.active_mass:
         largest = np.abs(w).max()
         value = float(w @ start[system.active])
         present = float(np.abs(w) @ np.abs(y[system.active]))
         drift = float(w @ (y - start)[system.active]) / present if present else 0.0
         terms = [(w[i] / largest, names[i]) for i in np.flatnonzero(w)]
-        found.append(Kept(_label(terms), value / largest, drift))
-    return found
+        totals.append(ConservedTotal(_label(terms), value / largest, drift))
+    return totals
 
 
 def _label(terms: list[tuple[float, str]]) -> str:

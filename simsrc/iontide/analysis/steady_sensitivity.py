@@ -1,14 +1,14 @@
-"""How a steady state answers to its parameters: exact derivatives, from the Jacobian, with what is kept held.
+"""Exact derivatives of a steady state by its parameters, from the Jacobian and under its conservation laws.
 
-At a steady state ``Q f(y, p) = 0`` and ``N M(p) y = T(p)`` (see ``equilibration``), so
+At a steady state ``Q f(y, p) = 0`` and ``N M(p) y = T(p)`` (see ``steady_system``), so
 
     Q J dy/dp = − Q ∂f/∂p,    N M dy/dp = dT/dp − N dM/dp y
 
-with T the kept totals of the start, which depend on parameters where initial contents do. ∂f/∂p and dT/dp come from the
-program of the equations itself (``dependence``), so they are exact, and so is the answer: no parameter is moved.
-The implicit function theorem, as in Varma, Morbidelli & Wu 1999, Parametric Sensitivity in Chemical Systems, chapter 2,
-doi:10.1017/CBO9780511721779; relative sensitivities are the control coefficients of Kacser & Burns 1973, Symp Soc Exp
-Biol 27:65.
+with T the conserved totals of the start, which depend on parameters where initial contents do. ∂f/∂p and dT/dp come
+from the program of the equations itself (``parameter_derivatives``), so they are exact, and so is the result: no
+parameter is varied. The implicit function theorem, as in Varma, Morbidelli & Wu 1999, Parametric Sensitivity in
+Chemical Systems, chapter 2, doi:10.1017/CBO9780511721779; relative sensitivities are the control coefficients of Kacser
+& Burns 1973, Symp Soc Exp Biol 27:65.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from .parameter_derivatives import Dependence, path_of, ramps_moved_by
 from .steady import SteadyState, steady_state
 from .steady_system import System, system_of
 
-#: What a segment must leave of a kept combination, relative to its flows, to keep it.
-KEPT = 1e-9
+#: A segment conserves a combination where less than this of its flows, relative to them, does not cancel.
+CANCELLED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def steady_sensitivities(
 ) -> Sensitivities:
     """Exact derivatives of a steady state by parameters.
 
-    What is kept on the way to it (closed totals, charge) is that of the start, and where the start depends on a
-    parameter (an initial concentration, a volume, an impermeant) so does what is kept. A parameter that the protocol
+    What is conserved on the way to it (closed totals, charge) is that of the start, and where the start depends on a
+    parameter (an initial concentration, a volume, an impermeant) so do the totals. A parameter that the protocol
     sets, and that the setting still holds at its end, does not count for itself: its sensitivity is 0. The valence of
     an impermeant is a number of the model, not a quantity: nothing is differentiated by it.
 
@@ -127,9 +127,9 @@ def steady_sensitivities(
         As ``Sensitivities.outputs``. All potentials, and the concentrations and volumes that the model moves, if not
         given.
     start : array, shape (n,), optional
-        As for ``steady_state``; what is kept is then that of this state, whatever the parameters.
+        As for ``steady_state``; the conserved totals are then those of this state, whatever the parameters.
     steady : SteadyState, optional
-        Of this model and start, where it has been found before.
+        Of this model and start, where it has been computed before.
 
     Returns
     -------
@@ -140,17 +140,17 @@ def steady_sensitivities(
     SolverError
         There is no steady state, or it is not locally unique (at a fold, say).
     UsageError
-        There is no such parameter or output; or the run to the last protocol step does not keep what is kept after it
-        (a clamp or an injection brings some), so that this depends on more than the start.
+        There is no such parameter or output; or the run to the last protocol step changes a total that is conserved
+        after it (a clamp or an injection brings some), so that this depends on more than the start.
     """
     prepared = prepare(model)
     chosen = _all_parameters(model) if parameters is None else tuple(parameters)
     dependence = Dependence(model, prepared, chosen)
-    found = steady_state(model, start) if steady is None else steady
+    end = steady_state(model, start) if steady is None else steady
     system = system_of(model, prepared)
-    if found.status != "steady":
-        raise SolverError(f"there is no steady state to differentiate: {found.message}")
-    y = found.trajectory.states[0]
+    if end.status != "steady":
+        raise SolverError(f"there is no steady state to differentiate: {end.message}")
+    y = end.trajectory.states[0]
     states = np.zeros((len(y), len(chosen)))
     if system is not None:
         states[system.active] = _moved(system, dependence, y, start)
@@ -158,7 +158,7 @@ def steady_sensitivities(
     values, slopes = _outputs(model, dependence, system, y, states, names)
     last = prepared.values[-1]
     return Sensitivities(
-        steady=found,
+        steady=end,
         parameters=chosen,
         parameter_values=np.array([last[path] for path in dependence.paths], dtype=float),
         outputs=names,
@@ -179,10 +179,10 @@ def _moved(system: System, dependence: Dependence, y: NDArray, start: NDArray | 
     last = len(system.prepared.segments) - 1
     mass = dependence.constant_slopes(last)[1]
     if start is None:
-        kept = kept_slopes(system, dependence)
+        conserved = conserved_slopes(system, dependence)
     else:
-        kept = _held(system, np.einsum("ijp,j->ip", mass, start))
-    missing = kept - _held(system, np.einsum("ijp,j->ip", mass, y))
+        conserved = _held(system, np.einsum("ijp,j->ip", mass, start))
+    missing = conserved - _held(system, np.einsum("ijp,j->ip", mass, y))
     moved = system.solve(y, -dependence.rate_slopes(last, system.time, y)[system.active], missing)
     if moved is None:
         raise SolverError("the steady state cannot be differentiated: it is not locally unique")
@@ -190,21 +190,21 @@ def _moved(system: System, dependence: Dependence, y: NDArray, start: NDArray | 
 
 
 def _held(system: System, moved: NDArray) -> NDArray:
-    return system.kept @ moved[system.active]
+    return system.conserved @ moved[system.active]
 
 
-def kept_slopes(system: System, dependence: Dependence) -> NDArray:
-    """dT/dp of the kept totals, shape (kept, directions), from the initial state.
+def conserved_slopes(system: System, dependence: Dependence) -> NDArray:
+    """dT/dp of the conserved totals, shape (totals, directions), from the initial state.
 
     Raises
     ------
     UsageError
-        Where a segment of the protocol does not keep what the last one does.
+        Where a segment of the protocol does not conserve what the last one does.
     """
     prepared = system.prepared
-    if not keeps_throughout(system):
+    if not conserves_throughout(system):
         raise UsageError(
-            "the run up to the last protocol step brings or takes some of what is kept after it, so the end "
+            "the run up to the last protocol step changes some of the totals that are conserved after it, so the end "
             "depends on all of that run; give a start= whose totals are to be held"
         )
     _, mass = dependence.constant_slopes(0)
@@ -215,21 +215,21 @@ def kept_slopes(system: System, dependence: Dependence) -> NDArray:
     return _held(system, first @ states + np.einsum("ijp,j->ip", mass, prepared.initial.y))
 
 
-def keeps_throughout(system: System) -> bool:
-    """Whether every segment of the protocol keeps what the last one does, so that it follows from the start alone."""
-    prepared, kept = system.prepared, system.kept
+def conserves_throughout(system: System) -> bool:
+    """Whether every segment of the protocol conserves what the last one does, so that it follows from the start."""
+    prepared, conserved = system.prepared, system.conserved
     problem, program = prepared.problem, prepared.program
     assert problem is not None
     assert program is not None
-    if len(prepared.segments) == 1 or not len(kept):
+    if len(prepared.segments) == 1 or not len(conserved):
         return True
     width = problem.constants.shape[1]
     for row in np.unique(np.concatenate([problem.constants, problem.mass], axis=1), axis=0):
         matrix, _ = stoichiometry_of(program.rates, row[:width], len(system.scales))
-        own = matrix[system.active]
+        rates = matrix[system.active]
         mass = program.mass_matrix(row[width:])[np.ix_(system.active, system.active)]
-        left = np.abs(kept @ own) > KEPT * (np.abs(kept) @ np.abs(own))
-        if left.any() or (kept @ (mass - system.active_mass)).any():
+        left = np.abs(conserved @ rates) > CANCELLED * (np.abs(conserved) @ np.abs(rates))
+        if left.any() or (conserved @ (mass - system.active_mass)).any():
             return False
     return True
 
@@ -268,7 +268,7 @@ def _outputs(
 
 
 def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
-    """A table for people: of each output the parameters that move it, the strongest first.
+    """Lines of a table: of each output the parameters that move it, the strongest first.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
         Lines an output.
     """
     model = result.steady.trajectory.model
-    lines = ["what +1 % of each parameter changes, what is kept being that of the start; in brackets ∂ ln / ∂ ln"]
+    lines = ["what +1 % of each parameter changes, conserved totals being those of the start; in brackets ∂ ln / ∂ ln"]
     width = max((len(name) for name in result.parameters), default=0)
     for k, output in enumerate(result.outputs):
         unit, scale = result.unit_of(output)
@@ -285,7 +285,7 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
         moving = [name for name in result.ranked(output) if result.scaled[k, result.parameters.index(name)] != 0.0]
         for name in moving[:most]:
             place = result.parameters.index(name)
-            value = _told_value(model, name, float(result.parameter_values[place]))
+            value = _value_text(model, name, float(result.parameter_values[place]))
             change = 0.01 * result.scaled[k, place] * scale
             lines.append(f"  {name:<{width}}  {change:+.4e} {unit}  ({result.relative[k, place]:+.4f})  at {value}")
         if not moving:
@@ -295,7 +295,7 @@ def sensitivity_lines(result: Sensitivities, most: int = 10) -> list[str]:
     return lines
 
 
-def _told_value(model: Model, name: str, value: float) -> str:
+def _value_text(model: Model, name: str, value: float) -> str:
     if name not in model.parameters:
         return f"{value:.6g} (SI)"
     return quantity_text(value, model.parameters[name].dimension)

@@ -1,8 +1,9 @@
-"""The steady-state equations of a model as a system to be solved: f(y) = 0 with what the equations keep held.
+"""The steady-state equations of a model as a system to be solved: f(y) = 0 under their conservation laws.
 
-Newton alone would meet a singular Jacobian wherever something is kept (a charge, a closed total). So with N the
-combinations that are kept (``stoichiometry``) and Q a basis of what is left, the equations are ``Q f(y) = 0`` together
-with ``N M (y − y0) = 0``: as many as unknowns. What clamps have supplied is left out: it feeds back on nothing.
+Newton alone would meet a singular Jacobian wherever something is conserved (a charge, a closed total). So with N the
+combinations that are conserved (``equations.invariants``) and Q a basis of what is left, the equations are ``Q f(y) =
+0`` together with ``N M (y − y0) = 0``: as many as unknowns. What clamps have supplied is left out: nothing depends on
+it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from ..kernel.codegen.direct import Direct
 from ..model.model import Model
 from ..simulation.prepare import Preparation
 
-#: Where equations that follow the time are looked at: so many durations after the end (a wave is at no summit at all).
+#: When equations are checked for a dependence on time: so many durations after the end (no wave is at an extremum at
+#: all).
 LATER = (0.0, 0.0137, 0.3119, 1.0)
 
-#: A change over the duration, relative to what the states themselves do to a rate, that is none.
+#: A change over the duration, relative to what the states do to a rate, that is none.
 UNCHANGED = 1e-9
 
 
@@ -57,7 +59,7 @@ class System:
 
     @property
     def time(self) -> float:
-        """Time within the last segment at which it ends, s: where something follows the time, it is looked at there."""
+        """Time within the last segment at which it ends, s: what depends on time is evaluated there."""
         last = self.prepared.segments[-1]
         return last.end - last.start
 
@@ -67,12 +69,12 @@ class System:
         return f[self.active], slopes[np.ix_(self.active, self.active)]
 
     def follows_time(self, y: NDArray) -> bool:
-        """Whether the equations change by themselves at the end of the protocol, or as far after it as it is long."""
+        """Whether the equations depend on time at the end of the protocol, or within its duration after it."""
         length = self.model.simulation.duration
         for later in LATER:
             _, slopes, by_time = self._direct(self.time + later * length, y)
-            own = np.abs(slopes[np.ix_(self.active, self.active)]) * self.moved_by(y)
-            if (np.abs(by_time[self.active]) * length > UNCHANGED * own.max(axis=1, initial=0.0)).any():
+            by_states = np.abs(slopes[np.ix_(self.active, self.active)]) * self.moved_by(y)
+            if (np.abs(by_time[self.active]) * length > UNCHANGED * by_states.max(axis=1, initial=0.0)).any():
                 return True
         return False
 
@@ -97,8 +99,8 @@ class System:
         return [row for row, place in enumerate(self.active) if int(place) in potentials]
 
     @cached_property
-    def kept(self) -> NDArray:
-        """Combinations w of rows that the equations keep, shape (m, a): ``w M y`` never changes."""
+    def conserved(self) -> NDArray:
+        """Combinations w of rows that the equations conserve, shape (m, a): ``w M y`` never changes."""
         layout = self.prepared.layout
         beside = {i for (c, _), i in layout.amount_index.items() if c in layout.potential_index}
         rows = [row for row, place in enumerate(self.active) if int(place) in beside]
@@ -109,9 +111,9 @@ class System:
         return np.abs(y[self.active]) + ABSOLUTE_FRACTION * self.scales[self.active]
 
     def newton_step(self, y: NDArray, start: NDArray) -> NDArray | None:
-        """The Newton step from y on f = 0, with what is kept as at ``start``, shape (a,); None where there is none."""
+        """The Newton step from y on f = 0, with the conserved totals of ``start``, shape (a,); None: there is none."""
         f, slopes = self.rates(y)
-        missing = self.kept @ self.active_mass @ (start - y)[self.active]
+        missing = self.conserved @ self.active_mass @ (start - y)[self.active]
         return self._solve(slopes, self.moved_by(y), -f, missing)
 
     def solve(self, y: NDArray, rates: NDArray, missing: NDArray) -> NDArray | None:
@@ -120,7 +122,7 @@ class System:
         return self._solve(slopes, self.moved_by(y), rates, missing)
 
     def relaxation(self, y: NDArray) -> tuple[NDArray, NDArray] | None:
-        """``K = −J⁻¹ M`` on the states that can be reached while all that is kept stays, and a basis of these.
+        """``K = −J⁻¹ M`` on the states that can be reached under the conservation laws, and a basis of these.
 
         An eigenvalue of K is −1/λ of a mode of ``M x' = J x``; 0 for what follows at once. The slow modes, which
         matter, are the large ones and so the exact ones.
@@ -132,7 +134,7 @@ class System:
         """
         _, slopes = self.rates(y)
         size = self.moved_by(y)
-        held = self.kept @ self.active_mass * size
+        held = self.conserved @ self.active_mass * size
         reachable = np.eye(len(size))
         if len(held):
             reachable = _complement(held)
@@ -145,23 +147,23 @@ class System:
         if not (np.isfinite(slopes).all() and np.isfinite(rates).all() and np.isfinite(missing).all()):
             return None
         left, matrix = self.bordered(slopes, size)
-        found = solve_rows(matrix, np.concatenate([left @ rates, missing]))
-        return None if found is None else (found.T * size).T
+        solution = solve_rows(matrix, np.concatenate([left @ rates, missing]))
+        return None if solution is None else (solution.T * size).T
 
     def bordered(self, slopes: NDArray, size: NDArray) -> tuple[NDArray, NDArray]:
         """Q, shape (a − m, a), and the square matrix of ``Q J x, N M x`` for x in units of ``size``.
 
-        Q is an orthonormal basis of what the kept combinations leave of the rows, these being scaled to like size.
+        Q is an orthonormal basis of what the conserved combinations leave of the rows, these being scaled to like size.
         """
         weighted = slopes * size
         largest = np.abs(weighted).max(axis=1, initial=0.0)
         by_row = 1.0 / np.where(largest > 0.0, largest, 1.0)
         left = np.eye(len(size))
-        if len(self.kept):
-            kept = self.kept / by_row
-            left = _complement(kept).T
+        if len(self.conserved):
+            conserved = self.conserved / by_row
+            left = _complement(conserved).T
         left = left * by_row
-        return left, np.concatenate([left @ weighted, self.kept @ self.active_mass * size])
+        return left, np.concatenate([left @ weighted, self.conserved @ self.active_mass * size])
 
     def volumes(self, y: NDArray) -> dict[str, float]:
         """Volume of each finite compartment that takes up water, m³."""
@@ -188,10 +190,10 @@ def solve_rows(matrix: NDArray, right: NDArray) -> NDArray | None:
     if not np.isfinite(largest).all() or (largest == 0.0).any():
         return None
     try:
-        found = np.linalg.solve(matrix / largest[:, np.newaxis], (right.T / largest).T)
+        solution = np.linalg.solve(matrix / largest[:, np.newaxis], (right.T / largest).T)
     except np.linalg.LinAlgError:
         return None
-    return found if np.isfinite(found).all() else None
+    return solution if np.isfinite(solution).all() else None
 
 
 def system_of(model: Model, prepared: Preparation) -> System | None:

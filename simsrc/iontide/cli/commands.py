@@ -229,7 +229,7 @@ def info(arguments: Namespace) -> int:
 
 def validate(arguments: Namespace) -> int:
     """``iontide validate``: every file is looked at, whatever is wrong with the others."""
-    from ..analysis.audit.plausibility import slips_of
+    from ..analysis.audit.plausibility import plausibility_warnings
     from ..equations.initial_state import check_start
     from ..scenario.read import load
 
@@ -237,10 +237,10 @@ def validate(arguments: Namespace) -> int:
     report = []
     for source in arguments.scenario:
         faults: list[dict[str, Any]] = []
-        slips: list[str] = []
+        warnings: list[str] = []
         try:
             scenario = load(source, set=dict(arguments.set))
-            slips = slips_of(scenario.model)
+            warnings = plausibility_warnings(scenario.model)
             with scenario.locating():
                 check_start(scenario.model)
         except ScenarioError as error:
@@ -253,9 +253,9 @@ def validate(arguments: Namespace) -> int:
             print(error, file=sys.stderr)
         else:
             print(f"{source}: no faults", file=sys.stderr)
-        for sentence in slips:
+        for sentence in warnings:
             print(f"{source}: warning: {sentence}", file=sys.stderr)
-        report.append({"scenario": source, "valid": not faults, "faults": faults, "warnings": slips})
+        report.append({"scenario": source, "valid": not faults, "faults": faults, "warnings": warnings})
     if arguments.json:
         print(json.dumps(report))
     return worst

@@ -63,12 +63,12 @@ def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
             for c in model.compartments.values()
         },
         "volumes_pL": {c.name: 1e15 * float(end.volume(c.name)[0]) for c in model.compartments.values() if c.is_finite},
-        "kept": [{"what": kept.what, "value": kept.value, "drift": kept.drift} for kept in found.kept],
+        "conserved": [{"what": c.what, "value": c.value, "drift": c.drift} for c in found.conserved],
         "modes": [
             {
                 "eigenvalue_per_s": [mode.eigenvalue.real, mode.eigenvalue.imag],
                 "time_constant_s": mode.time_constant,
-                "stoichiometry": list(mode.stoichiometry),
+                "states": list(mode.states),
             }
             for mode in found.modes
         ],
@@ -96,10 +96,10 @@ def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> 
             turning = (
                 f", turning at {abs(mode.eigenvalue.imag) / 6.283185307179586:.4g} Hz" if mode.eigenvalue.imag else ""
             )
-            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.stoichiometry)}")
+            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.states)}")
         if len(found.modes) > MOST_MODES:
             lines.append(f"  and {len(found.modes) - MOST_MODES} faster ones")
-    if found.kept:
-        lines += ["", "kept on the way (found from the equations): " + "; ".join(kept.what for kept in found.kept)]
+    if found.conserved:
+        lines += ["", "conserved by the equations: " + "; ".join(total.what for total in found.conserved)]
     lines.append(f"reached from {found.basin}; residual {found.residual:.1g}; {1e3 * seconds:.0f} ms")
     return lines

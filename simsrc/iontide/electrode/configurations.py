@@ -1,4 +1,4 @@
-"""Where a pipette is, what lies between its solution and the bath, and how a membrane potential follows from a reading.
+"""Where a pipette is, what is between its solution and the bath, and how a membrane potential follows from a reading.
 
 Signs by Barry & Lynch 1991, doi:10.1007/BF01870526, and Neher 1992, doi:10.1016/0076-6879(92)07008-C, with LJP the
 potential of the bath relative to the pipette and V_p what is read of a pipette that was zeroed in the bath:

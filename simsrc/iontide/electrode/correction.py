@@ -1,4 +1,4 @@
-"""A recording made into a membrane potential: what an electrode adds is taken away again."""
+"""From a recording to a membrane potential: what an electrode adds is subtracted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def correct_recording(trajectory: Trajectory, electrode: str, time: NDArray, recorded: NDArray) -> NDArray:
     """Membrane potential, inside minus outside, from what was recorded in an experiment that a model describes, V.
 
-    The model says what is in the solutions, and so what every junction and wire adds at each moment; the potential of
-    its own membrane does not count, but for that of an intact cell behind a cell-attached patch.
+    The solutions of the model give what every junction and wire adds at each moment; the potential of
+    its membrane is not used, except that of an intact cell behind a cell-attached patch.
 
     Parameters
     ----------

@@ -144,10 +144,10 @@ def _moment(run: Run, time: float) -> Evaluation:
 
 def _solution(evaluation: Evaluation, compartment: str, samples: int) -> Solution:
     c = evaluation.model.compartments[compartment]
-    found = {name: evaluation.concentration(compartment, name) for name in c.concentrations}
+    result = {name: evaluation.concentration(compartment, name) for name in c.concentrations}
     for impermeant in c.impermeants:
-        found[impermeant.name] = evaluation.impermeant_concentration(compartment, impermeant.name)
-    return {name: np.broadcast_to(np.asarray(value, dtype=float), (samples,)) for name, value in found.items()}
+        result[impermeant.name] = evaluation.impermeant_concentration(compartment, impermeant.name)
+    return {name: np.broadcast_to(np.asarray(value, dtype=float), (samples,)) for name, value in result.items()}
 
 
 def solute_at(run: Run, e: Electrode, name: str) -> Ion:
@@ -163,9 +163,9 @@ def solute_at(run: Run, e: Electrode, name: str) -> Ion:
         same = library is not None and library.valence == valence
         # The valence of an impermeant is a mean, which need not be whole.
         ion = library if same and library is not None else Ion(name, valence, 0.0)  # type: ignore[arg-type]
-    own = e.diffusion_coefficients.get(name)
-    if own is not None:
-        return Ion(name, ion.valence, own, ion.ion_size, ion.truesdell_jones)
+    given = e.diffusion_coefficients.get(name)
+    if given is not None:
+        return Ion(name, ion.valence, given, ion.ion_size, ion.truesdell_jones)
     return ion
 
 
@@ -208,7 +208,7 @@ def _wire(run: Run, e: Electrode, wire: str | None, solution: Solution, temperat
 
 
 def _refuse_nothing(e: Electrode, activity: NDArray, what: str) -> None:
-    """The potential of a metal or a sensing tip grows without limit as what it follows goes."""
+    """The potential of a metal or a sensing tip grows without limit as the activity that it follows goes to 0."""
     if not np.all(activity > 0.0):
         raise UsageError(f"the electrode {e.name} has no {what} at some time of the run, so that it reads nothing then")
 

@@ -86,12 +86,12 @@ def nernst_slope(valence: float, temperature: float = 298.15) -> float:
 
 
 def _valence(name: str) -> int:
-    found = find_ion(name)
-    if found is None:
+    ion = find_ion(name)
+    if ion is None:
         raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
-    if found.valence == 0:
+    if ion.valence == 0:
         raise UsageError(f"{name} has no charge, so no electrode answers to it")
-    return found.valence
+    return ion.valence
 
 
 def _activity(name: str, activities: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from .junctions.pair import SolutionPair
 #: So many different compositions are solved one by one; of more, only as many as the accuracy asks for.
 _ONE_BY_ONE = 24
 
-#: What lies between two solved ones is known to this, V.
+#: Accuracy of what is interpolated between two solved ones, V.
 _ACCURACY = 1e-8
 
 
@@ -23,8 +23,9 @@ def junction_series(
 ) -> NDArray:
     """Junction potential, bath relative to pipette, at every sample, V.
 
-    Where there are many compositions, what the stationary solution differs from Henderson's formula by, which is small
-    and changes smoothly, is found at some of the samples and read off between them, halving until that is right.
+    Where there are many compositions, the difference of the stationary solution from Henderson's formula, which is
+    small and changes smoothly, is computed at some of the samples and interpolated between them, by halving until that
+    is accurate.
 
     Parameters
     ----------
@@ -64,19 +65,19 @@ def junction_series(
             known[k] = junction_of(pairs[k], method).potential - base[k]
         return known[k]
 
-    # Where a composition jumps from one sample to the next, what is on one side says nothing of the other.
+    # Where a composition jumps from one sample to the next, one side does not give the other.
     jumps = np.flatnonzero(np.abs(np.diff(base)) > 0.2 * np.ptp(base)) + 1
     spans = list(zip([0, *jumps], [*jumps - 1, len(every) - 1], strict=True))
-    found = base.copy()
+    result = base.copy()
     while spans:
         low, high = spans.pop()
         middle = (low + high) // 2
         line = np.interp(np.arange(low, high + 1), [low, high], [excess(low), excess(high)])
         if high - low < 2 or abs(line[middle - low] - excess(middle)) <= _ACCURACY:
-            found[low : high + 1] = base[low : high + 1] + line
+            result[low : high + 1] = base[low : high + 1] + line
         else:
             spans += [(low, middle), (middle, high)]
-    return found
+    return result
 
 
 def _neutral(valences: NDArray, c: NDArray) -> NDArray:

@@ -16,7 +16,7 @@ def starting_solutions(model: Model) -> dict[str, dict[str, float]]:
     values = values_of(model, segments_of(model)[:1])[0]
     layout = lay_out(model)
     initial = initial_state(model, layout, values)
-    found: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, float]] = {}
     for c in model.compartments.values():
         path = f"compartments.{c.name}"
         held = {name: float(values[f"{path}.concentrations.{name}"]) for name in c.concentrations}
@@ -32,20 +32,20 @@ def starting_solutions(model: Model) -> dict[str, dict[str, float]]:
         for i in c.impermeants:
             if i.balances and not c.is_finite:
                 held[i.name] = -charge / i.valence
-        found[c.name] = held
-    return found
+        result[c.name] = held
+    return result
 
 
 def solutes_of(model: Model) -> Mapping[str, Ion]:
     """Every solute of a model as a junction sees it, by name; one of no known mobility has none."""
-    found = {
+    result = {
         s.name: Ion(s.name, s.valence, s.diffusion_coefficient, s.ion_size, s.truesdell_jones)
         for s in model.species.values()
     }
     for c in model.compartments.values():
         for i in c.impermeants:
             library = find_ion(i.name)
-            if i.name not in found and (library is None or library.valence != i.valence):
+            if i.name not in result and (library is None or library.valence != i.valence):
                 # The valence of an impermeant is a mean, which need not be whole.
-                found[i.name] = Ion(i.name, i.valence)  # type: ignore[arg-type]
-    return found
+                result[i.name] = Ion(i.name, i.valence)  # type: ignore[arg-type]
+    return result

@@ -50,7 +50,7 @@ def build_program(model: Model) -> tuple[Layout, Program | None]:
 def draw_equations(
     model: Model, layout: Layout
 ) -> tuple[list[Expression], dict[tuple[int, int], Expression], list[Expression]]:
-    """Right-hand sides f, entries of M and what events watch, as expressions over one graph of their own."""
+    """Right-hand sides f, entries of M and what events watch, as expressions over one new graph."""
     equations = _Equations(model, layout)
     return equations.rates, equations.mass, equations.watched
 
@@ -59,7 +59,7 @@ def structure_of(model: Model) -> tuple:
     """Everything about a model but its numbers: two models of equal structure have the same tape."""
 
     def form(value: Quantity) -> str:
-        """What of a quantity enters the tape: the text of a formula, but no number."""
+        """What of a quantity becomes part of the tape: the text of a formula, but no number."""
         return value.text if isinstance(value, Formula) and not model.is_settled(value) else ""
 
     ramped = tuple(name for name in model.parameters if name in model.ramped)
@@ -68,7 +68,7 @@ def structure_of(model: Model) -> tuple:
 
 
 class _Equations:
-    """Rates and mass matrix, drawn part by part."""
+    """Rates and mass matrix, built part by part."""
 
     def __init__(self, model: Model, layout: Layout) -> None:
         self.model, self.layout = model, layout

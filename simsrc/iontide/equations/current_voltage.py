@@ -1,9 +1,9 @@
 """The current of a membrane as a function of its potential alone, all else as it is at a moment of a run.
 
 Concentrations, parameters, time and gates are held (a gate that follows at once, too); of the pathways each law is
-drawn anew with V as its one variable, differentiated exactly, and computed in NumPy at all samples at once. From it
+built anew with V as its one variable, differentiated exactly, and computed in NumPy at all samples at once. From it
 follow the potential at which the membrane's current would be 0, its slope conductance, and the share of each ion in
-that: its *vote*.
+that, its *fractional slope conductance*.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIRST_STEP, DOUBLINGS = 1e-3, 11
 ROWS = 4096
 
 
-class _Drawing(Evaluation):
+class _HeldMembrane(Evaluation):
     """A membrane over expressions, with its potential as the one state; each number it needs is an input by name."""
 
     def __init__(self, model: Model, layout: Layout, membrane: Membrane) -> None:
@@ -73,17 +73,17 @@ class CurrentVoltage:
         self._at, self._membrane, self._samples = evaluation, membrane, samples
         self._program = None
         if self.pathways:
-            drawing = _Drawing(evaluation.model, evaluation.layout, membrane)
-            zero = drawing.graph.constant(0.0)
-            self._program = assemble([zero + drawing.cycles(membrane, p) for p in self.pathways], {})
-            self._inputs = [self._number(drawing, name) for name in self._program.inputs]
+            held = _HeldMembrane(evaluation.model, evaluation.layout, membrane)
+            zero = held.graph.constant(0.0)
+            self._program = assemble([zero + held.cycles(membrane, p) for p in self.pathways], {})
+            self._inputs = [self._number(held, name) for name in self._program.inputs]
         self._slopes: NDArray | None = None
 
-    def _number(self, drawing: _Drawing, name: str) -> NDArray:
+    def _number(self, held: _HeldMembrane, name: str) -> NDArray:
         """An input at every sample."""
         kind, _, rest = name.partition(" ")
         if kind == "gate":
-            value = self._at.gate(*drawing.gates[name])
+            value = self._at.gate(*held.gates[name])
         elif kind == "state":
             value = self._at.state(int(rest))
         else:
@@ -94,8 +94,8 @@ class CurrentVoltage:
         """Cycles outward of each pathway (mol m⁻² s⁻¹) at some samples, and their slopes by V; shape (pathways, …)."""
         assert self._program is not None
         n = len(self.pathways)
-        found = self._program.linearised.run(0.0, potential[np.newaxis], constants, {"f": n, "J": n * n, "f_t": n})
-        return found["f"], found["J"].reshape(n, n, -1)[:, 0]
+        result = self._program.linearised.run(0.0, potential[np.newaxis], constants, {"f": n, "J": n * n, "f_t": n})
+        return result["f"], result["J"].reshape(n, n, -1)[:, 0]
 
     def _prepared(self, rows: slice) -> NDArray:
         assert self._program is not None
@@ -124,9 +124,9 @@ class CurrentVoltage:
         return total
 
     def zero_current_potential(self) -> NDArray:
-        """Where the current passes through 0 from below, V; NaN where that is found nowhere."""
+        """Where the current passes through 0 from below, V; NaN where it does so nowhere."""
         charges = np.array([self._charge(p, None) for p in self.pathways], dtype=float)
-        found = np.full(self._samples, np.nan)
+        result = np.full(self._samples, np.nan)
         for rows in self._blocks() if charges.any() else ():
             constants = self._prepared(rows)
 
@@ -135,8 +135,8 @@ class CurrentVoltage:
                 return charges @ cycles, charges @ slopes
 
             low, high = bracket_around(current, self._potential()[rows], FIRST_STEP, DOUBLINGS)
-            found[rows] = rising_roots(current, low, high, 1e-3)
-        return found
+            result[rows] = rising_roots(current, low, high, 1e-3)
+        return result
 
     def _charge(self, pathway: Pathway, species: str | None) -> int:
         valence = self._at.model.species
@@ -148,7 +148,7 @@ class CurrentVoltage:
 
 
 class MembraneReadings:
-    """What a trajectory tells of its membranes at other potentials than theirs, and of the ratio of one-way fluxes."""
+    """Currents of the membranes of a trajectory as functions of V, and ratios of one-way fluxes."""
 
     if TYPE_CHECKING:
 
@@ -177,7 +177,7 @@ class MembraneReadings:
 
         All pathways count, pumps and formulas too, with concentrations, parameters and gates as they are at each
         sample; currents that an electrode injects do not. It is where the current turns from inward to outward as V
-        rises; where there are several such, the first that is found from V on, in the way the current would move V, in
+        rises; where there are several such, the first from V on, in the way the current would move V, in
         steps from 1 mV that double up to 2 V. NaN where there is none in that range, where the current does not
         depend on V at all, and where a law has no value.
         """
@@ -196,17 +196,17 @@ class MembraneReadings:
             return self._current_voltage(membrane).conductance(species)
 
     def fractional_slope_conductance(self, membrane: str, species: str) -> NDArray:
-        """Share of a species in the slope conductance of a membrane: its say in where V goes, –.
+        """Share of a species in the slope conductance of a membrane, –: how far V follows its reversal potential.
 
         The shares of all species of a membrane add up to 1. NaN where the slope conductance of the membrane is 0.
         """
-        own, every = self.slope_conductance(membrane, species), self.slope_conductance(membrane)
-        return np.where(every != 0.0, own / np.where(every != 0.0, every, 1.0), np.nan)
+        share, every = self.slope_conductance(membrane, species), self.slope_conductance(membrane)
+        return np.where(every != 0.0, share / np.where(every != 0.0, every, 1.0), np.nan)
 
     def ussing_ratio(self, membrane: str, species: str) -> tuple[NDArray, NDArray]:
         """Ratio of the one-way fluxes, efflux / influx, and what Ussing's theorem expects, exp(z F (V − E) / (R T)), –.
 
-        Of the electrodiffusive pathways together, the only ones whose law knows one-way fluxes (an ohmic law gives the
+        Of the electrodiffusive pathways together, the only ones whose law gives one-way fluxes (an ohmic law gives the
         net flux alone). At equilibrium both are 1. Ions that move in file through a pore, with a power of this ratio
         (Hodgkin & Keynes 1955, J Physiol 128:61), have no law here. NaN where a flux or a concentration is 0.
 

@@ -1,7 +1,7 @@
 """Every quantity of a model at some moment, over any kind of number.
 
-The same lines draw the equations (over expressions), compute what follows from a trajectory (over arrays of samples)
-and find the initial state (over floats): they differ only in what a state, a given value and the time are.
+The same code builds the equations (over expressions), computes what follows from a trajectory (over arrays of samples)
+and computes the initial state (over floats): they differ only in what a state, a given value and the time are.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Evaluation(Solutions):
     def _solve_charges(self) -> dict[str, Any]:
         """Potentials from charges: ``Σ C A (psi_in − psi_out) = Q`` for every free compartment, by elimination.
 
-        Where a compartment stands for a floating part its potential is the state itself.
+        Of a compartment that represents a floating part, the potential is the state itself.
         """
         index = self.layout.potential_index
         known: dict[str, Any] = {c: 0.0 for c in self.model.compartments if c not in index}
@@ -213,7 +213,7 @@ class Evaluation(Solutions):
     def pressure_difference(self, membrane: Membrane) -> Any:
         """Hydrostatic pressure of the inside less that of the outside, Pa; None where no wall makes one.
 
-        A wall presses alike on all that lies within it, and so on the water of every membrane that leads out of it.
+        A wall presses alike on all that is within it, and so on the water of every membrane that leads out of it.
         """
         inside, outside = (self.model.walls_around[side] for side in (membrane.inside, membrane.outside))
         terms = [self.turgor(self.model.membranes[name]) for name in inside if name not in outside]
@@ -221,7 +221,7 @@ class Evaluation(Solutions):
         return sum(terms[1:], terms[0]) if terms else None
 
     def turgor(self, membrane: Membrane) -> Any:
-        """Pressure of a wall on all that lies within it, Pa; 0 while the wall is slack."""
+        """Pressure of a wall on all that is within it, Pa; 0 while the wall is slack."""
         path = f"membranes.{membrane.name}"
         stretch = self.enclosed_volume(membrane) / self.given(f"{path}.slack_volume") - 1.0
         return self.given(f"{path}.elastic_modulus") * maximum(stretch, 0.0)
@@ -302,7 +302,7 @@ class Evaluation(Solutions):
         return switch, value
 
     def beyond(self, event: Event) -> Any:
-        """How far what an event watches lies above its level, SI."""
+        """How far what an event watches is above its level, SI."""
         names = None
         if event.on in self.model.membranes:
             names = self.membrane_names(self.model.membranes[event.on])

@@ -21,7 +21,7 @@ from ..symbolic.expression import Expression
 from .evaluation import Evaluation
 from .states import Layout
 
-#: Potentials between which a zero-current potential is looked for, V.
+#: Potentials between which a zero-current potential is searched for, V.
 SEARCH_LIMIT = 2.0
 
 #: Within that range: half-millivolt steps between ±0.2 V, where potentials of membranes are.
@@ -203,7 +203,7 @@ def initial_potentials(
 def _compartment_potentials(model: Model, layout: Layout, membrane_potentials: Mapping[str, Any]) -> dict[str, Any]:
     """Potential of each compartment against its ground, from the potentials of the membranes between, V.
 
-    A floating part is put at 0; its own potential is computed once those of the others are known.
+    A floating part is put at 0; its potential is computed once those of the others are known.
     """
     potentials: dict[str, Any] = dict.fromkeys((*grounds(model), *layout.floats), 0.0)
     capacitive = [m for m in model.membranes.values() if m.has_capacitance]
@@ -252,7 +252,7 @@ def _without_contradiction(membrane: Membrane, v: Any, potentials: dict[str, Any
 
 
 def _currents_into_parts(evaluation: Evaluation) -> dict[str, Any]:
-    """Net current into each floating part, A, by the compartment that stands for it."""
+    """Net current into each floating part, A, by the compartment that represents it."""
     total: dict[str, Any] = dict.fromkeys(evaluation.layout.floats, 0.0)
     flows = [
         (m.inside, m.outside, evaluation.area(m) * evaluation.current_density(m))

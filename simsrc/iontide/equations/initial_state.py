@@ -96,7 +96,7 @@ def start_of(model: Model, layout: Layout, values: Mapping[str, Any], roots: Roo
             path = f"compartments.{c.name}.impermeant_amounts.{impermeant.name}"
             constants[path] = _given_amount(c, impermeant, constants, values)
     moment = {"segment.start": 0.0} | {f"parameters.{name}.slope": 0.0 for name in model.ramped}
-    # On top of the values, not in a copy of them: a sweep looks which of them are asked for.
+    # On top of the values, not in a copy of them: a sweep records which of them are read.
     known: ChainMap[str, Any] = ChainMap(constants, moment, cast("MutableMapping", values))
     potentials = initial_potentials(
         model, layout, known, roots, lambda given, potentials: _at_start(model, layout, given, potentials)
@@ -141,7 +141,7 @@ def initial_state(model: Model, layout: Layout, values: Mapping[str, Any], cells
 
 
 def check_start(model: Model) -> None:
-    """Look whether a model has an initial state, without making it ready to run.
+    """Check that a model has an initial state, without preparing a run.
 
     Raises
     ------

@@ -65,11 +65,11 @@ def stoichiometry_of(tape: Tape, constants: NDArray, rows: int) -> tuple[NDArray
         if forms.get(i) == {}:  # what a rate constant of 0 multiplies is the number 0, and so is its product with more
             numbers[i] = 0.0
     outputs = {o.slot: form(o.register) for o in tape.outputs if o.array == "f"}
-    fluxes = sorted({flux for own in outputs.values() for flux in own})
+    fluxes = sorted({flux for form_of_row in outputs.values() for flux in form_of_row})
     place = {flux: k for k, flux in enumerate(fluxes)}
     matrix = np.zeros((rows, len(fluxes)))
-    for row, own in outputs.items():
-        for flux, factor in own.items():
+    for row, form_of_row in outputs.items():
+        for flux, factor in form_of_row.items():
             matrix[row, place[flux]] = factor
     return matrix, fluxes
 
@@ -82,8 +82,8 @@ def _number(op: str, operands: list[float], value: float) -> float:
 
 def _sum(terms: list[tuple[float, dict[int, float]]]) -> dict[int, float]:
     total: dict[int, float] = {}
-    for factor, own in terms:
-        for flux, coefficient in own.items():
+    for factor, summand in terms:
+        for flux, coefficient in summand.items():
             total[flux] = total.get(flux, 0.0) + factor * coefficient
     return {flux: coefficient for flux, coefficient in total.items() if coefficient}
 

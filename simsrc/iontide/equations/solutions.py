@@ -67,7 +67,7 @@ class Solutions:
         return self._parameters[name]
 
     def quantity(self, path: str, value: Quantity, local: Callable[[str], Any] | None = None) -> Any:
-        """Value of a quantity; ``local`` gives the names that its place knows besides the parameters."""
+        """Value of a quantity; ``local`` resolves the names that its formula may use besides the parameters."""
         if self.model.is_settled(value):
             return self.given(path)
         assert isinstance(value, Formula)

@@ -30,7 +30,7 @@ class Layout:
     Attributes
     ----------
     compartments : tuple of str
-        All of the model. (Not the model itself: what is kept for a model must not keep it alive.)
+        All of the model. (Not the model itself: what is cached for a model must not keep it alive.)
     amounts : tuple of (compartment, species)
     volumes : tuple of str
         Compartments whose volume is a state.
@@ -42,7 +42,7 @@ class Layout:
     potentials : tuple of str
         Compartments whose potential is free, those in ``floats`` last.
     floats : mapping of str to tuple of str
-        The floating parts of the model (see ``circuit``) by the compartment whose potential stands for the whole: it
+        The floating parts of the model (see ``circuit``) by the compartment whose potential represents the whole: it
         is algebraic, the root of the net current into the part.
     charges : bool
         Whether the states of ``potentials`` are their charges (C) and not their potentials (V): so wherever an area
@@ -94,7 +94,7 @@ class Layout:
 
     @cached_property
     def floating_part(self) -> dict[str, str]:
-        """The compartment that stands for the floating part of each compartment that is in one."""
+        """The compartment that represents the floating part of each compartment that is in one."""
         return {name: root for root, part in self.floats.items() for name in part}
 
     def holds_charge(self, compartment: str) -> bool:
@@ -124,11 +124,11 @@ class Layout:
         For an amount its start, or (where it starts near nothing) a thousandth of the most concentrated
         compartment's, times the volume; for a tracer that, times its largest share at the start; for a volume its
         start; 1 for a gate; 100 mV for a potential, and that times the capacitance around the compartment
-        (``capacities``, F) where its charge is the state; for the supply of a clamp what ``supplied`` says (C or mol).
+        (``capacities``, F) where its charge is the state; for the supply of a clamp that in ``supplied`` (C or mol).
         """
         scales = []
         for compartment, name in self.amounts:
-            own = values[f"compartments.{compartment}.initial_concentrations.{name}"]
+            initial = values[f"compartments.{compartment}.initial_concentrations.{name}"]
             # Of a bath the concentrations, of a finite compartment those at its start; a bath's may be moving.
             most = reduce(
                 maximum,
@@ -138,7 +138,7 @@ class Layout:
                     for key in ("initial_concentrations", "concentrations")
                 ),
             )
-            size = maximum(own, 1e-3 * most)
+            size = maximum(initial, 1e-3 * most)
             size = where(size == 0.0, 1.0, size)
             scales.append(size * values[f"compartments.{compartment}.initial_volume"])
         scales += [values[f"compartments.{c}.initial_volume"] for c in self.volumes]

@@ -1,18 +1,18 @@
 """How tracers move, over any kind of number: with the species that they label, part for part.
 
-With the share s of a species that is labelled on either side, a tracer goes
+With the share s of a species that is labelled on either side, a tracer moves
 
-* through a pathway whose law knows one-way fluxes (GHK) with both: ``efflux · s_in − influx · s_out``, whatever the net
-  flux: exchange goes on at equilibrium;
+* through a pathway whose law gives one-way fluxes (GHK) with both: ``efflux · s_in − influx · s_out``, whatever the net
+  flux: it is exchanged at equilibrium too;
 * through any other (ohmic conductances, cotransporters, pumps, formulas) with the net flux alone, at the share of the
-  side that this takes from: ``max(J, 0) · s_in + min(J, 0) · s_out``. Such a law does not say what it exchanges one for
-  one: where a carrier does, the label moves faster than it is told here;
+  side that this takes from: ``max(J, 0) · s_in + min(J, 0) · s_out``. Such a law does not give what it swaps one for
+  one: where a carrier does, the label moves faster than here;
 * with an exchange of volume, both ways; with what is injected or supplied, unlabelled where it comes from outside of
   the model, at the share of where it is taken from elsewhere;
 * in a reaction with its forward and its backward rate, each at the share of what it takes, shared out among what it
   gives.
 
-It bears no charge and no osmotic weight of its own, being part of what does. Nothing else depends on it.
+It adds no charge and no osmotic weight, being part of what has them. Nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..physics.mechanisms import LAWS, UNIDIRECTIONAL
 from ..symbolic.expression import maximum, minimum
 from .evaluation import Evaluation
 
-#: Amount (mol) below which there is not a thousandth of an ion, so that no share of it need be told exactly.
+#: Amount (mol) below which there is not a thousandth of an ion, so that no share of it need be exact.
 SMALLEST_AMOUNT = 1e-27
 
 
@@ -72,8 +72,8 @@ def tracer_flux(evaluation: Evaluation, tracer: Tracer, membrane: Membrane, path
         labelled = replace(
             evaluation.sides(membrane), inside_activity={species: inside}, outside_activity={species: outside}
         )
-        own: Any = LAWS[pathway.law](labelled, pathway.stoichiometry, evaluation.arguments(membrane, pathway))
-        return pathway.stoichiometry[species] * own
+        cycles: Any = LAWS[pathway.law](labelled, pathway.stoichiometry, evaluation.arguments(membrane, pathway))
+        return pathway.stoichiometry[species] * cycles
     net = pathway.stoichiometry[species] * evaluation.cycles(membrane, pathway)
     s_in, s_out = (share(evaluation, tracer, c, species) for c in sides)
     return maximum(net, 0.0) * s_in + minimum(net, 0.0) * s_out
@@ -162,7 +162,7 @@ def _add_reactions(evaluation: Evaluation, tracer: Tracer, into: Callable[[str, 
 
 
 class TracerReadings:
-    """What a trajectory tells of its tracers."""
+    """Amounts, shares and fluxes of the tracers of a trajectory."""
 
     if TYPE_CHECKING:
 
@@ -173,43 +173,43 @@ class TracerReadings:
         def _full(self, value: Any) -> NDArray: ...
 
     def tracer_amount(self, compartment: str, tracer: str, species: str | None = None) -> NDArray:
-        """Amount of a tracer in a compartment, as one species or as all that may bear it, mol.
+        """Amount of a tracer in a compartment, as one species or as all that may carry it, mol.
 
         Raises ``UsageError`` for a bath, which has concentrations but no amounts.
         """
         if not self.model.compartment(compartment).is_finite:
             raise UsageError(f"{compartment} is a bath: it has concentrations, but no amounts")
         volume = self.evaluation.volume(compartment)
-        return self._full(sum(volume * c for _, c, _ in self._borne(compartment, tracer, species)))
+        return self._full(sum(volume * c for _, c, _ in self._carriers(compartment, tracer, species)))
 
     def tracer_share(self, compartment: str, tracer: str, species: str | None = None) -> NDArray:
-        """Share of a species, or of all that may bear the label, that is labelled in a compartment, 0 to 1.
+        """Share of a species, or of all that may carry the label, that is labelled in a compartment, 0 to 1.
 
         It is the specific activity there, in units of that of the pure label. NaN where there is nothing to label.
         """
-        borne = self._borne(compartment, tracer, species)
-        labelled, every = self._full(sum(c for _, c, _ in borne)), self._full(sum(c for _, _, c in borne))
+        carriers = self._carriers(compartment, tracer, species)
+        labelled, every = self._full(sum(c for _, c, _ in carriers)), self._full(sum(c for _, _, c in carriers))
         return np.where(every > 0.0, labelled / np.where(every > 0.0, every, 1.0), np.nan)
 
     def tracer_flux(self, membrane: str, tracer: str) -> NDArray:
         """Net flux of a tracer through all pathways of a membrane, positive outward, mol m⁻² s⁻¹."""
-        m, found = self.model.membrane(membrane), self._tracer(tracer)
+        m, label = self.model.membrane(membrane), self._tracer(tracer)
         flows = [
-            tracer_flux(self.evaluation, found, m, p, s) for s in found.of for p in m.pathways if s in p.stoichiometry
+            tracer_flux(self.evaluation, label, m, p, s) for s in label.of for p in m.pathways if s in p.stoichiometry
         ]
         return self._full(sum(flows))
 
-    def _borne(self, compartment: str, tracer: str, species: str | None) -> list[tuple[str, Any, Any]]:
-        """Species in a compartment that may bear a label, with the concentrations of the labelled part and of all."""
-        found, held = self._tracer(tracer), self.model.compartment(compartment).concentrations
-        names = [name for name in found.of if name in held and species in (None, name)]
+    def _carriers(self, compartment: str, tracer: str, species: str | None) -> list[tuple[str, Any, Any]]:
+        """Species in a compartment that may carry a label, with the concentrations of the labelled part and of all."""
+        label, held = self._tracer(tracer), self.model.compartment(compartment).concentrations
+        names = [name for name in label.of if name in held and species in (None, name)]
         if not names:
             raise UnknownNameError(
-                f"species in {compartment} that {tracer} labels", species or " or ".join(found.of), held
+                f"species in {compartment} that {tracer} labels", species or " or ".join(label.of), held
             )
         evaluation = self.evaluation
         return [
-            (n, tracer_concentration(evaluation, found, compartment, n), evaluation.concentration(compartment, n))
+            (n, tracer_concentration(evaluation, label, compartment, n), evaluation.concentration(compartment, n))
             for n in names
         ]
 

@@ -34,7 +34,7 @@ def cancelling_combinations(matrix: NDArray, order: Sequence[int]) -> NDArray:
 
 
 def _reduced(basis: NDArray, order: Sequence[int]) -> NDArray:
-    """The reduced echelon form of a basis, pivots looked for in an order of columns."""
+    """The reduced echelon form of a basis, with pivots chosen in an order of columns."""
     done = 0
     for column in order:
         if done == len(basis):

@@ -1,4 +1,4 @@
-"""What goes on and on: the period of an oscillation, from the samples of a potential."""
+"""The period of an oscillation, from the samples of a potential."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 #: Intervals between crossings may differ by this much, relative, in an oscillation.
 REGULAR = 0.2
 
-#: Samples within a period, at least, of an oscillation that is told.
+#: Samples within a period, at least, of an oscillation that is reported.
 LEAST_SAMPLES = 8
 
 
 def period_of(time: NDArray, potential: NDArray) -> float | None:
-    """Period (s) of an oscillation of a potential (V) that goes on until the end; None where none is sure.
+    """Period (s) of an oscillation of a potential (V) that lasts until the end; None where none is certain.
 
     From its crossings upward through the middle, in the second half of the time from 0 s on; samples of the first half
     may be there or not.

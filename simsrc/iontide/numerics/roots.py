@@ -1,8 +1,8 @@
 """Roots of functions of one variable, many at once, and of small systems.
 
 Every zero-current potential of the program is one of ``rising_roots``: it is where a current turns from inward to
-outward as the potential rises. What differs is where it is looked for: ``rising_roots_in`` scans a range,
-``bracket_around`` widens steps from a given place, and a caller that knows bounds gives them itself.
+outward as the potential rises. What differs is where it is searched for: ``rising_roots_in`` scans a range,
+``bracket_around`` widens steps from a given place, and a caller that knows bounds passes them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_STEPS = 200
 #: Steps, over the argument, that are rounding where they no longer shrink.
 STALLED = 1e-12
 
-#: A scan looks at every so many places first: a function that grows from each to the next has at most one root.
+#: A scan evaluates every so many places first: a function that grows from each to the next has at most one root.
 COARSE = 8
 
 #: From an array of arguments to the values and the slopes there; None where the slopes are not known.

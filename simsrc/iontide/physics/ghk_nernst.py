@@ -21,7 +21,7 @@ from ..symbolic.expression import bernoulli_slope_value, bernoulli_value
 from .electrochemical import log_ratio, reversal_potential, thermal_potential
 from .ions import find_ion, nearest_ions
 
-#: Reduced potential F V / (R T) beyond which none is looked for (18 V at 25 °C): exp would leave double precision.
+#: Reduced potential F V / (R T) beyond which none is searched for (18 V at 25 °C): exp would leave double precision.
 FARTHEST = 700.0
 
 
@@ -84,7 +84,7 @@ def ghk_potential(
     permeability : mapping of str to float or array
         By ion, as the library of ions names it; in any unit, for only the ratios count. 0: it does not pass.
     inside, outside : mapping of str to float or array
-        Concentrations (or activities), in one unit; of every ion that passes. Of others they are not looked at.
+        Concentrations (or activities), in one unit; of every ion that passes. Others are ignored.
     temperature : float or array
         K.
 
@@ -128,7 +128,7 @@ def ghk_currents(
     """Each ion's GHK current density z F J (A m⁻², positive outward) and slope conductance dI/dV (S m⁻²) at a voltage.
 
     Of the ions that pass, with permeabilities in m s⁻¹ and concentrations in mol m⁻³; neutral ones are left out. An
-    ion's conductance over the sum of all is its *vote*: by how much of the distance V follows its Nernst potential.
+    ion's conductance over the sum of all is its fractional slope conductance: how far V follows its Nernst potential.
 
     Raises
     ------
@@ -136,11 +136,11 @@ def ghk_currents(
         As for ``ghk_potential``.
     """
     per_volt = FARADAY / (GAS_CONSTANT * float(_positive("temperature", temperature)))
-    found = {}
+    result = {}
     for name, (z, p, c_in, c_out) in _passing(permeability, inside, outside).items():
         current, slope = _reduced_current(z, p, c_in, c_out, potential * per_volt)
-        found[name] = (float(FARADAY * current), float(FARADAY * per_volt * slope))
-    return found
+        result[name] = (float(FARADAY * current), float(FARADAY * per_volt * slope))
+    return result
 
 
 def _positive(name: str, value: ArrayLike) -> Any:

@@ -1,6 +1,6 @@
 """The library of ions: valence, diffusion coefficient, ion size and activity parameters, by name.
 
-The numbers, their sources and what was corrected in them stand in ``data/ions.csv``. A scenario may define
+The numbers, their sources and what was corrected in them are in ``data/ions.csv``. A scenario may define
 any species that is not here.
 """
 

@@ -48,12 +48,12 @@ def failure_of(
     if status == ends.NEGATIVE_AMOUNT:
         return (
             f"the run stopped {at}: the {name} is used up and would become negative. "
-            "A pathway goes on moving what is no longer there: look at the laws that move it"
+            "A pathway keeps moving what is no longer there: check the laws that move it"
         )
     if status == ends.NON_FINITE:
         return (
             f"the run stopped {at}: the rate of change is not finite (first in the {name}). "
-            "A value has left the range of a law: look for a concentration that reaches 0 under an ohmic "
+            "A value has left the range of a law: check for a concentration that reaches 0 under an ohmic "
             "conductance, or for a parameter of extreme size"
         )
     if status == ends.TOO_MANY_STEPS:
@@ -72,10 +72,10 @@ def failure_of(
         what = f"of {floating} at which no net current flows into it" if floating else "that the clamp can hold"
         return (
             f"the run stopped {at}: there is no potential {what}. Without a capacitance the potential follows the "
-            "currents at once: look for what lets none of them pass, and for a formula that is 0/0 at that very "
+            "currents at once: check for a part that no current can reach, and for a formula that is 0/0 at that very "
             "potential (write x / (1 - exp(-x)) as linexp(x))"
         )
     return (
         f"the run stopped {at}: the step became too small to go on; the {name} changes fastest. "
-        "It may run away there; try a larger simulation.rtol, or look at the laws that move it"
+        "It may run away there; try a larger simulation.rtol, or check the laws that move it"
     )

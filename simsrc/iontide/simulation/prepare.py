@@ -1,6 +1,6 @@
-"""All that a run of a model needs before its first step: program, machine code, values of each segment, start.
+"""What a run of a model needs before its first step: program, machine code, values of each segment, start.
 
-A model never changes, so what was prepared for it is kept as long as the model lives: a second run of the same model
+A model never changes, so what was prepared for it is cached as long as the model exists: a second run of the same model
 begins at once.
 """
 
@@ -119,9 +119,9 @@ class Preparation:
         """
         time = crossings[-1].time
         triggered = [*self.triggered, *triggered_steps(model, crossings)]
-        if not model.ramped:  # or else what has been says where a line sets out from
+        if not model.ramped:  # else earlier steps determine where a ramp starts
             triggered = still_counting(triggered, time)
-        # What comes about in the moment of a step leaves no stretch between them: the protocol has one there as well.
+        # An event at the very time of a protocol step opens no segment between them: the protocol has opened one.
         ended = number + 1 if self.segments[number].start < time else number
         past = (*self.segments[:number], replace(self.segments[number], end=time))[:ended]
         coming = [segment for segment in segments_of(model, triggered) if segment.start >= time]
@@ -151,11 +151,11 @@ class Preparation:
         )
 
 
-_kept: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
+_prepared: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
 
 
 def prepare(model: Model) -> Preparation:
-    """Prepare a model, or find what was prepared for it.
+    """What a run of a model starts from; computed once for each model.
 
     Raises
     ------
@@ -163,16 +163,16 @@ def prepare(model: Model) -> Preparation:
         Where there is no initial state.
     """
     key = id(model)
-    found = _kept.get(key)
-    if found is None or found[0]() is not model:
-        reference = weakref.ref(model, partial(_forget, _kept, key))
-        found = _kept[key] = reference, _prepare(model)
-    return found[1]
+    cached = _prepared.get(key)
+    if cached is None or cached[0]() is not model:
+        reference = weakref.ref(model, partial(_forget, _prepared, key))
+        cached = _prepared[key] = reference, _prepare(model)
+    return cached[1]
 
 
-def _forget(kept: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
+def _forget(prepared: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
     """The model is gone (at the end of the process the globals of this module may be gone before it)."""
-    kept.pop(key, None)
+    prepared.pop(key, None)
 
 
 def _prepare(model: Model) -> Preparation:
@@ -229,7 +229,7 @@ def _problem(
 
 
 def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> NDArray:
-    """Absolute tolerance of each state: a part of its natural size, which the values of the first segment say.
+    """Absolute tolerance of each state: a part of its natural size, which follows from the values of the first segment.
 
     Of many cells (see ``initial_state``) a row for each.
     """

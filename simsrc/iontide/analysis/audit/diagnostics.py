@@ -1,7 +1,7 @@
-"""Does a run keep what it must keep? Charge and mass balance over time, and what a person ought to be told.
+"""Charge and mass balance of a run over time, and the warnings that a user should read.
 
 Plain NumPy from the model, the values and the states: nothing of the tape is used, for this is its audit.
-``Audit`` takes a run in parts, so that a recording too long for the memory is audited as it streams.
+``Audit`` processes a run in parts, so that a recording too long for the memory is audited as it streams.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ...simulation.run import Run
 from ...simulation.trajectory import Trajectory
 from .conservation import Pool, closed_water, conserved_sums, exchange_pools
 from .dissipation import Dissipation
-from .plausibility import slips_of
+from .plausibility import plausibility_warnings
 
-#: Relative drift of charge or mass above which a run is told of.
+#: Relative drift of charge or mass above which there is a warning.
 DRIFT_LIMIT = 1e-10
 
-#: Relative tolerance above which a person is told that the run is a rough one.
+#: Relative tolerance above which there is a warning that the run is a rough one.
 LOOSE_TOLERANCE = 1e-4
 
 #: Charge of the concentrations as given, relative to all charge of the compartment, below which it is rounding.
@@ -38,7 +38,7 @@ NOTHING = 1e-30
 
 @dataclass(frozen=True)
 class MassBalance:
-    """What becomes of a total: of one species in the compartments that exchange it, or one that reactions keep.
+    """Balance of a total: of one species in the compartments that exchange it, or of a sum that reactions conserve.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class MassBalance:
 
 @dataclass(frozen=True)
 class Summary:
-    """The two numbers that say whether a run may be believed, both relative; 0 where there is nothing to balance."""
+    """The largest drifts of charge and of mass, both relative; 0 where there is nothing to balance."""
 
     max_charge_drift: float
     max_mass_drift: float
@@ -147,13 +147,13 @@ def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
     The second are those of a part without a bath as its ground sees them: what comes in there leaves by the ground.
     """
     within = [i for i in model.injections if i.out_of is not None and i.carried_by is None]
-    found = [(i, 1) for i in within if i.compartment == compartment]
-    found += [(i, -1) for i in within if i.out_of == compartment]
+    injections = [(i, 1) for i in within if i.compartment == compartment]
+    injections += [(i, -1) for i in within if i.out_of == compartment]
     outer = [i for i in model.injections if i.out_of is None]
     if compartment not in grounds(model):
-        return found + [(i, 1) for i in outer if i.compartment == compartment and i.carried_by is None]
+        return injections + [(i, 1) for i in outer if i.compartment == compartment and i.carried_by is None]
     (part,) = (part for part in connected_parts(model) if compartment in part)
-    return found + [
+    return injections + [
         (i, -1) for i in outer if i.compartment in part and (i.compartment != compartment or i.carried_by is not None)
     ]
 
@@ -161,7 +161,7 @@ def _uncarried(model: Model, compartment: str) -> list[tuple[Injection, int]]:
 def unaccounted_charge(model: Model) -> dict[str, str]:
     """Finite compartments whose charge cannot be balanced, each with the reason."""
     part_of = {name: number for number, part in enumerate(connected_parts(model)) for name in part}
-    found = {}
+    reasons = {}
     for c in model.compartments.values():
         if not c.is_finite:
             continue
@@ -169,10 +169,10 @@ def unaccounted_charge(model: Model) -> dict[str, str]:
         across = (e for e in model.exchanges if part_of[e.inside] != part_of[e.outside])
         rinsed = any(part_of[c.name] in (part_of[e.inside], part_of[e.outside]) for e in across)
         if not all(model.is_settled(i.current) for i, _ in _uncarried(model, c.name)):
-            found[c.name] = "a current that no ion carries, and that varies, flows into it"
+            reasons[c.name] = "a current that no ion carries, and that varies, flows into it"
         elif rinsed and c.name in grounds(model):
-            found[c.name] = "it is the ground of a part of the model that is rinsed by another part"
-    return found
+            reasons[c.name] = "it is the ground of a part of the model that is rinsed by another part"
+    return reasons
 
 
 def _integral(trajectory: Trajectory, path: str) -> NDArray:
@@ -186,11 +186,11 @@ def _integral(trajectory: Trajectory, path: str) -> NDArray:
 
 
 def mass_balance(trajectory: Trajectory) -> list[MassBalance]:
-    """The balance of every total that a run keeps, and of every species that something supplies.
+    """The balance of every total that a run conserves, and of every species that something supplies.
 
     A species with a bath within reach is open: its total may change, and what it received is information. A closed
-    total must stay, and ``relative_drift`` tells how well it does. Where closed species react, what is kept is a sum
-    of several; water in closed compartments is one more total.
+    total must stay, and ``relative_drift`` is how far it does not. Where closed species react, sums of several are
+    conserved; water in closed compartments is one more total.
     """
     run, balances = trajectory.run, []
     pools, reactions = exchange_pools(trajectory.model)
@@ -215,7 +215,7 @@ def _balance(trajectory: Trajectory, weights: Mapping[Pool, int], sources: tuple
             received = received + weight * (amount - start)
             present = present + abs(weight) * np.abs(amount)
             before += abs(weight) * start
-    # A difference that is kept (X - Y) may start from nothing at all: then what is there now is the measure.
+    # A conserved difference (X - Y) may start from nothing at all: then it is measured by what is there now.
     drift = None if sources else _ratio(received, np.maximum(before, present))
     terms = [f"{'-' if w < 0 else '+'} {abs(w) if abs(w) > 1 else ''}{p.species}" for p, w in weights.items()]
     what = " ".join(terms).removeprefix("+ ")
@@ -247,7 +247,7 @@ def _ratio(change: NDArray, whole: NDArray) -> NDArray:
 
 @dataclass
 class Audit:
-    """What is known of a run from the parts of it that were added so far."""
+    """Balances and warnings of a run, from the parts of it that were added so far."""
 
     charge: dict[str, float] = field(default_factory=dict)
     mass: dict[str, float] = field(default_factory=dict)
@@ -258,8 +258,8 @@ class Audit:
     activity_corrections: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, part: Trajectory) -> tuple[dict[str, NDArray], list[MassBalance]]:
-        """Take in the next samples; returns their charge and mass balance."""
-        # A state that is not finite, or far out, is told of; it need not be warned of as well.
+        """Add the next samples; returns their charge and mass balance."""
+        # A state that is not finite, or far out of range, has a warning of its kind; NumPy need not warn as well.
         with np.errstate(all="ignore"):
             return self._add(part)
 
@@ -287,18 +287,20 @@ class Audit:
         for c in part.model.compartments.values():
             if c.activity != "ideal" and c.name not in self.out_of_range and np.isfinite(part.states).all():
                 strength = np.asarray(part.evaluation.ionic_strength(c.name), dtype=float)
-                told = out_of_range(c.activity, strength, part.temperature)
-                if told is not None:
-                    self.out_of_range[c.name] = told
+                reason = out_of_range(c.activity, strength, part.temperature)
+                if reason is not None:
+                    self.out_of_range[c.name] = reason
 
     def _look_at_activity_corrections(self, part: Trajectory) -> None:
         """ΔE where it is largest, V with its sign, by membrane and ion, of those whose activity may matter."""
         for membrane in part.model.membranes:
             for name in part.ions(membrane):
                 if part.model.has_activity_correction(membrane, name):
-                    found = part.activity_correction(membrane, name)
-                    found = np.append(found[np.isfinite(found)], self.activity_corrections.get((membrane, name), 0.0))
-                    self.activity_corrections[membrane, name] = float(found[np.argmax(np.abs(found))]) + 0.0
+                    corrections = part.activity_correction(membrane, name)
+                    corrections = np.append(
+                        corrections[np.isfinite(corrections)], self.activity_corrections.get((membrane, name), 0.0)
+                    )
+                    self.activity_corrections[membrane, name] = float(corrections[np.argmax(np.abs(corrections))]) + 0.0
 
     def _look_for_undefined(self, part: Trajectory) -> None:
         for membrane in part.model.membranes.values():
@@ -306,7 +308,7 @@ class Audit:
                 if part.model.species[name].valence == 0 or (membrane.name, name) in self.undefined:
                     continue
                 for side in (membrane.inside, membrane.outside):
-                    # A negative one is told of by the solver, NaN above.
+                    # A negative one is reported by the solver, NaN above.
                     if (part.concentration(side, name) == 0.0).any():
                         self.undefined[membrane.name, name] = side
                         break
@@ -318,35 +320,37 @@ class Audit:
         return Summary(float(np.max([0.0, *self.charge.values()])), float(np.max([0.0, *self.mass.values()])))
 
     def warnings(self, run: Run) -> list[str]:
-        """Sentences for a person, the gravest first; empty where all is well."""
-        found = [f"the {name} is not a finite number from t = {time:g} s on" for name, time in self.non_finite.items()]
-        found += [
+        """Warnings, the most serious first; empty where all is well."""
+        sentences = [
+            f"the {name} is not a finite number from t = {time:g} s on" for name, time in self.non_finite.items()
+        ]
+        sentences += [
             f"the charge of {name} drifts by {drift:.2g} of all charge in it (at most {DRIFT_LIMIT:g} is expected)"
             for name, drift in self.charge.items()
             if not drift <= DRIFT_LIMIT
         ]
-        found += [
+        sentences += [
             f"the total of {label} drifts by {drift:.2g} of itself (at most {DRIFT_LIMIT:g} is expected)"
             for label, drift in self.mass.items()
             if not drift <= DRIFT_LIMIT
         ]
-        found += self.dissipation.warnings(run)
-        found += [
+        sentences += self.dissipation.warnings(run)
+        sentences += [
             f"the charge of {name} is not checked: {reason}"
             for name, reason in sorted(unaccounted_charge(run.model).items())
         ]
         tolerance = run.model.simulation.relative_tolerance
         if tolerance > LOOSE_TOLERANCE:
-            found.append(
+            sentences.append(
                 f"the relative tolerance of {tolerance:g} is loose: compare with a run at 1e-7 before relying on it"
             )
-        found += [
+        sentences += [
             f"the reversal potential of {name} at {membrane} is undefined where its concentration in {side} is 0"
             for (membrane, name), side in self.undefined.items()
         ]
-        found += [f"in {name}: {told}" for name, told in self.out_of_range.items()]
-        found += slips_of(run.model)
-        return found + _residual_charges(run)
+        sentences += [f"in {name}: {reason}" for name, reason in self.out_of_range.items()]
+        sentences += plausibility_warnings(run.model)
+        return sentences + _residual_charges(run)
 
 
 def _worse(worst: float, drift: NDArray) -> float:
@@ -355,8 +359,8 @@ def _worse(worst: float, drift: NDArray) -> float:
 
 
 def _residual_charges(run: Run) -> list[str]:
-    """Compartments whose concentrations as given do not balance; what the membranes hold is no one's slip."""
-    found = []
+    """Compartments whose concentrations as given do not balance; the charge that the membranes hold is left out."""
+    sentences = []
     for name, residual in run.initial.residual_charge.items():
         compartment = run.model.compartments[name]
         charges = [run.model.species[s].valence * _initial_amount(run, name, s) for s in compartment.concentrations]
@@ -365,15 +369,15 @@ def _residual_charges(run: Run) -> list[str]:
         if min(abs(residual), abs(sum(charges))) <= RESIDUAL_ROUNDING * present:
             continue
         micromolar = residual / run.values[0][f"compartments.{name}.initial_volume"] * 1e3
-        found.append(
+        sentences.append(
             f"a fixed charge of {micromolar:+.3g} uM ({abs(residual) / present:.2g} of all charge in it) was added to "
             f"{name} to make its charge exact at the start: its concentrations do not balance to the last digit"
         )
-    return found
+    return sentences
 
 
 def warnings(trajectory: Trajectory) -> list[str]:
-    """What a person ought to know of a run besides its numbers: sentences, the gravest first."""
+    """Warnings of a run, the most serious first."""
     audit = Audit()
     audit.add(trajectory)
     return audit.warnings(trajectory.run)

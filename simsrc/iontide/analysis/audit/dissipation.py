@@ -1,7 +1,7 @@
-"""Pathways that gain energy from nothing: each must dissipate wherever it runs, and what does not is told of.
+"""Pathways that gain energy from nothing: each must dissipate wherever it runs, or there is a warning.
 
 A pathway that nothing drives (``Pathway.driven_by`` is empty) lives on its gradients alone, so the rate of its cycles
-times their driving force, ``J Σ nu Δmu~`` (W m⁻²), is never negative. All such pathways are looked at: formulas, whose
+times their driving force, ``J Σ nu Δmu~`` (W m⁻²), is never negative. All such pathways are checked: formulas, whose
 law may be anything, and the laws of the library, which dissipate unless a number of theirs is negative. Of a pump that
 ATP pays for, ``−ΔG`` is added for each cycle: its law may not know where it must stall. Plain NumPy from the laws and
 the samples, nothing of the tape. Reactions are left out: mass action dissipates by its form.
@@ -48,7 +48,7 @@ class Worst:
 
 @dataclass
 class Uphill:
-    """What is known of one pathway from the samples so far.
+    """The check of one pathway from the samples so far.
 
     Attributes
     ----------
@@ -74,10 +74,10 @@ class Uphill:
     worst: Worst | None = None
 
     def add(self, time: NDArray, rate: NDArray, force: NDArray, thermal: NDArray, tolerance: float) -> None:
-        """Take in the next samples; those whose power is not a finite number are passed over.
+        """Add the next samples; those whose power is not a finite number are left out.
 
         A power counts that is more than ``tolerance`` of the largest so far: of a gate, an error of the solver may be
-        negative. What came before is the measure, so that it does not matter in which parts a run is taken in.
+        negative. It is measured by what came before, so that it does not matter in which parts a run is added.
         """
         if not len(time):
             return
@@ -91,17 +91,17 @@ class Uphill:
         limit, strength = tolerance * np.maximum(np.maximum.accumulate(size), before), np.abs(force)
         uphill = (power < 0.0) & (size > limit) & (strength > FORCE_ROUNDING * thermal)
         downhill_or_off = ~uphill & ((power > limit) | (strength > SMALL_FORCE * thermal))
-        found = np.flatnonzero(uphill)
-        if not len(found):
+        places = np.flatnonzero(uphill)
+        if not len(places):
             self.paused = self.paused or bool(downhill_or_off.any())
             return
-        start = found[0] if self.first is None else 0
-        if self.paused or downhill_or_off[start : found[-1]].any():
+        start = places[0] if self.first is None else 0
+        if self.paused or downhill_or_off[start : places[-1]].any():
             self.unbroken = False
-        self.paused = bool(downhill_or_off[found[-1] :].any())
-        self.first = float(time[found[0]]) if self.first is None else self.first
-        self.last, self.ongoing = float(time[found[-1]]), bool(uphill[-1])
-        i = int(found[np.argmax(size[found])])
+        self.paused = bool(downhill_or_off[places[-1] :].any())
+        self.first = float(time[places[0]]) if self.first is None else self.first
+        self.last, self.ongoing = float(time[places[-1]]), bool(uphill[-1])
+        i = int(places[np.argmax(size[places])])
         worst = Worst(float(time[i]), float(rate[i]), float(force[i]), float(thermal[i]))
         if self.worst is None or worst.gain > self.worst.gain:
             self.worst = worst
@@ -114,7 +114,7 @@ class Dissipation:
     pathways: dict[tuple[str, str], Uphill] = field(default_factory=dict)
 
     def add(self, part: Trajectory) -> None:
-        """Take in the next samples."""
+        """Add the next samples."""
         tolerance = part.model.simulation.relative_tolerance
         thermal = GAS_CONSTANT * part.temperature
         for membrane in part.model.membranes.values():
@@ -140,7 +140,7 @@ class Dissipation:
         for membrane in run.model.membranes.values():
             for pathway in membrane.pathways:
                 known = self.pathways.get((membrane.name, pathway.name))
-                # The largest power may have come later, and what was found be nothing beside it.
+                # The largest power may have come later, and the gain be nothing beside it.
                 if known is not None and known.worst is not None and known.worst.gain > tolerance * known.scale:
                     yield _sentence(membrane, pathway, known, known.worst)
 
@@ -192,7 +192,7 @@ def _advice(pathway: Pathway, worst: Worst) -> str:
     if pathway.law in ("ghk", "ohmic"):
         number = "permeability" if pathway.law == "ghk" else "conductance"
         return f"its {number} is negative there, which no passive pathway has"
-    told = 'correct its law, or say what pays for it: driven_by = "ATP"'
+    advice = 'correct its law, or name what pays for it: driven_by = "ATP"'
     if abs(worst.force) < SMALL_FORCE * worst.thermal:
-        told += " (so small a force may come of a rounded constant: the law must stop where the driving force is 0)"
-    return told
+        advice += " (so small a force may come of a rounded constant: the law must stop where the driving force is 0)"
+    return advice

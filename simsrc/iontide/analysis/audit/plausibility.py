@@ -1,4 +1,4 @@
-"""What can be simulated but is nearly always a slip of the pen: said of a model before and after it runs."""
+"""Plausibility warnings: what can be simulated but is nearly always a mistake, of a model before and after it runs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ...formulas.formula import Formula, evaluate_float
 from ...model.model import Compartment, Model, Quantity
 from ...model.schedule import Segment, segments_of
 
-#: Temperatures (K) and potentials (V) beyond which a person is asked whether they are meant.
+#: Temperatures (K) and potentials (V) beyond which a warning asks whether they are meant.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, HIGHEST_POTENTIAL = 250.0, 400.0, 1.0
 
 #: Mismatch of the charges of a bath that passes for rounding, as a fraction of all charge.
 CHARGE_TOLERANCE = 1e-3
 
 
-def slips_of(model: Model) -> list[str]:
-    """Sentences for a person; empty where nothing looks wrong.
+def plausibility_warnings(model: Model) -> list[str]:
+    """Warnings, as sentences; empty where nothing seems wrong.
 
-    Temperatures no solution has, potentials no membrane bears, baths that a protocol leaves with a net charge,
-    parameters that nothing uses.
+    Temperatures no solution has, potentials that no membrane withstands, baths that a protocol leaves with a net
+    charge, parameters that nothing uses.
     """
     segments = segments_of(model)
     return [
@@ -32,20 +32,20 @@ def slips_of(model: Model) -> list[str]:
 
 
 def _temperatures(model: Model, segments: list[Segment]) -> Iterator[str]:
-    told: set[bool] = set()
+    reported: set[bool] = set()
     for kelvin in _kelvins(model, segments):
         low = kelvin < LOWEST_TEMPERATURE
-        if (LOWEST_TEMPERATURE <= kelvin <= HIGHEST_TEMPERATURE) or low in told:
+        if (LOWEST_TEMPERATURE <= kelvin <= HIGHEST_TEMPERATURE) or low in reported:
             continue
-        told.add(low)
-        said = f"a temperature of {kelvin:.6g} K is {'colder' if low else 'hotter'} than any solution"
+        reported.add(low)
+        sentence = f"a temperature of {kelvin:.6g} K is {'colder' if low else 'hotter'} than any solution"
         celsius = kelvin - ZERO_CELSIUS
         if low and kelvin < 120.0:
-            yield f"{said}; is {kelvin:.6g} degC meant?"
+            yield f"{sentence}; is {kelvin:.6g} degC meant?"
         elif not low and LOWEST_TEMPERATURE <= celsius <= HIGHEST_TEMPERATURE:
-            yield f"{said}; is {celsius:.6g} K meant?"
+            yield f"{sentence}; is {celsius:.6g} K meant?"
         else:
-            yield said
+            yield sentence
 
 
 def _kelvins(model: Model, segments: list[Segment]) -> Iterator[float]:
@@ -74,27 +74,27 @@ def _potentials(model: Model, start: Segment) -> Iterator[str]:
         if membrane.potential is None or membrane.potential == "ghk":
             continue
         for volt in _value(membrane.potential, known):
-            yield from _unbearable(f"the initial potential of {membrane.name}", volt)
+            yield from _too_high(f"the initial potential of {membrane.name}", volt)
     for clamp in model.clamps:
         for hold in clamp.holds:
             for volt in _value(hold.value, known):
-                yield from _unbearable(f"a potential at which {clamp.membrane} is held", volt)
+                yield from _too_high(f"a potential at which {clamp.membrane} is held", volt)
 
 
-def _unbearable(what: str, volt: float) -> Iterator[str]:
+def _too_high(what: str, volt: float) -> Iterator[str]:
     if abs(volt) > HIGHEST_POTENTIAL:
-        said = f"{what}, {volt:.6g} V, is more than a membrane bears"
-        yield f"{said}; is {volt:.6g} mV meant?" if abs(volt) < 1e3 else said
+        sentence = f"{what}, {volt:.6g} V, is more than a membrane withstands"
+        yield f"{sentence}; is {volt:.6g} mV meant?" if abs(volt) < 1e3 else sentence
 
 
 def _charged_baths(model: Model, segments: list[Segment]) -> Iterator[str]:
-    """Baths that were neutral at the start and are not once the protocol has changed them, each told once."""
+    """Baths that were neutral at the start and are not once the protocol has changed them, each reported once."""
     changed = [
         c
         for c in model.compartments.values()
         if not c.is_finite and any(model.changes(q) for q in c.concentrations.values())
     ]
-    told: set[str] = set()
+    reported: set[str] = set()
     for number, segment in enumerate(segments if changed else ()):
         known = model.parameter_values(segment.settings) | {"t": segment.start}
         length = segment.end - segment.start
@@ -102,9 +102,9 @@ def _charged_baths(model: Model, segments: list[Segment]) -> Iterator[str]:
         for c in changed:
             for values, time in ((known, segment.start), (reached, segment.end)):
                 excess, present = _charge(model, c, values)
-                if c.name in told or abs(excess) <= CHARGE_TOLERANCE * present:
+                if c.name in reported or abs(excess) <= CHARGE_TOLERANCE * present:
                     continue
-                told.add(c.name)
+                reported.add(c.name)
                 if number or time > 0.0:
                     yield (
                         f"from t = {time:g} s on the charges in {c.name} do not balance: {excess:+.4g} mM is left "
@@ -127,12 +127,12 @@ def _unused(model: Model) -> Iterator[str]:
     """Parameters that no quantity is made of, neither at the start nor where something is set."""
     quantities = [q for path, q in model.quantities() if not path.startswith("parameters.")]
     used: set[str] = set()
-    found = _names(quantities)
-    while found - used:
-        used |= found
+    reached = _names(quantities)
+    while reached - used:
+        used |= reached
         made = [model.parameters[name].value for name in used & model.parameters.keys()]
         made += [q for settings in model.every_setting for name, q in settings.items() if name in used]
-        found = _names(made)
+        reached = _names(made)
     names = [name for name in model.parameters if name not in used]
     if names:
         every = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -1,10 +1,10 @@
 """A curve of steady states by pseudo-arclength: step along the tangent, then back to the curve, past folds as well.
 
-With the parameter p an unknown beside the state y, the equations of the steady state (``equilibration``) leave a
-curve; one more equation, ``t · (u − u₀) = s`` with u = (y, p) and t the tangent at u₀, says how far along it, and the
+With the parameter p an unknown beside the state y, the equations of the steady state (``steady_system``) leave a
+curve; one more equation, ``t · (u − u₀) = s`` with u = (y, p) and t the tangent at u₀, gives how far along it, and the
 whole is regular where p itself turns back (Keller 1977, in: Applications of Bifurcation Theory, ed. Rabinowitz, 359;
 Allgower & Georg 2003, Introduction to Numerical Continuation Methods, chapters 2, 6, doi:10.1137/1.9780898719154).
-Every state is measured by its own size, and p by the range to be gone through, so that no unit matters.
+Every state is measured by its size, and p by the range of the continuation, so that no unit matters.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIRST_STEP, LEAST_STEP, MOST_STEP = 5e-3, 1e-8, 2.5e-2
 #: Angles of the tangent, rad, above which a step is made again with half its length, below which the next is longer.
 SHARP, FLAT = 0.25, 0.1
 
-#: Change of p, in parts of its scale, by which its slope is found at first.
+#: Change of p, in parts of its scale, by which its slope is computed at first.
 PROBE = 1e-6
 
 
@@ -42,11 +42,11 @@ class Point:
     member : Member
     y : array, shape (n,)
     tangent : array, shape (a + 1,)
-        Unit direction of the curve, of active states and last of p, in their own scales there.
+        Unit direction of the curve, of active states and last of p, in their scales there.
     scale : float
         Of p.
     by_value : array, shape (a,)
-        ∂/∂p of the rows of the equations ``f``, and of the totals, per unit of p; shape (a + kept,).
+        ∂/∂p of the rows of the equations ``f``, and of the totals, per unit of p; shape (a + totals,).
     """
 
     member: Member
@@ -94,7 +94,7 @@ class Curve:
         return self._correct(member, y, slope, row, scale, (y, value, 0.0))[0]
 
     def step(self, point: Point, length: float) -> tuple[Point | None, int]:
-        """The point of the curve that lies a length along the tangent, and in how many corrections it was found."""
+        """The point of the curve at a length along the tangent, and how many corrections that took."""
         system = point.member.system
         size = system.moved_by(point.y)
         y = point.y.copy()
@@ -152,7 +152,7 @@ class Curve:
     ) -> tuple[NDArray | None, NDArray]:
         system = member.system
         f, jacobian = system.rates(y)
-        off = system.kept @ (system.active_mass @ y[system.active]) - member.totals
+        off = system.conserved @ (system.active_mass @ y[system.active]) - member.totals
         if not (np.isfinite(f).all() and np.isfinite(jacobian).all()):
             return None, f
         left, inner = system.bordered(jacobian, size)
@@ -164,7 +164,7 @@ class Curve:
     def _finished(
         self, member: Member, y: NDArray, slope: NDArray, row: NDArray, scale: float, size: NDArray
     ) -> Point | None:
-        """The point with its own tangent, in the direction of the row that led there, in scales of its own."""
+        """The point with the tangent there, in the direction of the row that led to it, in the scales there."""
         slope = self._slope(member, y)
         matrix, right = self._equations(member, y, slope, row, scale, size)
         if matrix is None:
@@ -174,9 +174,9 @@ class Curve:
         along = solve_rows(matrix, right)
         if along is None:
             return None
-        own = self.scale(member.value)
-        tangent = np.append(along[:-1] * size / member.system.moved_by(y), along[-1] * scale / own)
-        return Point(member, y, tangent / np.linalg.norm(tangent), own, slope)
+        new_scale = self.scale(member.value)
+        tangent = np.append(along[:-1] * size / member.system.moved_by(y), along[-1] * scale / new_scale)
+        return Point(member, y, tangent / np.linalg.norm(tangent), new_scale, slope)
 
     def _slope(self, member: Member, y: NDArray) -> NDArray:
         """Slope of rates and totals with p, at one state: a tangent is only as good as this."""

@@ -1,6 +1,6 @@
 """What happens to a steady state between two points of a curve: folds, Hopf points, branch points, located.
 
-Where p turns back lies a *fold*, where a complex pair of eigenvalues crosses the imaginary axis a *Hopf* point, where a
+Where p turns back is a *fold*, where a complex pair of eigenvalues crosses the imaginary axis a *Hopf* point, where a
 real one does without a fold a *branch* point (Kuznetsov 2004, Elements of Applied Bifurcation Theory, chapters 3 and
 10, doi:10.1007/978-1-4757-3978-7). A step within which more happens than one of these is halved until it does not.
 """

@@ -1,7 +1,7 @@
-"""Follow a steady state along a parameter, past the folds where it turns back, and tell where it changes its nature.
+"""Follow a steady state along a parameter, past the folds where it turns back, and report where its stability changes.
 
-The curve itself is ``arclength``'s. At every point the eigenvalues say whether it is stable; between two points, where
-p turns back lies a *fold* (a saddle-node: an eigenvalue passes through 0), where a complex pair crosses the imaginary
+The curve itself is ``arclength``'s. At every point the eigenvalues give whether it is stable; between two points, where
+p turns back is a *fold* (a saddle-node: an eigenvalue passes through 0), where a complex pair crosses the imaginary
 axis a *Hopf* point, and where a real one crosses without a fold a *branch* point, all located within the step
 (Kuznetsov 2004, Elements of Applied Bifurcation Theory, chapter 10, doi:10.1007/978-1-4757-3978-7).
 """
@@ -73,7 +73,7 @@ class Branch:
     special : tuple of SpecialPoint
         In the order of the points.
     ends : (str, str)
-        Why the branch goes no further, at its first and at its last point.
+        Why the branch ends, at its first and at its last point.
     """
 
     parameter: str
@@ -93,7 +93,7 @@ class Branch:
 
     @property
     def stable(self) -> NDArray:
-        """Whether every small disturbance dies away, shape (points,)."""
+        """Whether every small disturbance decays, shape (points,)."""
         return self.unstable_modes == 0
 
     def at(self, place: int) -> Trajectory:
@@ -102,7 +102,7 @@ class Branch:
         return self.trajectory.part(slice(place, place + 1))
 
     def with_origin(self, origin: Origin) -> Branch:
-        """The same with the scenario file behind it, to be kept with the results."""
+        """The same with the scenario file behind it, to be saved with the results."""
         run = replace(self.trajectory.run, origin=origin)
         return replace(self, trajectory=replace(self.trajectory, run=run))
 
@@ -123,19 +123,19 @@ def continue_steady_state(
 ) -> Branch:
     """Follow a steady state along a parameter, in both directions, until it leaves the range or ends.
 
-    What the equations keep is at each value that of the start which the model has there; with ``total:WHAT`` one of
-    these totals is itself what is varied, and all others stay.
+    The conserved totals are at each value those of the start which the model has there; with ``total:WHAT`` one of
+    them is itself varied, and all others stay.
 
     Parameters
     ----------
     model : Model
     parameter : str
-        One of the model's parameters that is a number; or ``total:WHAT`` with WHAT as in ``SteadyState.kept``, or its
-        beginning: ``total:K``.
+        One of the model's parameters that is a number; or ``total:WHAT`` with WHAT as in ``SteadyState.conserved``, or
+        its beginning: ``total:K``.
     low, high : float
         SI.
     start : array, shape (n,), optional
-        State to set out from, as for ``steady_state``; the kept totals are then those of this state throughout.
+        State to set out from, as for ``steady_state``; the conserved totals are then those of this state throughout.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def continue_steady_state(
     UsageError
         There is no such parameter or total, or no range.
     SolverError
-        There is no steady state to set out from: neither at the model's own value nor at the ends of the range.
+        There is no steady state to set out from: neither at the model's value nor at the ends of the range.
     """
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"the range must go from a lower to a higher value, got {low:g} to {high:g}")
@@ -164,11 +164,11 @@ _CLOSED = "it closes upon itself"
 def _set_out(
     model: Model, parameter: str, low: float, high: float, start: NDArray | None
 ) -> tuple[Family, Curve, Point]:
-    """The first point: at the model's own value, or where there is no steady state at an end of the range."""
-    found = steady_state(model, start)
-    reason = found.message
-    tried = [found]
-    if found.status != "steady" and not parameter.startswith("total:"):
+    """The first point: at the model's value, or where there is no steady state at an end of the range."""
+    at_value = steady_state(model, start)
+    reason = at_value.message
+    tried = [at_value]
+    if at_value.status != "steady" and not parameter.startswith("total:"):
         name = parameter.removeprefix("parameters.")
         for value in (low, high) if name in model.parameters else ():
             other = replace(model, parameters={**model.parameters, name: replace(model.parameters[name], value=value)})
@@ -176,7 +176,7 @@ def _set_out(
     for steady in tried:
         if steady.status == "steady":
             family = Family(
-                steady.trajectory.model, parameter, steady.kept, steady.trajectory.states[0], start is not None
+                steady.trajectory.model, parameter, steady.conserved, steady.trajectory.states[0], start is not None
             )
             curve = Curve(family, low, high)
             point = _point_within(curve, steady)
@@ -187,7 +187,7 @@ def _set_out(
 
 
 def _point_within(curve: Curve, steady: SteadyState) -> Point | None:
-    """The steady state as a point; where its value lies outside of the range, followed to its nearer end."""
+    """The steady state as a point; where its value is outside of the range, followed to its nearer end."""
     value, y = curve.family.value, steady.trajectory.states[0]
     if curve.low <= value <= curve.high:
         return curve.point(value, y)
@@ -240,7 +240,10 @@ def _followed(curve: Curve, first: Point, closing: bool = False) -> tuple[list[P
             return points, f"the volume of {swollen[0]} grows without bound"
         charged = [c for c, i in potentials.items() if abs(found.y[i]) > HIGHEST_POTENTIAL]
         if charged:
-            return points, f"the potential of {charged[0]} passes {HIGHEST_POTENTIAL:g} V, more than a membrane bears"
+            return (
+                points,
+                f"the potential of {charged[0]} passes {HIGHEST_POTENTIAL:g} V, which no membrane withstands",
+            )
         if len(points) > 10 and _is_at(first, here, found):
             return points, _CLOSED
         if corrections <= 4 and _angle(here, found) < FLAT:
@@ -264,7 +267,7 @@ def _angle(one: Point, two: Point) -> float:
 
 
 def _at_edge(curve: Curve, here: Point, beyond: Point, edge: float) -> Point | None:
-    """The point at an end of the range, between two of which one lies beyond it; its tangent leads on."""
+    """The point at an end of the range, between two of which one is beyond it; its tangent points onward."""
     share = (edge - here.value) / (beyond.value - here.value)
     try:
         point = curve.point(edge, here.y + share * (beyond.y - here.y))
@@ -302,19 +305,19 @@ def _branch(family: Family, points: list[Point], ends: tuple[str, str]) -> Branc
     """All points with the special ones between them."""
     curve = Curve(family, min(p.value for p in points), max(p.value for p in points))
     points = _oriented(points)
-    kept, counts = [points[0]], [unstable_modes(points[0].eigenvalues)]
+    on_curve, counts = [points[0]], [unstable_modes(points[0].eigenvalues)]
     special: list[SpecialPoint] = []
     for before, after in pairwise(points):
         for event in events_between(curve, before, after, LOCATED * (curve.high - curve.low)):
-            special.append(SpecialPoint(event.kind, len(kept), event.point.value, event.period))
-            kept.append(event.point)
+            special.append(SpecialPoint(event.kind, len(on_curve), event.point.value, event.period))
+            on_curve.append(event.point)
             counts.append(event.unstable)
-        kept.append(after)
+        on_curve.append(after)
         counts.append(unstable_modes(after.eigenvalues))
     return Branch(
         parameter=family.name,
-        values=np.array([p.value for p in kept]),
-        trajectory=_as_trajectory(family, kept),
+        values=np.array([p.value for p in on_curve]),
+        trajectory=_as_trajectory(family, on_curve),
         unstable_modes=np.array(counts, dtype=int),
         special=tuple(special),
         ends=ends,
@@ -340,7 +343,7 @@ def _as_trajectory(family: Family, points: list[Point]) -> Trajectory:
 
 
 def trajectory_along(model: Model, states: NDArray) -> Trajectory:
-    """Steady states as samples of one trajectory, each in a stretch of its own, so that values may differ."""
+    """Steady states as samples of one trajectory, each in a segment by itself, so that values may differ."""
     run = Integration(model).outcome()
     last, many = run.segments[-1], len(states)
     run = replace(

@@ -1,4 +1,4 @@
-"""A model along one of its parameters, or along one of the totals that its equations keep, as systems to be solved."""
+"""A model along one of its parameters, or along one of the totals that its equations conserve, as systems."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...formulas.formula import Formula
 from ...model.model import Model
 from ...simulation.prepare import prepare
 from ..parameter_derivatives import path_of
-from ..steady import Kept
-from ..steady_sensitivity import keeps_throughout
+from ..steady import ConservedTotal
+from ..steady_sensitivity import conserves_throughout
 from ..steady_system import System, system_of
 
 
@@ -26,7 +26,7 @@ class Member:
     value : float
         SI.
     system : System
-    totals : array, shape (kept,)
+    totals : array, shape (totals,)
         ``N M y`` as it is to be.
     """
 
@@ -37,39 +37,41 @@ class Member:
     def residual(self, y: NDArray) -> tuple[NDArray, NDArray]:
         """f over the active states, and how far the totals are off."""
         system = self.system
-        return system.rates(y)[0], system.kept @ (system.active_mass @ y[system.active]) - self.totals
+        return system.rates(y)[0], system.conserved @ (system.active_mass @ y[system.active]) - self.totals
 
 
 class Family:
-    """A model along a parameter, what is kept being that of the start at each value; or along a kept total.
+    """A model along a parameter, with the conserved totals of the start at each value; or along one of these totals.
 
     Parameters
     ----------
     model : Model
     along : str
-        A parameter by name, or ``total:WHAT`` with the ``what`` of one of ``SteadyState.kept`` (or as much of its
-        beginning as tells it from the others).
-    kept : tuple of Kept
+        A parameter by name, or ``total:WHAT`` with the ``what`` of one of ``SteadyState.conserved`` (or as much of its
+        beginning as distinguishes it from the others).
+    conserved : tuple of ConservedTotal
         Of the steady state that is followed.
     y : array, shape (n,)
-        That state; totals that do not follow from the start alone are held at its own.
+        That state; totals that do not follow from the start alone are those of this state.
     is_given : bool
-        Whether the totals are those of ``y`` in any case: it was found from a start that was given.
+        Whether the totals are those of ``y`` in any case: it was reached from a start that was given.
     """
 
-    def __init__(self, model: Model, along: str, kept: tuple[Kept, ...], y: NDArray, is_given: bool = False) -> None:
+    def __init__(
+        self, model: Model, along: str, conserved: tuple[ConservedTotal, ...], y: NDArray, is_given: bool = False
+    ) -> None:
         self.model = model
         base = system_of(model, prepare(model))
         if base is None:
             raise UsageError("the model has no state that could be followed")
         self.base = base
-        self._own_totals = base.kept @ (base.active_mass @ y[base.active])
+        self._totals = base.conserved @ (base.active_mass @ y[base.active])
         self.total: int | None = None
         self.name, self._follows = along, False
         if along.startswith("total:"):
-            self.total = _total_of(along.removeprefix("total:").strip(), kept)
-            self.name = f"total:{kept[self.total].what}"
-            self.value = kept[self.total].value
+            self.total = _total_of(along.removeprefix("total:").strip(), conserved)
+            self.name = f"total:{conserved[self.total].what}"
+            self.value = conserved[self.total].value
             return
         path = path_of(model, along.removeprefix("parameters."))
         self.name = path.removeprefix("parameters.")
@@ -80,7 +82,7 @@ class Family:
         if self.name in prepare(model).segments[-1].settings:
             raise UsageError(f"the protocol sets {self.name} until its end: another value would change nothing")
         self.value = float(prepare(model).values[-1][path])
-        self._follows = not is_given and keeps_throughout(base)
+        self._follows = not is_given and conserves_throughout(base)
 
     def at(self, value: float) -> Member:
         """The system at a value, SI.
@@ -88,11 +90,11 @@ class Family:
         Raises
         ------
         ScenarioError, FormulaError
-            The model means nothing there.
+            The model is not defined there.
         """
         if self.total is not None:
-            row = self.base.kept[self.total] @ self.base.active_mass
-            totals = self._own_totals.copy()
+            row = self.base.conserved[self.total] @ self.base.active_mass
+            totals = self._totals.copy()
             totals[self.total] = value * np.abs(row).max()
             return Member(value, self.base, totals)
         parameter = self.model.parameters[self.name]
@@ -100,22 +102,22 @@ class Family:
         prepared = prepare(model)
         system = system_of(model, prepared)
         assert system is not None
-        # What is kept is a matter of structure; to find it anew at every value would only cost time.
-        system.__dict__["kept"] = self.base.kept
-        totals = self._own_totals
+        # What is conserved depends on structure alone; to derive it again at every value would only cost time.
+        system.__dict__["conserved"] = self.base.conserved
+        totals = self._totals
         if self._follows:
             assert prepared.program is not None
             assert prepared.problem is not None
             first = prepared.program.mass_matrix(prepared.problem.mass[0])
-            totals = system.kept @ (first @ prepared.initial.y)[system.active]
+            totals = system.conserved @ (first @ prepared.initial.y)[system.active]
         return Member(value, system, totals)
 
 
-def _total_of(what: str, kept: tuple[Kept, ...]) -> int:
-    found = [k for k, own in enumerate(kept) if own.what == what]
-    found = found or [k for k, own in enumerate(kept) if own.what.split(" in ")[0] == what]
-    found = found or [k for k, own in enumerate(kept) if own.what.startswith(what)]
+def _total_of(what: str, conserved: tuple[ConservedTotal, ...]) -> int:
+    found = [k for k, total in enumerate(conserved) if total.what == what]
+    found = found or [k for k, total in enumerate(conserved) if total.what.split(" in ")[0] == what]
+    found = found or [k for k, total in enumerate(conserved) if total.what.startswith(what)]
     if len(found) != 1:
-        known = "; ".join(own.what for own in kept) or "nothing"
-        raise UsageError(f"total:{what} names {'several' if found else 'none'} of what is kept: {known}")
+        known = "; ".join(total.what for total in conserved) or "nothing"
+        raise UsageError(f"total:{what} names {'several' if found else 'none'} of the conserved totals: {known}")
     return found[0]

@@ -87,7 +87,7 @@ class Energetics:
 
 
 def energetics(trajectory: Trajectory) -> Energetics:
-    """What a run costs and where it goes, at every sample.
+    """Power that a run takes in, stores and dissipates, at every sample.
 
     Power in = dissipation + change of what is stored. That holds to rounding where the states obey their equations so;
     where a potential is algebraic (no capacitance), between the steps of the solver it does to the tolerance of the
@@ -110,7 +110,7 @@ def energetics(trajectory: Trajectory) -> Energetics:
     -------
     Energetics
     """
-    with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
+    with np.errstate(all="ignore"):  # the end of a failed run may be outside of the range of a law
         return _energetics(trajectory)
 
 

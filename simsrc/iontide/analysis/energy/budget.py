@@ -1,4 +1,4 @@
-"""The balance of energy at one sample as plain values, fit for JSON: what ``iontide info`` tells of the end."""
+"""The balance of energy at one sample as plain values, fit for JSON: what ``iontide info`` reports of the end."""
 
 from __future__ import annotations
 

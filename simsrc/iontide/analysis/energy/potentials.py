@@ -72,8 +72,8 @@ class Levels:
             held = sum(nu * _first(self.of(evaluation, s)) for s, nu in change.items() if s in self._held)
             constants.append(affinity + here - held)
         rows = np.array([[change.get(s, 0) for s in free] for change in changes], dtype=float)
-        found = np.linalg.lstsq(rows, np.array(constants), rcond=None)[0]
-        return dict(zip(free, map(float, found), strict=True))
+        levels = np.linalg.lstsq(rows, np.array(constants), rcond=None)[0]
+        return dict(zip(free, map(float, levels), strict=True))
 
 
 class Potentials:

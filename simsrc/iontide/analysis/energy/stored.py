@@ -2,7 +2,7 @@
 
 chemical    Σ n (R T (ln a − 1) − level) over the finite compartments, impermeants (ideal, measured from 1 mM) too, and
             R T w (osmolarity of the bath) for their water: the derivative by an amount is its chemical potential, that
-            by a volume R T (osm_bath − osm). An activity coefficient that is given stands within a. One that an
+            by a volume R T (osm_bath − osm). An activity coefficient that is given is part of a. One that an
             activity model computes depends on all amounts: then R T n ln gamma becomes R T n ∫ ln gamma(λ c) dλ, λ
             from 0 to 1 (impermeants as they are), whose derivatives by the amounts are the potentials as far as the
             model obeys the Gibbs–Duhem equation.
@@ -181,7 +181,7 @@ class Storing:
         """dw/dt for a world that stays as it is."""
         c = self.model.compartments[compartment]
         if c.water == "equilibrium":
-            # At the osmolarity of the bath, which its own is.
+            # At the osmolarity of the bath, which is its osmolarity too.
             entering = sum((self.amount(compartment, s) for s in c.concentrations), 0.0)
             return entering / self.evaluation.osmolarity(compartment)
         i = self.layout.volume_index.get(compartment)

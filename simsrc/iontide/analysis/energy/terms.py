@@ -57,7 +57,7 @@ class PumpPower:
     ----------
     membrane, pathway : str
     driven_by : str
-        ``ATP``, or what else the scenario says.
+        ``ATP``, or what else the scenario names.
     turnover : array, shape (samples,)
         ATP hydrolysed, mol s⁻¹, one a cycle; < 0 where the pump makes it. Of what is driven by something else, cycles.
     free_energy : array, shape (samples,)
@@ -78,7 +78,7 @@ class PumpPower:
 
     @property
     def efficiency(self) -> NDArray:
-        """Work delivered over fuel spent; NaN where it stands still, or where the fuel is not known."""
+        """Work delivered over fuel spent; NaN where it does not run, or where the fuel is not known."""
         runs = (self.fuel != 0.0) & np.isfinite(self.free_energy)
         return np.where(runs, self.work / np.where(runs, self.fuel, 1.0), np.nan)
 
@@ -109,7 +109,7 @@ class Terms:
                 self._water(membrane)
         for c in self.model.compartments.values():
             if c.water == "equilibrium":
-                self._draw_water(self.evaluation.osmotic_reference(c.name), storing.volume(c.name))
+                self._take_water(self.evaluation.osmotic_reference(c.name), storing.volume(c.name))
         for reaction in self.model.reactions:
             self._reaction(reaction)
         self._exchanges()
@@ -132,14 +132,14 @@ class Terms:
 
     # -- what reservoirs give -----------------------------------------------------------------------------------------
 
-    def _draw(self, compartment: str | None, species: str, rate: Any) -> None:
-        """So much of a species (mol s⁻¹) comes out of a compartment; a bath pays for it."""
+    def _take(self, compartment: str | None, species: str, rate: Any) -> None:
+        """Take so much of a species (mol s⁻¹) out of a compartment; of a bath that is power that it gives."""
         if compartment is not None and not self.model.compartments[compartment].is_finite:
             given = self.potentials.chemical(compartment, species) * rate
             self._given[compartment] = self._given.get(compartment, 0.0) + given
 
-    def _draw_water(self, compartment: str, rate: Any) -> None:
-        """So much water (m³ s⁻¹) comes out of a compartment; one whose volume does not follow pays for it."""
+    def _take_water(self, compartment: str, rate: Any) -> None:
+        """Take so much water (m³ s⁻¹) out of a compartment; one of constant volume gives power so."""
         if compartment not in self.trajectory.run.layout.volume_index:
             given = self.potentials.water(compartment) * rate
             self._given[compartment] = self._given.get(compartment, 0.0) + given
@@ -151,8 +151,8 @@ class Terms:
         force: Any = 0.0
         for name, count in pathway.stoichiometry.items():
             force = force + count * self.potentials.difference(membrane.inside, membrane.outside, name)
-            self._draw(membrane.inside, name, count * rate)
-            self._draw(membrane.outside, name, -count * rate)
+            self._take(membrane.inside, name, count * rate)
+            self._take(membrane.outside, name, -count * rate)
         path, label = f"membranes.{membrane.name}.{pathway.name}", self._label(membrane, pathway.label)
         if not pathway.driven_by:
             self._out(path, label, "pathway", rate * force)
@@ -184,14 +184,14 @@ class Terms:
         pressure = self.evaluation.pressure_difference(membrane)
         if pressure is not None:
             force = force + pressure
-        self._draw_water(membrane.inside, flow)
-        self._draw_water(membrane.outside, -flow)
+        self._take_water(membrane.inside, flow)
+        self._take_water(membrane.outside, -flow)
         self._out(f"membranes.{membrane.name}.water", self._label(membrane, "water"), "water", flow * force)
 
     # -- within and between compartments ------------------------------------------------------------------------------
 
     def _reaction(self, reaction: Reaction) -> None:
-        """R T ln(forward / backward) is dissipated; what its constants want beside the levels comes from outside."""
+        """R T ln(forward / backward) is dissipated; what its constants require beyond the levels is supplied."""
         path, volume = f"reactions.{reaction.name}", self.evaluation.volume(reaction.compartment)
         forward, backward = self.evaluation.reaction_rates(reaction)
         released: Any = 0.0
@@ -209,8 +209,8 @@ class Terms:
             lost: Any = 0.0
             for name, leaving in self.evaluation.exchange_rates(exchange).items():
                 lost = lost + leaving * self.potentials.difference(exchange.inside, exchange.outside, name)
-                self._draw(exchange.inside, name, leaving)
-                self._draw(exchange.outside, name, -leaving)
+                self._take(exchange.inside, name, leaving)
+                self._take(exchange.outside, name, -leaving)
             self._out(f"exchange.{exchange.name}", exchange.name, "exchange", lost)
 
     # -- the rig ------------------------------------------------------------------------------------------------------
@@ -240,8 +240,8 @@ class Terms:
     def _bring(self, species: str, current: Any, target: str, origin: str | None) -> Any:
         """Chemical work of a current that an ion carries from one compartment to another, W."""
         rate = current / (FARADAY * self.model.species[species].valence)
-        self._draw(origin, species, rate)
-        self._draw(target, species, -rate)
+        self._take(origin, species, rate)
+        self._take(target, species, -rate)
         there = 0.0 if origin is None else self.potentials.chemical(origin, species)
         return rate * (self.potentials.chemical(target, species) - there)
 

@@ -36,17 +36,17 @@ class Grid:
     @cached_property
     def to_end(self) -> NDArray:
         """The same for the integrals from each point to 1, which are exact where they are small."""
-        own = _integrals(self.degree)
-        return self._integrals(own[-1] - own, before=False)
+        one = _integrals(self.degree)
+        return self._integrals(one[-1] - one, before=False)
 
-    def _integrals(self, own: NDArray, before: bool) -> NDArray:
+    def _integrals(self, one: NDArray, before: bool) -> NDArray:
         matrix = np.zeros((self.intervals + 1, self.intervals + 1))
         whole = _integrals(self.degree)[-1]
         for k in range(self.panels):
             there = slice(k * self.degree, (k + 1) * self.degree + 1)
-            matrix[there, there] += own
+            matrix[there, there] += one
             # The point that two panels share belongs to one of them.
-            matrix[there.stop - 1 if before else there.start, there] -= own[-1 if before else 0]
+            matrix[there.stop - 1 if before else there.start, there] -= one[-1 if before else 0]
             beyond = slice(there.stop - 1, None) if before else slice(0, there.start + 1)
             matrix[beyond, there] += whole
         return matrix / self.panels
@@ -54,18 +54,18 @@ class Grid:
     def read_off(self, values: NDArray, at: NDArray) -> NDArray:
         """What passes through values at the points (last axis), at any places on 0 … 1."""
         panel = np.minimum((at * self.panels).astype(int), self.panels - 1)
-        found = np.empty((*values.shape[:-1], len(at)))
+        result = np.empty((*values.shape[:-1], len(at)))
         for k in np.unique(panel):
             here = panel == k
             inside = np.clip(at[here] * self.panels - k, 0.0, 1.0)
             matrix = chebyshev.chebvander(2.0 * inside - 1.0, self.degree) @ _coefficients(self.degree)
-            found[..., here] = values[..., k * self.degree : (k + 1) * self.degree + 1] @ matrix.T
-        return found
+            result[..., here] = values[..., k * self.degree : (k + 1) * self.degree + 1] @ matrix.T
+        return result
 
 
 @cache
 def grid(panels: int, degree: int) -> Grid:
-    """The grid of so many panels and such a degree; one of each is kept."""
+    """The grid of so many panels and such a degree; each is cached."""
     return Grid(panels, degree)
 
 

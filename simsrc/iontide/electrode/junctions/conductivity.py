@@ -18,11 +18,11 @@ _UNIT = 1e-4
 def _measured() -> dict[tuple[str, str], list[tuple[float, float]]]:
     """By cation and anion: concentrations, mol m⁻³, and equivalent conductivities, S m² mol⁻¹, rising."""
     text = resources.files("iontide.physics").joinpath("data/conductivities.csv").read_text(encoding="utf-8")
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    result: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
         point = (1e3 * float(row["concentration_M"]), _UNIT * float(row["equivalent_conductivity"]))
-        found.setdefault((row["cation"], row["anion"]), []).append(point)
-    return {salt: sorted(points) for salt, points in found.items()}
+        result.setdefault((row["cation"], row["anion"]), []).append(point)
+    return {salt: sorted(points) for salt, points in result.items()}
 
 
 def limiting_conductivity(diffusion_coefficients: tuple[float, float]) -> float:
@@ -35,7 +35,7 @@ def equivalent_conductivity(
 ) -> float | None:
     """Λ of a salt at a concentration (mol m⁻³) and 25 °C, S m² mol⁻¹; None where nothing was measured.
 
-    Between what was measured, and from there to the limiting value, Λ goes in straight lines over √c (Kohlrausch).
+    Between what was measured, and from there to the limiting value, Λ is linear in √c (Kohlrausch).
     """
     points = _measured().get((cation, anion))
     if points is None or not concentration <= points[-1][0]:

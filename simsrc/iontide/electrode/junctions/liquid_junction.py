@@ -19,7 +19,7 @@ from .pair import SolutionPair, solution_pair
 #: The methods, by name.
 METHODS = ("nernst-planck", "henderson", "lewis-sargent")
 
-#: Said with every answer.
+#: Stated with every result.
 CONVENTION = "bath relative to pipette: V_measured = V_true + LJP"
 
 #: Concentrations that Lewis and Sargent's formula takes for equal, as a part of themselves.
@@ -78,11 +78,11 @@ class Junction:
         Raises
         ------
         UsageError
-            For a method that says nothing of what lies between.
+            For a method that gives no profile.
         """
-        found = self._solved.profile(points)
-        volts = thermal_potential(self.pair.temperature) * found.phi
-        return JunctionProfile(found.position, found.concentrations, volts)
+        result = self._solved.profile(points)
+        volts = thermal_potential(self.pair.temperature) * result.phi
+        return JunctionProfile(result.position, result.concentrations, volts)
 
     @property
     def fluxes(self) -> Mapping[str, float]:
@@ -92,7 +92,7 @@ class Junction:
     @property
     def _solved(self) -> Stationary:
         if self.stationary is None:
-            raise UsageError(f"{self.method} says nothing of what lies between the solutions; nernst-planck does")
+            raise UsageError(f"{self.method} gives no profile between the solutions; use nernst-planck")
         return self.stationary
 
 
@@ -109,7 +109,7 @@ def junction_potential(
     """Liquid junction potential of the bath relative to the pipette, V.
 
     A potential measured through it is ``V_measured = V_true + LJP`` (the sign of Barry & Lynch 1991,
-    doi:10.1007/BF01870526). The parameters are those of ``junction``, which also says how it came about.
+    doi:10.1007/BF01870526). The parameters are those of ``junction``, which gives the profile and the conditions too.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def junction_of(pair: SolutionPair, method: str = "nernst-planck") -> Junction:
 
 
 def _solve(pair: SolutionPair, order: list[int]) -> Stationary:
-    """The stationary junction, with the ions in another order; it is given back in their own."""
+    """The stationary junction, with the ions in another order; it is returned in the given order."""
     ordered = SolutionPair(
         tuple(pair.ions[k] for k in order), pair.pipette[order], pair.bath[order], pair.temperature, pair.activity
     )

@@ -11,10 +11,10 @@ Of φ and S at the points every concentration follows without further unknowns, 
 with a the activities of the two solutions and Φ = φ(1). What is solved for, by Newton's method, is that ``Σ z c = 0``
 and ``Σ z² c = S`` at every point, and that no current flows. No order of the ions enters, no concentration can be
 negative, and activity coefficients that follow the ionic strength S / 2 are part of the same equations. Those that
-follow the whole composition are evaluated again for what comes out, until it no longer changes.
+follow the whole composition are evaluated again for the solution, until it no longer changes.
 
 Sources: Planck 1890, Ann Phys 275:161, doi:10.1002/andp.18902750202 (ions of one valence); Schlögl 1954, Z Phys Chem
-(new series) 1:305 (any valences). The numerical method is this module's own.
+(new series) 1:305 (any valences). The numerical method is particular to this module.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MOST_STEPS, _MOST_HALVINGS, _MOST_ROUNDS = 40, 12, 60
 #: Changes of φ and ln S that no longer matter; those that rounding alone may make; the longest step.
 _TINY, _STALLED, _LONGEST = 1e-13, 1e-9, 2.0
 
-#: Where the straight way fails, the right-hand solution is led there from the left-hand one in steps of at least this.
+#: Where Newton's method fails, the right-hand solution is reached from the left-hand one in steps of at least this.
 _LEAST_STRIDE = 1e-3
 
 
@@ -130,8 +130,8 @@ def stationary_junction(
     """
     z = valences.astype(float)
     unit, fastest = max(left @ z**2, right @ z**2), diffusion_coefficients.max()
-    own = log_gamma and LogGamma(lambda i, c: log_gamma.model(unit * i, unit * c), log_gamma.by_strength)
-    problem = Problem(z, diffusion_coefficients / fastest, left / unit, right / unit, own)
+    coefficients = log_gamma and LogGamma(lambda i, c: log_gamma.model(unit * i, unit * c), log_gamma.by_strength)
+    problem = Problem(z, diffusion_coefficients / fastest, left / unit, right / unit, coefficients)
     state, apart, reached = None, np.inf, np.nan
     panels = max(1, int(np.ceil(problem.steepness / _PER_PANEL)))
     for degree in DEGREES:
@@ -206,7 +206,7 @@ def _newton(problem: Problem, mesh: Grid, unknowns: NDArray, expansion: Expansio
 
 
 def _solve_stepwise(problem: Problem, mesh: Grid) -> State:
-    """The right-hand solution is led there from the left-hand one, each answer the start of the next."""
+    """Continuation of the right-hand solution from the left-hand one, each result the start of the next."""
     share, stride, unknowns = 0.0, 0.25, np.zeros(2 * mesh.intervals - 1)
     while True:
         ahead = min(1.0, share + stride)

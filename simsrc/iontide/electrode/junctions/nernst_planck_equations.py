@@ -22,7 +22,7 @@ class LogGamma:
     model : callable
         From ionic strengths (points,) and concentrations (ions, points) to ln γ (ions, points).
     by_strength : bool
-        Whether the concentrations say nothing beyond the ionic strength.
+        Whether the coefficients depend on the ionic strength alone.
     """
 
     model: Callable[[NDArray, NDArray], NDArray]
@@ -31,7 +31,7 @@ class LogGamma:
 
 @dataclass(frozen=True)
 class Problem:
-    """Two solutions in units of their own: the larger S = Σ z² c and the largest diffusion coefficient are 1.
+    """Two solutions in units in which the larger S = Σ z² c and the largest diffusion coefficient are 1.
 
     The unknowns are φ at all points but the first, then ln S at all points but the ends, less the straight line that
     joins what it is at the ends.
@@ -82,7 +82,7 @@ class Problem:
         return self.log_gamma.model(0.5 * strength, np.maximum(concentrations, 0.0))
 
     def log_gamma_slope(self, strength: NDArray, concentrations: NDArray) -> NDArray:
-        """d ln γ / d ln S with the proportions of the ions kept."""
+        """d ln γ / d ln S at constant proportions of the ions."""
         above, below = (self.log_gamma_of(strength * f, concentrations * f) for f in (1.0 + 1e-5, 1.0 - 1e-5))
         return (above - below) / 2e-5
 
@@ -93,7 +93,7 @@ class Problem:
 
 
 class Expansion:
-    """ln γ at every point for one composition, and how it goes on from there with the ionic strength."""
+    """ln γ at every point for one composition, and its dependence on the ionic strength from there on."""
 
     def __init__(self, problem: Problem, strength: NDArray, concentrations: NDArray) -> None:
         held = concentrations.copy()
@@ -164,7 +164,7 @@ class State:
         # Of w at a point by ln of the density at another: (Q_jl − w_j Q_Nl) f_l / W.
         weights = self.density / self.whole
         kernel = (matrix[inner] - self.share[:, inner, None] * matrix[-1]) * weights[:, None, :]
-        by_strength, own = 1.0 + self.gamma_slope, np.arange(n - 1)
+        by_strength, k = 1.0 + self.gamma_slope, np.arange(n - 1)
         strength = self.strength[inner]
         rows = []
         for power in (1, 2):
@@ -173,8 +173,8 @@ class State:
             phi = np.tensordot(self.problem.z, carried, 1)
             log_s = np.einsum("ijl,il->jl", carried, by_strength)
             # The Boltzmann factor and S of the point itself, and the right-hand activity times exp(z Φ).
-            phi[own, own + 1] -= (z ** (power + 1) * self.concentrations).sum(axis=0)[inner] / strength
-            log_s[own, own + 1] -= (z**power * self.concentrations * by_strength).sum(axis=0)[inner] / strength
+            phi[k, k + 1] -= (z ** (power + 1) * self.concentrations).sum(axis=0)[inner] / strength
+            log_s[k, k + 1] -= (z**power * self.concentrations * by_strength).sum(axis=0)[inner] / strength
             phi[:, -1] += (z ** (power + 1) * self.b * self.share / self.boltzmann).sum(axis=0)[inner] / strength
             rows.append(np.hstack([phi[:, 1:], log_s[:, inner]]))
         through = -self.fluxes[:, None] * weights * matrix[-1]  # of the fluxes by ln of the density

@@ -79,8 +79,8 @@ class SolutionPair:
 
         def model(strength: NDArray, concentrations: NDArray) -> NDArray:
             given = dict(zip(solutes, concentrations, strict=True))
-            found = log_gamma(self.activity, solutes, strength, self.temperature, given)
-            return np.array([np.broadcast_to(found[name], strength.shape) for name in solutes], dtype=float)
+            logarithms = log_gamma(self.activity, solutes, strength, self.temperature, given)
+            return np.array([np.broadcast_to(logarithms[name], strength.shape) for name in solutes], dtype=float)
 
         return LogGamma(model, by_strength=self.activity != "pitzer")
 
@@ -127,20 +127,20 @@ def solution_pair(
         raise UsageError(f"there is no activity model {activity!r}; there are {', '.join(ACTIVITY_MODELS)}")
     low, high = TEMPERATURES
     if not low <= temperature <= high:
-        told = f"; {temperature:g} °C is {temperature + ZERO_CELSIUS:g} K" if -20 < temperature < 120 else ""
-        raise UsageError(f"the temperature of water must be {low:g} to {high:g} K, got {temperature:g}{told}")
-    own = dict(ions or {})
-    sides = [_as_ions(side, given, own) for side, given in zip(SIDES, (pipette, bath), strict=True)]
+        hint = f"; {temperature:g} °C is {temperature + ZERO_CELSIUS:g} K" if -20 < temperature < 120 else ""
+        raise UsageError(f"the temperature of water must be {low:g} to {high:g} K, got {temperature:g}{hint}")
+    custom = dict(ions or {})
+    sides = [_as_ions(side, given, custom) for side, given in zip(SIDES, (pipette, bath), strict=True)]
     every = sorted({ion.name: ion for side in sides for ion in side}.values(), key=lambda ion: ion.name)
     if balance is not None:
-        balancing = _ion(balance, own, "balance")
+        balancing = _ion(balance, custom, "balance")
         if balancing.valence == 0:
             raise UsageError(f"balance: {balancing.name} has no charge, so it balances none")
         if balancing not in every:
             every = sorted([*every, balancing], key=lambda ion: ion.name)
     concentrations: list[NDArray] = []
     warnings: list[str] = []
-    balancing_name = None if balance is None else _ion(balance, own, "balance").name
+    balancing_name = None if balance is None else _ion(balance, custom, "balance").name
     for name, given_ions in zip(SIDES, sides, strict=True):
         c = np.array([given_ions.get(ion, 0.0) for ion in every])
         c, remarks = _balanced(name, every, c, balancing_name)
@@ -153,34 +153,34 @@ def solution_pair(
     return replace(pair, warnings=(*pair.warnings, *_activity_warnings(pair)))
 
 
-def _as_ions(side: str, given: Mapping[str, float], own: Mapping[str, Ion]) -> dict[Ion, float]:
+def _as_ions(side: str, given: Mapping[str, float], custom: Mapping[str, Ion]) -> dict[Ion, float]:
     """A solution by ion; salts taken apart."""
-    found: dict[Ion, float] = {}
+    amounts: dict[Ion, float] = {}
     for name, value in given.items():
         c = float(value)
         if not (isfinite(c) and c >= 0.0):
             raise UsageError(f"{side}: the concentration of {name} must be a number ≥ 0, got {value}")
-        if name not in own and find_ion(name) is None:
+        if name not in custom and find_ion(name) is None:
             salt = ions_of_salt(name)
             if salt is not None:
                 for part, count in salt.items():
-                    found[_ion(part, own, side)] = found.get(_ion(part, own, side), 0.0) + count * c
+                    amounts[_ion(part, custom, side)] = amounts.get(_ion(part, custom, side), 0.0) + count * c
                 continue
-        ion = _ion(name, own, side)
-        found[ion] = found.get(ion, 0.0) + c
-    if not found:
+        ion = _ion(name, custom, side)
+        amounts[ion] = amounts.get(ion, 0.0) + c
+    if not amounts:
         raise UsageError(f"{side}: there is nothing in it")
-    return found
+    return amounts
 
 
-def _ion(name: str, own: Mapping[str, Ion], where: str) -> Ion:
-    found = own.get(name) or find_ion(name)
-    if found is None:
+def _ion(name: str, custom: Mapping[str, Ion], where: str) -> Ion:
+    ion = custom.get(name) or find_ion(name)
+    if ion is None:
         raise UsageError(
             f"{where}: {name} is neither an ion of the library nor a salt of two of them, as KCl or K-gluconate"
             + suggestion(nearest_ions(name))
         )
-    return own.get(found.name, found)
+    return custom.get(ion.name, ion)
 
 
 def _balanced(side: str, ions: list[Ion], c: NDArray, balance: str | None) -> tuple[NDArray, list[str]]:
@@ -235,7 +235,7 @@ def _check_movement(pair: SolutionPair) -> None:
 def _activity_warnings(pair: SolutionPair) -> list[str]:
     if pair.activity == "ideal":
         return []
-    model, told = ACTIVITY_MODELS[pair.activity], []
+    model, warnings = ACTIVITY_MODELS[pair.activity], []
     for ion in pair.ions:
         fault = model.missing(ion)
         if fault:
@@ -245,5 +245,5 @@ def _activity_warnings(pair: SolutionPair) -> list[str]:
         contents = dict(zip(names, pair.side(side).tolist(), strict=True))
         strength = float(ionic_strength(contents, {name: ion.valence for name, ion in names.items()}))
         beyond = out_of_range(pair.activity, strength, pair.temperature)
-        told += [f"{side}: {beyond}"] if beyond else []
-    return told + model.remarks(names, pair.temperature)
+        warnings += [f"{side}: {beyond}"] if beyond else []
+    return warnings + model.remarks(names, pair.temperature)

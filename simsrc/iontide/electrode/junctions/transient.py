@@ -1,8 +1,8 @@
 """The liquid junction in time: two solutions that touch and diffuse into one another, no current flowing.
 
-The equations are those of ``forming_equations``; they are followed in time by Rodas5P (Steinebach 2023,
-doi:10.1007/s10543-023-00967-x), whose steps keep what is linear (charge, amounts) to rounding. Electroneutral solutions
-were followed in time by Cohen & Cooley 1965, Biophys J 5:145.
+The equations are those of ``transient_equations``; they are integrated by Rodas5P (Steinebach 2023,
+doi:10.1007/s10543-023-00967-x), whose steps conserve charge and amounts to rounding. Electroneutral solutions
+were integrated by Cohen & Cooley 1965, Biophys J 5:145.
 """
 
 from __future__ import annotations
@@ -179,9 +179,9 @@ def form_junction(
     at = _times(duration, times, long_after, earliest)
 
     states, steps = _follow(equations, at / second, rtol)
-    u, found = equations.read(states)
+    u, result = equations.read(states)
     concentrations = np.zeros((len(at), len(widths), len(z)))
-    concentrations[..., present] = found * unit
+    concentrations[..., present] = result * unit
     concentrations[0] = np.repeat([left, right], len(widths) // 2, axis=0)  # to the last digit
     potential = np.cumsum(u, axis=1) * thermal_potential(kelvin)
     position = np.cumsum(widths) - 0.5 * widths
@@ -283,7 +283,7 @@ def _follow(equations: FormingEquations, times: NDArray, rtol: float) -> tuple[N
             samples[next_sample:until] = (1.0 - theta) * y + theta * (reached + inner)
             for i in range(next_sample, until):
                 if _negative(equations.read(samples[i])[1], largest):
-                    # Of a coarse step the interpolant knows less than a shorter step does.
+                    # The interpolant of a coarse step is less exact than a shorter step.
                     samples[i] = _step(equations, y, times[i] - t, descent, stages)
             next_sample = until
         y, t, h, steps = reached, ahead, h * factor, steps + 1
@@ -311,9 +311,9 @@ def _step(equations: FormingEquations, y: NDArray, h: float, descent: NDArray, s
 
 
 def _error(equations: FormingEquations, y: NDArray, reached: NDArray, error: NDArray, largest: NDArray) -> float:
-    """The largest relative error of a step, each number's over its own size or what is little beside its kind.
+    """The largest relative error of a step, each number's over its size or a small part of the largest of its kind.
 
-    Every ion is held to its own concentrations, the rarest like the most abundant. The largest error counts and not the
+    Every ion is weighed by its concentrations, the rarest like the most abundant. The largest error counts and not the
     mean, because early in a run all that happens is in a few cells.
     """
     (u, c), (u_next, c_next), (u_error, c_error) = (equations.read(x) for x in (y, reached, error))

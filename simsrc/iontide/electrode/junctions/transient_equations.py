@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from ...numerics.roots import rising_roots
 from ...symbolic.expression import bernoulli_slope_value, bernoulli_value
 
-#: Potential over a face, R T / F, beyond which none is looked for.
+#: Potential over a face, R T / F, beyond which none is searched for.
 FARTHEST = 700.0
 
 #: Distance from the middle, in widths of the junction, within which cells are of one size.
 MIDDLE = 1e-3
 
-#: How many cells go where, over the share that goes to the middle: evenly, and to both ends.
+#: Shares of the cells over that of the middle: those spread evenly, and those at both ends.
 EVENLY, TO_ENDS = 2.0, 0.6
 
 #: Distance from the ends within which cells are of one size: this at least.
@@ -82,7 +82,7 @@ class FormingEquations:
     """``M dy/dt = f(y)`` of all cells, with f and −∂f/∂y.
 
     The unknowns are ordered cell by cell: the potential over the face on its left, then the concentrations of all ions
-    but one, each in units of its own largest, without which a rare ion would be held to the rounding of the others; at
+    but one, each in units of its largest, without which a rare ion would have the rounding error of the others; at
     the far end one more face. Closed ends have no face. Arrays over faces have ``cells + 1`` rows all the same, with an
     infinite distance over the faces that are not there. Every ion must be somewhere.
 
@@ -203,7 +203,7 @@ class FormingEquations:
         by_left, by_right = self._speed * forward, -self._speed * backward
         by_u = self._speed * self._slopes(u, left, right)
         n, main, ions, z = self.band, 2 * self.band, np.arange(self.band - 1), self._z[:-1] * self._unit
-        # An entry stands at (block of its column, place of the column in the block, 2 n + row − column).
+        # An entry is at (block of its column, place of the column in the block, 2 n + row − column).
         band = np.zeros((self._cells + 1, n, 3 * n + 1))
         # Rows of concentrations: f = J over the face on the left of the cell − J over that on its right.
         band[:-1, 1:, main] = by_left[1:, :-1] - by_right[:-1, :-1]

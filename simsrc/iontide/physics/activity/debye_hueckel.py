@@ -21,7 +21,7 @@ VACUUM_PERMITTIVITY = 8.8541878128e-12
 #: Natural logarithm of 10.
 LN10 = log(10.0)
 
-#: Below this molal ionic strength the square root is replaced, mol kg⁻¹ (pure water has 1e-7 of its own ions).
+#: Below this molal ionic strength the square root is replaced, mol kg⁻¹ (pure water has 1e-7 of H and OH).
 SMALLEST_IONIC_STRENGTH = 1e-9
 
 
@@ -32,7 +32,7 @@ def ionic_strength(concentrations: Mapping[str, Any], valence: Mapping[str, floa
     ----------
     concentrations : mapping of str to float, array or Expression
         mol m⁻³. Whether impermeant ions are in it is for the caller to decide (a polyvalent one, with its mean
-        valence, counts as z²: an overestimate where its charges lie far apart).
+        valence, counts as z²: an overestimate where its charges are far apart).
     valence : mapping of str to float
         Of every species in ``concentrations``.
 

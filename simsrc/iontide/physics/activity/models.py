@@ -55,7 +55,7 @@ class ActivityModel:
     source: str
 
     def missing(self, solute: Solute) -> str | None:
-        """What keeps this model from being used for a species, as a sentence; None: nothing."""
+        """Why this model cannot be used for a species, as a sentence; None: it can."""
         if not solute.valence:
             return None
         if self.needs == "ion_size" and solute.ion_size is None:
@@ -99,18 +99,18 @@ class ActivityModel:
         if self.needs != "pitzer":
             return []
         valence = {name: solute.valence for name, solute in solutes.items()}
-        told = []
+        warnings = []
         salts = pitzer_parameters.missing_salts(valence)
         if salts:
-            told.append(f"pitzer: no parameters, hence no specific interaction, between {_pairs(salts)}")
+            warnings.append(f"pitzer: no parameters, hence no specific interaction, between {_pairs(salts)}")
         mixing = pitzer_parameters.missing_mixing(valence)
         if mixing:
-            told.append(f"pitzer: no mixing parameter theta, taken as 0, between {_pairs(mixing)}")
+            warnings.append(f"pitzer: no mixing parameter theta, taken as 0, between {_pairs(mixing)}")
         if temperature is None or abs(temperature - pitzer_parameters.REFERENCE_TEMPERATURE) > 0.5:
             fixed = pitzer_parameters.salts_without_temperature(valence)
             if fixed:
-                told.append(f"pitzer: parameters known at 25 °C only, and held there, between {_pairs(fixed)}")
-        return told
+                warnings.append(f"pitzer: parameters known at 25 °C only, and held there, between {_pairs(fixed)}")
+        return warnings
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> str:
@@ -168,7 +168,7 @@ def log_gamma(
     model : str
         A name in ``ACTIVITY_MODELS``.
     solutes : mapping of str to Solute
-        By name; what ``ActivityModel.missing`` has nothing to say of.
+        By name; those of which ``ActivityModel.missing`` is None.
     ionic_strength : float, array or Expression
         mol m⁻³ (``debye_hueckel.ionic_strength``).
     temperature : float, array or Expression
@@ -229,17 +229,17 @@ def out_of_range(model: str, ionic_strength: Any, temperature: Any) -> str | Non
         raise ValueError(f"{model}: ionic strength and temperature must be finite")
     if strength.min(initial=0.0) < 0.0:
         raise ValueError(f"{model}: ionic strength must be ≥ 0, got {strength.min():.6g} mol/m³")
-    told = []
+    warnings = []
     if strength.max(initial=0.0) > described.max_ionic_strength:
-        told.append(
+        warnings.append(
             f"the ionic strength is {strength.max():.4g} mM, beyond the {described.max_ionic_strength:g} mM "
             f"up to which the {described.title} model holds"
         )
     low, high = described.temperatures
     for extreme, outside in ((kelvin.min(initial=inf), "below"), (kelvin.max(initial=-inf), "above")):
         if (extreme < low) if outside == "below" else (extreme > high):
-            told.append(
+            warnings.append(
                 f"the temperature is {extreme - ZERO_CELSIUS:.4g} °C, {outside} the {low - ZERO_CELSIUS:g} to "
                 f"{high - ZERO_CELSIUS:g} °C in which the {described.title} model holds"
             )
-    return f"{model}: {'; '.join(told)}" if told else None
+    return f"{model}: {'; '.join(warnings)}" if warnings else None

@@ -76,8 +76,8 @@ class _Solution:
         self._electrostatic: dict[tuple[float, float], tuple[Any, Any]] = {}
 
     def parameter(self, kind: str, *names: str) -> Any:
-        found = find_parameter(kind, *names)
-        return found.at(self.temperature) if found else 0.0
+        parameter = find_parameter(kind, *names)
+        return parameter.at(self.temperature) if parameter else 0.0
 
     def second(self, cation: str, anion: str) -> tuple[Any, Any, Any]:
         """B, I B' and B_phi of a salt; HMW eqs. 4a–4c."""
@@ -140,7 +140,7 @@ def log_gamma(
 ) -> dict[str, Any]:
     """ln gamma of every ion of a mixture; up to about I = 6 mol kg⁻¹ (many single salts further).
 
-    HMW eqs. 2b, 2c, for an ion i with the ions o of the other sign and k of its own::
+    HMW eqs. 2b, 2c, for an ion i with the ions o of the other sign and k of the same sign::
 
         ln gamma_i = z² F + Σ_o m_o (2 B_io + Z C_io) + Σ_k m_k (2 Phi_ik + Σ_o m_o psi_iko)
                      + Σ_o<o' m_o m_o' psi_oo'i + |z| Σ_c Σ_a m_c m_a C_ca

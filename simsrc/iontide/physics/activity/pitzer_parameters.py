@@ -129,8 +129,8 @@ def missing_salts(valence: Mapping[str, float]) -> list[tuple[str, str]]:
 def salts_without_temperature(valence: Mapping[str, float]) -> list[tuple[str, str]]:
     """Pairs (cation, anion) of a solution whose parameters are known, but at 25 °C only (they are then held)."""
     known = [pair for pair in salts_of(valence) if has_salt(*pair)]
-    found = {pair: [find_parameter(kind, *pair) for kind in SALT_PARAMETERS] for pair in known}
-    return [pair for pair in known if not any(p and p.slopes for p in found[pair])]
+    result = {pair: [find_parameter(kind, *pair) for kind in SALT_PARAMETERS] for pair in known}
+    return [pair for pair in known if not any(p and p.slopes for p in result[pair])]
 
 
 def missing_mixing(valence: Mapping[str, float]) -> list[tuple[str, str]]:

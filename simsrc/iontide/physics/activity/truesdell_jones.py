@@ -22,8 +22,8 @@ def log_gamma(
     of PHREEQC describe free ions, beside explicit ion pairs: without those, sulfates come out too high (Na2SO4 at
     0.1 mol kg⁻¹ by 15 %, at 0.5 by 58 %).
 
-    An uncharged species has ``log10 gamma = 0.1 I`` (Setschenow), as PHREEQC takes it, unless it has parameters of its
-    own: then b is taken in place of 0.1. a0 and b do not depend on temperature.
+    An uncharged species has ``log10 gamma = 0.1 I`` (Setschenow), as PHREEQC takes it, unless it has parameters:
+    then b is taken in place of 0.1. a0 and b do not depend on temperature.
 
     Parameters
     ----------

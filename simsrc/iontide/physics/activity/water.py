@@ -18,7 +18,7 @@ def permittivity(temperature: Any) -> Any:
     """Relative permittivity of water by Malmberg and Maryott.
 
     ``87.740 − 0.40008 t + 9.398e-4 t² − 1.410e-6 t³`` with t in °C; 78.30 at 25 °C. 0 to 100 °C. Later measurements
-    (``permittivity_bradley_pitzer``) lie 0.1 % higher at 25 °C.
+    (``permittivity_bradley_pitzer``) are 0.1 % higher at 25 °C.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
 """Rate laws. Each is one small pure function with its formula, its source and its units.
 
-A law gets the two *sides* of a membrane and its own arguments and returns the rate of its cycle, mol m⁻² s⁻¹,
-positive outward; what a cycle carries is the pathway's stoichiometry. Laws are called with expressions to draw the
-equations, and with arrays to recompute fluxes; so they use operators and the functions of ``iontide.expression``.
-To add one: write the function, enter it in ``LAWS`` below and in ``scenario/laws.py``, and test it.
+A law gets the two *sides* of a membrane and its arguments and returns the rate of its cycle, mol m⁻² s⁻¹,
+positive outward; what a cycle carries is the pathway's stoichiometry. Laws are called with expressions to build the
+equations, and with arrays to recompute fluxes; so they use operators and the functions of
+``iontide.symbolic.expression``. To add one: write the function, enter it in ``LAWS`` below and in
+``scenario/library/laws.py``, and test it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 from .atp_cycles import atpase_reversible, na_k_atpase_reversible
 from .carriers import glut
 from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
+from .formula import formula_rate
 from .ghk import ghk_efflux_and_influx, ghk_flux
 from .ohmic import ohmic_flux
-from .own import formula_rate
 from .pumps import (
     na_k_atpase_constant,
     na_k_atpase_cubic,

@@ -1,7 +1,7 @@
 """Pumps driven by ATP, in the forms that published models use.
 
-None of these laws knows what ATP is worth: they neither stop nor turn back where the gradients outweigh it, and do not
-feel the potential. They are convenient, and *not thermodynamic*; ``atp_cycles`` has the laws that are.
+None of these laws depends on the free energy of ATP: they neither stop nor reverse where the gradients outweigh it,
+and do not depend on the potential. They are convenient, and *not thermodynamic*; ``atp_cycles`` has the laws that are.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: M
 
     * ``h_atpase``, c = H, n usually 1 (after Läuger, Electrogenic Ion Pumps, 1991);
     * ``pmca``, c = Ca, n 1 to 2 (Carafoli 1991, Physiol Rev 71:129), taking up H in exchange where ``stoichiometry``
-      says so (2 H a Ca, electroneutral: Thomas 2009, J Physiol 587:315);
+      shows it (2 H a Ca, electroneutral: Thomas 2009, J Physiol 587:315);
     * ``serca``, c = Ca, n = 2 (Lytton et al. 1992, J Biol Chem 267:14483; De Young & Keizer 1992, PNAS 89:9895,
       doi:10.1073/pnas.89.20.9895).
 

@@ -90,7 +90,7 @@ def junction_figure(junction: Junction, width_mm: float = SINGLE_COLUMN) -> Pape
     Raises
     ------
     UsageError
-        The method says nothing of what lies between the solutions, or the width leaves no room.
+        The method gives no profile between the solutions, or the width leaves no room.
     """
     profile = junction.profile()
     styles = species_styles(junction.ions)

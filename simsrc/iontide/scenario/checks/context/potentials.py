@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....numerics.grouping import connected_groups
 from ...schema.document import MembraneTable
 from .draft import Draft
 
@@ -70,14 +71,13 @@ def check_potentials(draft: Draft) -> None:
 
 def is_ground(draft: Draft, compartment: str) -> bool:
     """Whether the potential of a compartment is 0 because nothing that its membranes join it to is a grounded bath."""
-    joined = Tied(draft.compartments())
-    for name, table in draft.membranes().items():
-        if draft.has_capacitance(name) or _may_carry(draft, table):
-            joined.tie(table.inside, table.outside, 0.0)
-    for a, b in draft.couplings():
-        joined.tie(a, b, 0.0)
-    head = joined.find(compartment)[0]
-    part = [name for name in draft.compartments() if joined.find(name)[0] == head]
+    joins = [
+        (table.inside, table.outside)
+        for name, table in draft.membranes().items()
+        if draft.has_capacitance(name) or _may_carry(draft, table)
+    ]
+    groups = connected_groups(draft.compartments(), [*joins, *draft.couplings()])
+    (part,) = (group for group in groups if compartment in group)
     return part[-1] == compartment and all(draft.kind_of(name) != "bath" for name in part)
 
 

@@ -1,4 +1,4 @@
-"""A rate that the scenario gives itself, as a formula."""
+"""A rate that the scenario gives as a formula."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from .sides import Sides
 
 
 def formula_rate(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
-    """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, whatever the formula there says."""
+    """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, the value of the scenario's formula."""
     return arguments["rate"]
