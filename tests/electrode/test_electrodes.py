@@ -223,6 +223,7 @@ def test_a_ramp_of_the_bath_is_followed_by_the_bridge() -> None:
         '[electrodes.e]\nin = "bath"\nfilling = { Na = "150 mM", Cl = "150 mM" }\nreference = { in = "bath" }\n', more
     )
     at = np.flatnonzero((r.time > 46.0) & (r.time < 55.0))[::17]
+    assert len(at) > 1
     for k in at:
         share = (r.time[k] - 45.0) / 10.0
         bath = {"K": 5.0 + 45.0 * share, "Na": 140.0 - 45.0 * share, "Cl": 145.0}

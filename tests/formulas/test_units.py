@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from iontide.formulas.units import (
@@ -119,8 +119,7 @@ NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9),
 def test_a_literal_is_rounded_once(number, name):
     scale = Fraction(convert_exactly(name))
     expected = Fraction(number) * scale
-    if expected and abs(expected) < Fraction(5e-324):
-        return
+    assume(not expected or abs(expected) >= Fraction(5e-324))
     assert parse_quantity(f"{number:e} {name}")[0] == float(expected)
 
 
@@ -151,14 +150,13 @@ def test_pure_numbers_and_broken_powers():
 
 
 INTEGERS = st.integers(-4, 4)
-DIMENSIONS = st.builds(Dimension, INTEGERS, INTEGERS, INTEGERS, INTEGERS, INTEGERS, INTEGERS)
+DIMENSIONS = st.builds(Dimension, *6 * [INTEGERS]).filter(lambda dimension: not dimension.is_dimensionless)
 
 
 @SETTINGS
 @given(DIMENSIONS)
 def test_what_a_dimension_prints_reads_as_itself(dimension):
-    if not dimension.is_dimensionless:
-        assert parse_unit(str(dimension)) == (1.0, dimension)
+    assert parse_unit(str(dimension)) == (1.0, dimension)
 
 
 LAB_UNITS = "V m/s mol/m^3 m^3 m^2 F/m^2 S/m^2 s K A/m^2 S F A ohm mol m 1/s m^4/mol/s 1"

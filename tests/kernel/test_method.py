@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -158,8 +158,7 @@ def test_step_equals_its_dense_twin_on_any_model(system, exponent):
     h = 10.0**exponent
     with np.errstate(all="ignore"):
         want, want_u = dense_step(program, y, k, mass, 0.0, h)
-    if not np.all(np.isfinite(want)):
-        return
+    assume(np.all(np.isfinite(want)))
     got, got_u = run_step(program, y, k, mass, 0.0, h)
     amounts = len(layout.amounts)
     for part, least in ((slice(0, amounts), 0.0), (slice(amounts, None), 1e-3)):  # V: what cancels is not small

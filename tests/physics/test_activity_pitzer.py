@@ -191,9 +191,9 @@ def test_physiological_salts_are_all_there() -> None:
 def test_every_salt_is_physical_where_it_was_fitted() -> None:
     """Mean coefficients of all salts lie near those of their valence type (Davies) at I = 0.01 mol kg⁻¹."""
     library = ion_library()
-    for kind, names in parameter_table():
-        if kind != "beta0":
-            continue
+    salts = [names for kind, names in parameter_table() if kind == "beta0"]
+    assert salts
+    for names in salts:
         cation, anion = sorted(names, key=lambda n: -library[n].valence)
         z, y = library[cation].valence, -library[anion].valence
         m = 0.01 / (0.5 * z * y * (z + y))  # ionic strength 0.01

@@ -422,6 +422,7 @@ def test_tick_labels_do_not_overlap(run, series, scale):
                 if label.get_text() and axes.get_xlim()[0] <= label.get_position()[0] <= axes.get_xlim()[1]
                 for box in [label.get_window_extent()]
             )
+            assert boxes
             assert all(a[1] < b[0] for a, b in pairwise(boxes))
 
 

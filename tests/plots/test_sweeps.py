@@ -229,7 +229,9 @@ def test_no_triangle_touches_a_point_that_failed():
     points = scattered(60, fate)
     (triangles,) = artists(map_figure(points).axes[0], "_triangles")
     corners = np.concatenate([p.vertices[:3] for p in triangles.get_paths()])
-    for row in np.flatnonzero(fate != COMPUTED):
+    failed = np.flatnonzero(fate != COMPUTED)
+    assert len(failed)
+    for row in failed:
         place = np.array([a.values[row] for a in points.axes])
         assert not np.isclose(corners, place, rtol=1e-12).all(axis=1).any()
 
@@ -252,6 +254,7 @@ def test_contours_are_exact_of_what_is_linear_along_the_axes_as_drawn():
     points.kept["plasma.V"] = SweepColumn("plasma.V", level, "mV")
     figure = map_figure(points, contours=True)
     lines = [a for a in figure.axes[0].collections if hasattr(a, "levels") and not a.filled]
+    assert any(len(path.vertices) for a in lines for path in a.get_paths())
     for a in lines:
         for value, path in zip(a.levels, a.get_paths(), strict=True):
             np.testing.assert_allclose(np.log10(path.vertices[:, 0]), value, atol=1e-9)

@@ -92,7 +92,8 @@ def test_a_salt_in_a_solution_is_one_fault_that_says_what_to_write() -> None:
 
 def test_what_is_said_to_be_written_in_place_of_a_salt_can_be_read() -> None:
     salts = '{ K = "4 mM", Na = "142 mM", Ca = "2 mM", Cl = "146 mM + 2 * 2 mM" }'
-    loads(CELL.replace('{ K = "4 mM", Na = "146 mM", Cl = "150 mM" }', salts))
+    model = loads(CELL.replace('{ K = "4 mM", Na = "146 mM", Cl = "150 mM" }', salts)).model
+    assert model.compartments["bath"].concentrations["Ca"] == 2.0
 
 
 def test_a_species_that_is_declared_is_no_salt() -> None:
@@ -133,10 +134,10 @@ CHANNEL = '[membranes.plasma.pathways.Kir]\nconductance = "1 mS/cm^2"\n'
 def test_a_channel_without_its_ion_asks_for_that_and_not_for_a_law() -> None:
     told = "membranes.plasma.pathways.Kir.ion: missing; a pathway with a conductance and no law is a channel of one ion"
     assert faults_of(more=CHANNEL) == [f'{told} (as ion = "K")']
-    first, second = sorted(faults_of(more=CHANNEL + 'moves = "K"\n'))
+    first, second = sorted(faults_of(more=CHANNEL + 'stoichiometry = "K"\n'))
     assert first.startswith(told)
     assert second.endswith('stoichiometry: must be a table of counts (as { K = 1, Cl = 1 }), got "K"')
-    (fault,) = faults_of(more="[membranes.plasma.pathways.x]\nmoves = { K = 1 }\n")
+    (fault,) = faults_of(more="[membranes.plasma.pathways.x]\nstoichiometry = { K = 1 }\n")
     assert fault.startswith("membranes.plasma.pathways.x.law: missing")
 
 

@@ -204,9 +204,8 @@ def test_a_rate_of_its_own_does_as_the_library():
 
 
 def test_a_conductance_by_its_current_and_reversal_potential():
-    own = (
-        '\n[membranes.plasma.pathways.leak]\nmoves = { K = 1 }\nrate = "0.1 mS/cm^2 * (V - E.K) / 96485.33212 C/mol"\n'
-    )
+    own = '\n[membranes.plasma.pathways.leak]\nstoichiometry = { K = 1 }\n'
+    own += 'rate = "0.1 mS/cm^2 * (V - E.K) / 96485.33212 C/mol"\n'
     no_leak = ('permeability = { K = "P_K" }', "")
     ohmic = ('permeability = { K = "P_K" }', 'conductance = { K = "0.1 mS/cm^2" }')
     a, b = run_of(no_leak, more=own), run_of(ohmic)
@@ -343,7 +342,11 @@ def test_a_gate_relaxes_by_its_exponential():
             "",
             "Na_channel: a channel takes either a conductance or a permeability",
         ),
-        ('ion = "Na"', 'ion = "Na"\nmoves = { Na = 1 }', "Na_channel.stoichiometry: a channel of one ion is passive"),
+        (
+            'ion = "Na"',
+            'ion = "Na"\nstoichiometry = { Na = 1 }',
+            "Na_channel.stoichiometry: a channel of one ion is passive",
+        ),
         ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel names its ion, and no law"),
         ('ion = "Na"', 'ion = "Na"\nspeed = 3', "Na_channel.speed: no such key"),
     ],

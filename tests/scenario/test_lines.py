@@ -1,7 +1,6 @@
 """Lines of keys: held against a writer that knows where it wrote each key, and against tomllib."""
 
 import re
-import time
 import tomllib
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iontide.scenario.text.key_lines import MAX_DEPTH, key_lines, line_of
+from tests.support.effort import grows_in_proportion
 
 
 def all_paths(value, path=()):
@@ -490,17 +490,15 @@ LONG = {
 
 @pytest.mark.parametrize("kind", LONG)
 def test_long_documents_take_time_in_proportion(kind):
-    def seconds(size):
-        text = LONG[kind](size)
-        start = time.perf_counter()
+    texts = {size: LONG[kind](size) for size in (10_000, 160_000)}
+
+    def scan(size):
         try:
-            key_lines(text)
+            key_lines(texts[size])
         except ValueError:
             assert "without" in kind
-        return time.perf_counter() - start
 
-    # Sixteen times the text: 16 if linear, 256 if quadratic. The offset covers what is too short to measure.
-    assert min(seconds(160_000) for _ in range(2)) < 64 * min(seconds(10_000) for _ in range(3)) + 0.05
+    assert grows_in_proportion(scan, 10_000, 160_000)
 
 
 @given(st.lists(st.sampled_from([*"ab1 .\n\"'\\#[]{}=,", '"""', "[["]), max_size=40).map("".join))

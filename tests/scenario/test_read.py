@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import tomllib
 
 import pytest
@@ -393,13 +392,6 @@ def test_crlf_line_ends_give_the_same_lines():
     assert caught.value.faults[0].line == 13
 
 
-def test_load_is_fast():
-    loads(SAMPLE)
-    start = time.perf_counter()
-    loads(SAMPLE)
-    assert time.perf_counter() - start < 0.2  # 4 ms, with room for a busy machine
-
-
 def test_reading_imports_no_array_library():
     code = "import sys, iontide.scenario.read; print(*{'numpy', 'scipy', 'numba', 'h5py'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -480,7 +472,9 @@ def test_schema_refuses(old, new):
 
 def test_schema_describes_every_key():
     schema = json_schema()
-    for table in (schema, *schema["$defs"].values()):
-        for name, key in table.get("properties", {}).items():
-            assert "description" in key or "$ref" in key, name
-            assert "null" not in json.dumps(key)
+    tables = (schema, *schema["$defs"].values())
+    keys = [pair for table in tables for pair in table.get("properties", {}).items()]
+    assert keys
+    for name, key in keys:
+        assert "description" in key or "$ref" in key, name
+        assert "null" not in json.dumps(key)

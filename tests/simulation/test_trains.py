@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.simulation.prepare import prepare
 from tests.scenario.test_language import faults_of, model_of, run_of
+from tests.support.effort import grows_in_proportion
 from tests.support.models import by_name, p1
 
 TRAIN = """
@@ -208,12 +208,13 @@ def test_constants_of_many_segments_are_those_of_each():
         np.testing.assert_allclose(prepared.problem.mass[number], mass, rtol=1e-15)
 
 
-def test_five_thousand_pulses_are_prepared_in_no_time():
-    more = TRAIN.replace('every = "50 ms"\ncount = 10', 'every = "10 ms"\ncount = 5000')
-    model = model_of(more=more)
-    began = time.perf_counter()
-    segments = segments_of(model)
-    values = values_of(model, segments)
-    took = time.perf_counter() - began
-    assert len(segments) == len(values) == 10_001
-    assert took < 2.0  # 0.05 s; the slow way takes half a minute
+def test_thousands_of_pulses_are_prepared_in_proportion():
+    trains = {count: ('every = "50 ms"\ncount = 10', f'every = "10 ms"\ncount = {count}') for count in (500, 5000)}
+    models = {count: model_of(more=TRAIN.replace(*train)) for count, train in trains.items()}
+
+    def prepare_segments(count):
+        segments = segments_of(models[count])
+        values = values_of(models[count], segments)
+        assert len(segments) == len(values) == 2 * count + 1
+
+    assert grows_in_proportion(prepare_segments, 500, 5000)

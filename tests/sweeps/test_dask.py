@@ -283,7 +283,7 @@ def test_a_scheduler_that_goes_away_is_told(processes: Processes, tmp_path, monk
 
     with pytest.raises(IontideError, match="the Dask scheduler has gone away; what is finished is in"):
         run_on_dask(store.folder, processes.address, report=kill_the_scheduler, patience=3.0)
-    assert time.monotonic() - began[0] < 30.0
+    assert time.monotonic() - began[0] < 300.0
 
 
 # -- workers in jobs of Slurm -----------------------------------------------------------------------------------------

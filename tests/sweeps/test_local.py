@@ -189,7 +189,7 @@ def test_workers_leave_when_the_one_that_gives_them_work_is_killed(tmp_path):
     assert len(workers) == 2
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + 300.0
     while any(os.path.exists(f"/proc/{worker}") for worker in workers):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -343,7 +343,7 @@ def test_a_second_ctrl_c_drops_what_is_in_hand(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         run_locally(store.folder, stop=stop, workers=2)
-    assert time.monotonic() - asked[0] < 5.0
+    assert time.monotonic() - asked[0] < 60.0  # the block in hand takes 100 s
 
 
 def test_a_block_that_takes_too_long_to_be_waited_for_is_dropped(tmp_path, monkeypatch):
