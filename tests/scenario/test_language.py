@@ -204,7 +204,7 @@ def test_a_rate_of_its_own_does_as_the_library():
 
 
 def test_a_conductance_by_its_current_and_reversal_potential():
-    own = '\n[membranes.plasma.pathways.leak]\nstoichiometry = { K = 1 }\n'
+    own = "\n[membranes.plasma.pathways.leak]\nstoichiometry = { K = 1 }\n"
     own += 'rate = "0.1 mS/cm^2 * (V - E.K) / 96485.33212 C/mol"\n'
     no_leak = ('permeability = { K = "P_K" }', "")
     ohmic = ('permeability = { K = "P_K" }', 'conductance = { K = "0.1 mS/cm^2" }')

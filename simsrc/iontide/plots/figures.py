@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
-from ..formulas.spelling import did_you_mean
+from ..errors import UsageError, did_you_mean
 from .choices import RUN_KINDS, RunKind, TimeScale
 from .drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
 from .energy.budget import budget_figure
