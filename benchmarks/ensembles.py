@@ -164,7 +164,7 @@ class Lanes:
         from iontide.sweeps.compute.batch_start import Population
 
         times = Recording("log", 60, 1e-3)
-        simulation = replace(ensemble.model.simulation, relative_tolerance=rtol)
+        simulation = replace(ensemble.model.simulation, rtol=rtol)
         self.model = replace(ensemble.model, simulation=simulation, recording=times)
         paths = [f"membranes.plasma.permeability.{ion}" for ion in IONS]
         self.population = Population(self.model, paths)

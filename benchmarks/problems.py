@@ -180,12 +180,12 @@ class Problem:
         """Initial state in the units of the hand-written equations."""
         return np.array([INSIDE[ion] / CONCENTRATION_UNIT for ion in ("K", "Na", "Cl")] + [0.0])
 
-    def model_at(self, relative_tolerance: float, points: int = 100, spacing: str = "log") -> Model:
+    def model_at(self, rtol: float, points: int = 100, spacing: str = "log") -> Model:
         """The model at a tolerance, recorded at t = 0 and at ``points`` times from 10 µs to the end."""
         first = 1e-5 if spacing == "log" else None
         return replace(
             self.model,
-            simulation=replace(self.model.simulation, relative_tolerance=relative_tolerance),
+            simulation=replace(self.model.simulation, rtol=rtol),
             recording=Recording(spacing, points, first),  # type: ignore[arg-type]
         )
 

@@ -139,11 +139,13 @@ def nearest(name: object, allowed: Iterable[str], most: int = 1) -> list[str]:
     wanted = str(name)[:MOST_LETTERS].casefold()
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(wanted)
-    similarity: dict[str, float] = {}
+    similarity: dict[str, tuple[float, float]] = {}
     for choice in allowed:
         matcher.set_seq1(choice.casefold())
         if matcher.real_quick_ratio() >= CUTOFF and matcher.quick_ratio() >= CUTOFF and matcher.ratio() >= CUTOFF:
-            similarity[choice] = matcher.ratio()
+            # Among names that differ in their case alone, the one written with the same case comes first.
+            as_written = SequenceMatcher(None, str(name)[:MOST_LETTERS], choice, autojunk=False).ratio()
+            similarity[choice] = matcher.ratio(), as_written
     return sorted(similarity, key=similarity.__getitem__, reverse=True)[: max(most, 0)]
 
 

@@ -93,7 +93,7 @@ concentrations = { K = "K_bath", Na = "150 mM - K_bath", Cl = "150 mM" }
 inside = "cell"
 outside = "bath"
 area = "1000 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-48 mV"
 conductance = { Na = "0.02 mS/cm^2" }
 [membranes.plasma.pathways.Kir]

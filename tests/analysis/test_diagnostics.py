@@ -349,7 +349,7 @@ def test_an_undefined_reversal_potential_is_told_once():
 
 
 def test_a_loose_tolerance_is_told():
-    trajectory = simulate(with_simulation(closed_pair(), relative_tolerance=1e-3))
+    trajectory = simulate(with_simulation(closed_pair(), rtol=1e-3))
     assert [w for w in warnings(trajectory) if "relative tolerance of 0.001 is loose" in w]
 
 

@@ -149,7 +149,7 @@ concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
 inside = "cell"
 outside = "bath"
 area = "1200 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { K = "4e-8 m/s", Na = "2e-9 m/s", Cl = "2e-8 m/s" }
 
@@ -318,7 +318,7 @@ def test_rounding_throughout_a_run_is_no_alarm(near_equilibrium):
 def test_there_is_rounding_near_equilibrium(near_equilibrium, monkeypatch):
     """The limit is what keeps quiet, and it lies far above: a millionth of it would do."""
     monkeypatch.setattr(dissipation, "FORCE_ROUNDING", 0.0)
-    quiet = [replace(t, run=replace(t.run, model=simulated(t.model, relative_tolerance=0.0))) for t in near_equilibrium]
+    quiet = [replace(t, run=replace(t.run, model=simulated(t.model, rtol=0.0))) for t in near_equilibrium]
     assert sum(len(told(t)) for t in quiet) > len(PASSIVE)
     monkeypatch.setattr(dissipation, "FORCE_ROUNDING", 1e-12)
     assert not any(told(t) for t in quiet)

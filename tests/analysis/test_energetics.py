@@ -123,7 +123,7 @@ def test_a_conductance_dissipates_the_square_of_its_current():
 def test_a_capacitor_that_discharges_dissipates_what_it_held():
     held = {"K": 100.0}
     model = two_baths(ohmic("K", 3.0), inside=held, outside=held, potential=-0.08)
-    model = with_recording(with_simulation(model, duration=0.1, relative_tolerance=1e-11), points=8001)
+    model = with_recording(with_simulation(model, duration=0.1, rtol=1e-11), points=8001)
     found = iontide.energetics(iontide.run(model))
     lost = scipy.integrate.simpson(found.dissipation, x=found.time)
     assert lost == pytest.approx(0.5 * CAPACITANCE * AREA * 0.08**2, rel=1e-9)
@@ -440,7 +440,7 @@ def test_what_is_stored_is_the_integral_of_its_rate(activity):
     model = replace(p1(), species={n: replace(s, ion_size=4e-10) for n, s in p1().species.items()})
     compartments = {n: replace(c, activity=activity) for n, c in model.compartments.items()}
     model = replace(model, compartments=compartments, recording=Recording("linear", 4001))
-    trajectory = iontide.run(with_simulation(model, duration=0.05, relative_tolerance=1e-11))
+    trajectory = iontide.run(with_simulation(model, duration=0.05, rtol=1e-11))
     check_that_stored_energy_is_the_integral_of_its_rate(trajectory, 1e-6)
 
 
@@ -448,7 +448,7 @@ def test_what_is_stored_is_the_integral_of_its_rate(activity):
 def test_volumes_and_areas_that_move_change_what_is_stored_by_as_much_as_is_said(name):
     model = shipped(name).model
     model = replace(model, protocol=(), recording=Recording("linear", 8001))
-    trajectory = iontide.run(with_simulation(model, duration=0.2, relative_tolerance=1e-10))
+    trajectory = iontide.run(with_simulation(model, duration=0.2, rtol=1e-10))
     check_that_stored_energy_is_the_integral_of_its_rate(trajectory, 1e-5)
 
 

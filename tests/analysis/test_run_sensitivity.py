@@ -32,7 +32,7 @@ from tests.support.paths import SCENARIO_FILES
 
 
 def exactly(model: Model, tolerance: float) -> Model:
-    return replace(model, simulation=replace(model.simulation, relative_tolerance=tolerance))
+    return replace(model, simulation=replace(model.simulation, rtol=tolerance))
 
 
 def moved(model: Model, name: str, value: float) -> Model:
@@ -141,7 +141,7 @@ def test_closed_form_of_a_membrane_that_charges():
 
 def test_the_end_of_a_run_answers_as_its_steady_state():
     model = replace(pump_leak(), protocol=())
-    model = replace(model, simulation=replace(model.simulation, duration=3e5, relative_tolerance=1e-9))
+    model = replace(model, simulation=replace(model.simulation, duration=3e5, rtol=1e-9))
     result = trajectory_sensitivities(model, ["pump_rate"])
     end = steady_sensitivities(model)
     assert result.states[-1] == pytest.approx(end.states, rel=1e-6)

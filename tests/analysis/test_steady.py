@@ -70,9 +70,7 @@ def test_every_shipped_scenario_ends_where_its_run_does(path):
     if not found.modes:
         return
     slowest = max(mode.time_constant for mode in found.modes)
-    late = simulate(
-        with_simulation(model, duration=model.simulation.duration + 60.0 * slowest, relative_tolerance=1e-10)
-    )
+    late = simulate(with_simulation(model, duration=model.simulation.duration + 60.0 * slowest, rtol=1e-10))
     size = np.abs(states_of(found)) + 1e-3 * np.abs(late.states).max(axis=0)
     assert np.max(np.abs(late.states[-1] - states_of(found)) / size) < 1e-8
 
@@ -97,7 +95,7 @@ def test_the_donnan_cell_ends_in_its_closed_form():
 def test_time_constants_are_those_of_the_run():
     model = single_ion(0)
     (mode,) = steady_state(model).modes
-    run = simulate(with_simulation(model, relative_tolerance=1e-10))
+    run = simulate(with_simulation(model, rtol=1e-10))
     excess = run.concentration("cell", "X") - 10.0
     rows = (excess > 1e-3) & (run.time > 0)
     slope = np.polyfit(run.time[rows], np.log(excess[rows]), 1)[0]
@@ -195,7 +193,7 @@ def test_a_given_start_determines_the_totals():
 
 def test_baths_that_differ_hold_a_steady_state_out_of_equilibrium():
     found = steady_state(series())
-    run = simulate(with_simulation(series(), duration=1e7, relative_tolerance=1e-10))
+    run = simulate(with_simulation(series(), duration=1e7, rtol=1e-10))
     np.testing.assert_allclose(states_of(found), run.states[-1], rtol=1e-8)
     flux = [float(found.trajectory.flux(m, "K")[0] * found.trajectory.area(m)[0]) for m in ("first", "second")]
     assert sum(flux) == pytest.approx(0.0, abs=1e-9 * abs(flux[0]))

@@ -54,7 +54,7 @@ def test_run_with_settings_figures_and_json(tmp_path: Path) -> None:
     assert all((tmp_path / name).stat().st_size > 1000 for name in outcome["files"])
     info = json.loads(iontide("info", "deep/er/x.h5", "--json", folder=tmp_path).stdout)
     assert info["overrides"] == {"parameters.pump_rate": "1e-6 mol/m^2/s", "simulation.rtol": "1e-6"}
-    assert info["relative_tolerance"] == 1e-6
+    assert info["rtol"] == 1e-6
 
 
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ concentrations = {{ K = "14 mM", Na = "126 mM", Cl = "140 mM" }}
 inside = "{inside}"
 outside = "pipette"
 area = "10 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 permeability = {{ K = "1e-8 m/s" }}
 [electrodes.e]
@@ -111,7 +111,7 @@ def test_inside_out_has_the_other_sign() -> None:
 def test_cell_attached_adds_the_resting_potential() -> None:
     cell = (
         '[compartments.cell]\nbath = "floating"\nconcentrations = { K = "140 mM", Cl = "140 mM" }\n'
-        '[membranes.rest]\ninside = "cell"\noutside = "bath"\narea = "600 um^2"\ncapacitance = "1 uF/cm^2"\n'
+        '[membranes.rest]\ninside = "cell"\noutside = "bath"\narea = "600 um^2"\nspecific_capacitance = "1 uF/cm^2"\n'
         'potential = "-65 mV"\npermeability = { K = "1e-9 m/s" }'
     )
     text = PATCH.format(cell=cell, inside="cell", configuration="cell-attached")
@@ -247,7 +247,7 @@ concentrations = { K = "5 mM", Cl = "5 mM" }
 inside = "layer"
 outside = "bath"
 area = "100 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { K = "1e-8 m/s" }
 [electrodes.e]

@@ -180,7 +180,7 @@ def test_ussings_theorem_and_detailed_balance(valence, inside, outside):
     v, e = trajectory.membrane_potential("plasma"), trajectory.reversal_potential("plasma", "X")
     np.testing.assert_allclose(expected, np.exp(valence * F * (v - e) / (R * 310.15)), rtol=1e-12)
     assert trajectory.unidirectional_fluxes("plasma", "X")[0][-1] > 0.0
-    assert measured[-1] == pytest.approx(1.0, abs=1e-7 + 1e3 * trajectory.model.simulation.relative_tolerance)
+    assert measured[-1] == pytest.approx(1.0, abs=1e-7 + 1e3 * trajectory.model.simulation.rtol)
 
 
 def test_detailed_balance_at_a_donnan_equilibrium_to_rounding():

@@ -136,7 +136,7 @@ def check_same(model: Model, close: float = 1e-9) -> None:
     assert queue.status[0] == integration.status
     run = trajectory.run
     starts = np.array([s.start for s in run.segments])
-    scale = prepare(model).problem.absolute / (0.01 * model.simulation.relative_tolerance)
+    scale = prepare(model).problem.absolute / (0.01 * model.simulation.rtol)
     assert starts[queue.counters[0, 0]] + queue.reached[0] == pytest.approx(run.end_time, rel=1e-6, abs=1e-12)
     np.testing.assert_allclose(
         queue.counters[0, 1:3], [run.statistics.steps, run.statistics.rejected], rtol=0.02, atol=2
@@ -184,7 +184,7 @@ def test_every_scenario_without_events_runs_in_a_lane(path):
         pytest.skip("nothing moves, so nothing is integrated")
     if states > 24:
         pytest.skip("a large system: its code over lanes takes its time")
-    check_same(model, 100.0 * model.simulation.relative_tolerance)  # a train of spikes multiplies rounding
+    check_same(model, 100.0 * model.simulation.rtol)  # a train of spikes multiplies rounding
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_nothing_in_the_queue_is_nothing_to_do():
 def test_any_number_of_runs(factors):
     points = 4e-8 * np.array(factors)[:, np.newaxis]
     model = replace(p1(), recording=Recording("list", times=(0.0,)))
-    queue = in_lanes(with_simulation(model, relative_tolerance=1e-5), points, ["membranes.plasma.permeability.K"])
+    queue = in_lanes(with_simulation(model, rtol=1e-5), points, ["membranes.plasma.permeability.K"])
     assert (queue.status == status.DONE).all()
-    one = in_lanes(with_simulation(model, relative_tolerance=1e-5), points[-1:], ["membranes.plasma.permeability.K"])
+    one = in_lanes(with_simulation(model, rtol=1e-5), points[-1:], ["membranes.plasma.permeability.K"])
     np.testing.assert_array_equal(queue.end[-1], one.end[0])

@@ -132,7 +132,7 @@ def donnan_potential() -> float:
 def test_p1_errs_by_less_than_the_tolerance(p1_reference, rtol):
     """Along the whole transient, from 10 µs to 10 h."""
     times, reference = p1_reference
-    trajectory = simulate(with_simulation(at(p1(), times), relative_tolerance=rtol))
+    trajectory = simulate(with_simulation(at(p1(), times), rtol=rtol))
     np.testing.assert_array_equal(trajectory.time, times)
     assert error_of(trajectory.states, reference, scales_of(p1(), trajectory)) <= rtol
     if rtol == 1e-7:
@@ -150,7 +150,7 @@ def test_a_pump_that_is_switched_against_the_reference():
     model = replace(
         pump_leak(),
         protocol=(ParameterStep(100.0, 200.0, {"pump_rate": 0.0}),),
-        simulation=Simulation(300.0, relative_tolerance=1e-7),
+        simulation=Simulation(300.0, rtol=1e-7),
     )
     soon = np.geomspace(1e-4, 90.0, 15)
     times = np.concatenate([[0.0], soon, 100.0 + soon, 200.0 + soon, [300.0]])
@@ -171,29 +171,29 @@ def test_two_membranes_in_series_against_the_reference():
 @pytest.mark.parametrize("make", [pump_leak, series, closed_pair, lambda: single_ion(2), lambda: single_ion(-1)])
 def test_a_smaller_tolerance_moves_the_answer_by_less_than_the_larger(make):
     model = with_recording(make(), "log", points=200, first=1e-4)
-    strict = simulate(with_simulation(model, relative_tolerance=1e-11))
+    strict = simulate(with_simulation(model, rtol=1e-11))
     for rtol in (1e-5, 1e-6, 1e-7, 1e-8):
-        loose = simulate(with_simulation(model, relative_tolerance=rtol))
+        loose = simulate(with_simulation(model, rtol=rtol))
         assert error_of(loose.states, strict.states, scales_of(model, strict)) <= 2 * rtol
 
 
 @pytest.mark.parametrize("valence", [-2, -1, 1, 2])
 def test_one_ion_ends_at_its_nernst_potential(valence):
-    trajectory = simulate(with_simulation(single_ion(valence), relative_tolerance=1e-9))
+    trajectory = simulate(with_simulation(single_ion(valence), rtol=1e-9))
     nernst = GAS_CONSTANT * TEMPERATURE / (valence * FARADAY) * np.log(10.0 / trajectory.concentration("cell", "X")[-1])
     assert trajectory.membrane_potential("plasma")[-1] == pytest.approx(nernst, abs=1e-10)
 
 
 def test_a_neutral_species_follows_its_exponential():
     model = with_recording(single_ion(0), "log", points=100, first=1e-2)
-    trajectory = simulate(with_simulation(model, relative_tolerance=1e-9))
+    trajectory = simulate(with_simulation(model, rtol=1e-9))
     exact = 10.0 + 90.0 * np.exp(-P_K * AREA / VOLUME * trajectory.time)
     np.testing.assert_allclose(trajectory.concentration("cell", "X"), exact, rtol=2e-9)
     np.testing.assert_array_equal(trajectory.membrane_potential("plasma"), 0.0)
 
 
 def test_order_of_species_does_not_matter():
-    model = with_recording(with_simulation(p1(), relative_tolerance=1e-9), "log", points=50, first=1e-4)
+    model = with_recording(with_simulation(p1(), rtol=1e-9), "log", points=50, first=1e-4)
     names = ("Cl", "K", "Na")
     cell, bath, plasma = model.compartments["cell"], model.compartments["bath"], model.membranes["plasma"]
     other = replace(
@@ -386,9 +386,9 @@ def test_what_comes_before_a_step_does_not_know_of_it():
 
 def test_a_step_to_the_same_value_is_only_a_restart():
     model = pump_leak()
-    plain = simulate(with_simulation(replace(model, protocol=()), relative_tolerance=1e-9))
+    plain = simulate(with_simulation(replace(model, protocol=()), rtol=1e-9))
     same = (ParameterStep(10_000.0, 20_000.0, {"pump_rate": 1.4e-6}),)
-    restarted = simulate(with_simulation(replace(model, protocol=same), relative_tolerance=1e-9))
+    restarted = simulate(with_simulation(replace(model, protocol=same), rtol=1e-9))
     rows = np.isin(restarted.time, plain.time)
     assert error_of(restarted.states[rows], plain.states, scales_of(model, plain)) <= 1e-9
     assert restarted.statistics.steps > plain.statistics.steps
@@ -412,7 +412,7 @@ def test_a_ramp_is_followed_exactly():
         membranes={"plasma": replace(plasma, pathways=(ghk("X", parse_formula("P")),))},
         parameters={"P": Parameter("P", P_K)},
         protocol=(ParameterStep(20.0, None, {"P": 5 * P_K}, over=60.0),),
-        simulation=Simulation(200.0, relative_tolerance=1e-9),
+        simulation=Simulation(200.0, rtol=1e-9),
     )
     trajectory = simulate(model)
     t = trajectory.time
@@ -635,7 +635,7 @@ def test_failure_is_the_same_however_it_is_recorded(cell_with_law, monkeypatch):
 def test_a_species_that_is_washed_out_never_becomes_negative(rtol):
     """Down by a factor 1e188, between steps of the solver too; the steps do not shrink with the amount."""
     model = with_recording(single_ion(0, outside=0.0), points=20_001)
-    trajectory = simulate(with_simulation(model, relative_tolerance=rtol))
+    trajectory = simulate(with_simulation(model, rtol=rtol))
     c = trajectory.concentration("cell", "X")
     assert np.all(c >= 0.0)
     exact = 100.0 * np.exp(-P_K * AREA / VOLUME * trajectory.time)
@@ -649,7 +649,7 @@ def test_an_ion_that_is_washed_out_never_becomes_negative(rtol):
     model = p1()
     bath = replace(model.compartments["bath"], concentrations={"K": 0.0, "Na": 150.0, "Cl": 150.0})
     model = replace(model, compartments={**model.compartments, "bath": bath})
-    model = with_simulation(with_recording(model, points=20_001), duration=1e6, relative_tolerance=rtol)
+    model = with_simulation(with_recording(model, points=20_001), duration=1e6, rtol=rtol)
     trajectory = simulate(model)
     assert np.all(trajectory.states[:, :3] >= 0.0)
     assert trajectory.concentration("cell", "K")[-1] <= 100 * rtol
@@ -657,7 +657,7 @@ def test_an_ion_that_is_washed_out_never_becomes_negative(rtol):
 
 
 def test_a_species_that_starts_from_nothing():
-    trajectory = simulate(with_simulation(single_ion(0, inside=0.0), relative_tolerance=1e-9))
+    trajectory = simulate(with_simulation(single_ion(0, inside=0.0), rtol=1e-9))
     exact = 10.0 * -np.expm1(-P_K * AREA / VOLUME * trajectory.time)
     np.testing.assert_allclose(trajectory.concentration("cell", "X"), exact, rtol=0, atol=1e-8)
 

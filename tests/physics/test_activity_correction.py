@@ -124,7 +124,7 @@ concentrations = { Ca = "1 mM", Cl = "2 mM" }
 inside = "cell"
 outside = "bath"
 area = "500 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { Ca = "1e-8 m/s", Cl = "5e-9 m/s" }
 """

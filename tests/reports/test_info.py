@@ -162,7 +162,7 @@ impermeants = { B = { concentration = "balance", valence = -1 } }
 inside = "cell"
 outside = "bath"
 area = "1200 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 conductance = { K = "0.3 mS/cm^2", Na = "0.02 mS/cm^2" }
 [[protocol]]

@@ -26,7 +26,7 @@ concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
 inside = "cell"
 outside = "bath"
 area = "1200 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 permeability = { K = "4e-8 m/s", Na = "1e-9 m/s", Cl = "1e-8 m/s" }
 """
@@ -113,7 +113,7 @@ def test_ions_as_chemists_write_them() -> None:
 
 def test_units_without_their_sign_of_a_power() -> None:
     assert faults_of(("1 uF/cm^2", "1 uF/cm2")) == [
-        "membranes.plasma.capacitance: no such name as cm2; did you mean the unit cm^2?"
+        "membranes.plasma.specific_capacitance: no such name as cm2; did you mean the unit cm^2?"
     ]
     (fault,) = faults_of(('"1200 um^2"', '"1200 um2"'))
     assert "unit" in fault

@@ -55,7 +55,7 @@ activity_coefficients = { Cl = 0.75, K = "3/4" }
 inside       = "cell"
 outside      = "bath"
 area         = "1256.5 um^2"
-capacitance  = "1 uF/cm^2"
+specific_capacitance  = "1 uF/cm^2"
 potential    = "-70 mV"
 permeability = { K = "P_K", Na = "P_Na" }
 conductance  = { Cl = "0.1 mS/cm^2" }
@@ -204,21 +204,21 @@ volume = "1 pL"
 inside = "store"
 outside = "cell"
 area = "100 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "10 mV"
 
 [membranes.plasma]
 inside = "cell"
 outside = "bath"
 area = "1000 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 permeability = { K = "4e-8 m/s" }
 
 [membranes.contact]
 inside = "store"
 outside = "bath"
 area = "1 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-60 mV"
 """
 
@@ -278,8 +278,8 @@ def test_override_of_a_parameter():
 @pytest.mark.parametrize(
     ("path", "value", "attribute", "expected"),
     [
-        ("simulation.rtol", 1e-9, "relative_tolerance", 1e-9),
-        ("simulation.rtol", "1e-9", "relative_tolerance", 1e-9),
+        ("simulation.rtol", 1e-9, "rtol", 1e-9),
+        ("simulation.rtol", "1e-9", "rtol", 1e-9),
         ("simulation.max_steps", "1000", "max_steps", 1000),
         ("simulation.stop_at_steady_state", "true", "stop_at_steady_state", True),
         ("simulation.stop_at_steady_state", False, "stop_at_steady_state", False),

@@ -35,7 +35,7 @@ concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
 inside       = "cell"
 outside      = "bath"
 area         = "1000 um^2"
-capacitance  = "1 uF/cm^2"
+specific_capacitance  = "1 uF/cm^2"
 potential    = "0 mV"
 permeability = { K = "4e-8 m/s", Cl = "1e-8 m/s" }
 """

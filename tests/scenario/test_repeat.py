@@ -122,7 +122,7 @@ valence = 0
 inside = "soma"
 outside = "space"
 area = ["100 um^2", "200 um^2"]
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { K = "{i} * 1e-8 m/s" }
 
@@ -135,13 +135,13 @@ gates.m = { steady = "1/2", time_constant = ["1 ms", "2 ms"] }
 inside = "soma_a"
 outside = "bath"
 area = "10 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 
 [membranes.junction]
 along = "soma"
 area = "1 um^2"
-capacitance = "0 uF/cm^2"
+specific_capacitance = "0 uF/cm^2"
 permeability = { K = "1e-6 m/s" }
 
 [diffusion.side]

@@ -190,7 +190,7 @@ def with_their_constants() -> dict[str, str]:
     """Settings by which the file computes with the authors' F and R."""
     more = FARADAY / THEIR_F
     settings = {path: f"{value * more!r} S/m^2" for path, value in ELECTRICAL.items()}
-    settings |= {f"membranes.{m}.capacitance": f"{C_M * more!r} F/m^2" for m in ("somatic", "dendritic")}
+    settings |= {f"membranes.{m}.specific_capacitance": f"{C_M * more!r} F/m^2" for m in ("somatic", "dendritic")}
     return settings | {"simulation.temperature": f"{T * THEIR_R / THEIR_F * FARADAY / GAS_CONSTANT!r} K"}
 
 

@@ -29,7 +29,7 @@ concentrations = { K = "4 mM", Na = "LEVEL mM", Cl = "TOTAL mM" }
 inside = "cell"
 outside = "bath"
 area = "500 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { K = "1e-8 m/s", Na = "1e-9 m/s", Cl = "5e-9 m/s" }
 """

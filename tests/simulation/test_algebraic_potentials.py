@@ -599,7 +599,7 @@ concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
 inside = "cell"
 outside = "cleft"
 area = "1000 um^2"
-capacitance = "0 uF/cm^2"
+specific_capacitance = "0 uF/cm^2"
 permeability = { K = "4e-8 m/s", Na = "2e-9 m/s", Cl = "1e-8 m/s" }
 
 [diffusion.mouth]
@@ -653,7 +653,7 @@ impermeants = { A = { concentration = "150 mM", valence = -1 } }
 inside = "cell"
 outside = "bath"
 area = "1000 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 conductance = { K = "1 mS/cm^2 / (1 + exp((V + 70 mV) / 5 mV))", Na = "0.02 mS/cm^2" }
 """

@@ -395,14 +395,14 @@ concentrations = { K = "50 mM", Cl = "50 mM" }
 inside = "cell"
 outside = "store"
 area = "sphere"
-capacitance = "0.5 uF/cm^2"
+specific_capacitance = "0.5 uF/cm^2"
 potential = "66 mV"
 permeability = { K = "1e-9 m/s", Cl = "1e-9 m/s" }
 [membranes.plasma]
 inside = "cell"
 outside = "bath"
 area = "300 um^2"
-capacitance = "0.5 uF/cm^2"
+specific_capacitance = "0.5 uF/cm^2"
 potential = "0 mV"
 permeability = { K = "1e-9 m/s", Cl = "1e-9 m/s" }
 water_permeability = "1e-5 m/s"

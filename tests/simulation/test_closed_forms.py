@@ -147,7 +147,7 @@ def test_activity_coefficients_shift_the_nernst_potential_by_their_ratio_alone(
 
 
 def test_a_neutral_solute_follows_an_exponential():
-    model = with_simulation(single_ion(0, inside=100.0, outside=10.0), duration=2_000.0, relative_tolerance=1e-9)
+    model = with_simulation(single_ion(0, inside=100.0, outside=10.0), duration=2_000.0, rtol=1e-9)
     trajectory = iontide.run(with_recording(model, points=101))
     exact = 10.0 + 90.0 * np.exp(-trajectory.time * P_K * AREA / VOLUME)
     np.testing.assert_allclose(trajectory.concentration("cell", "X"), exact, rtol=1e-9)
@@ -250,7 +250,7 @@ def test_ohmic_membranes_between_held_solutions_are_an_rc_circuit(data):
         species=by_name([Species(x, VALENCE[x]) for x in ions]),
         compartments=by_name([Compartment(c, kinds[c], None, held) for c, held in solutions.items()]),
         membranes=by_name(membranes),
-        simulation=Simulation(duration=0.05, relative_tolerance=1e-10),
+        simulation=Simulation(duration=0.05, rtol=1e-10),
         temperature=TEMPERATURE,
         recording=Recording("log", points=25, first=1e-6),
     )
@@ -293,7 +293,7 @@ def test_a_neutral_solute_in_a_chain_is_a_sum_of_exponentials(data):
         species=by_name([Species("X", 0)]),
         compartments=by_name(compartments),
         membranes=by_name(membranes),
-        simulation=Simulation(duration=300.0, relative_tolerance=1e-10),
+        simulation=Simulation(duration=300.0, rtol=1e-10),
         temperature=TEMPERATURE,
         recording=Recording("linear", points=25),
     )
@@ -410,7 +410,7 @@ def test_fixed_charge_in_an_infinite_bath(row):
         ),
         # Of so little capacitance that the charge of the membrane does not count.
         membranes=by_name([Membrane("plasma", "cell", "bath", 1e-9, 1e-6, 0.0, (ghk(cation, 1e-6), ghk("Cl", 1e-6)))]),
-        simulation=Simulation(duration=1e9, relative_tolerance=1e-9, stop_at_steady_state=True),
+        simulation=Simulation(duration=1e9, rtol=1e-9, stop_at_steady_state=True),
         temperature=temperature,
         recording=Recording("list", times=(0.0,)),
     )

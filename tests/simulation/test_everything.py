@@ -152,7 +152,7 @@ def consistent(model: Model) -> Model:
 @share(20)
 def test_a_passive_model_ends_in_detailed_balance(model):
     """Every pathway as fast one way as the other: its cycle's driving force is 0, whatever its law."""
-    trajectory = finished(with_simulation(model, duration=1e13, relative_tolerance=1e-9, stop_at_steady_state=True))
+    trajectory = finished(with_simulation(model, duration=1e13, rtol=1e-9, stop_at_steady_state=True))
     assume(trajectory.status == "steady")
     end = trajectory.part(slice(-1, None))
     for m in model.membranes.values():
@@ -262,7 +262,7 @@ def test_the_end_is_the_root_of_the_steady_state_equations(model, random):
     """In and out of equilibrium; a source without a sink brings no steady state, and Newton's method is lost in the
     exponentials of potentials that no cell has.
     """
-    trajectory = finished(with_simulation(model, duration=1e10, relative_tolerance=1e-10, stop_at_steady_state=True))
+    trajectory = finished(with_simulation(model, duration=1e10, rtol=1e-10, stop_at_steady_state=True))
     assume(trajectory.status == "steady" and trajectory.run.layout.size)
     # What is used up to the last particle leaves no trace in the equations of how much of all else is where.
     assume((trajectory.run.end_state[: trajectory.run.layout.nonnegative] > PARTICLE).all())
@@ -290,7 +290,7 @@ def test_halving_the_tolerance_moves_no_answer_by_more_than_the_tolerance(model,
 
 
 def check_halving(model: Model, tolerance: float = 1e-6) -> None:
-    given, half = (finished(with_simulation(model, relative_tolerance=t)) for t in (tolerance, tolerance / 2))
+    given, half = (finished(with_simulation(model, rtol=t)) for t in (tolerance, tolerance / 2))
     assume(given.run.layout.size)
     apart = in_tolerances(given, half, tolerance)
     assert apart.max() < 5.0
@@ -303,7 +303,7 @@ TOLERANCE = 1e-9
 
 def tight(model: Model) -> Trajectory:
     """The model, run so exactly that what rounding does to the steps does not show."""
-    return finished(with_simulation(model, relative_tolerance=TOLERANCE))
+    return finished(with_simulation(model, rtol=TOLERANCE))
 
 
 def assert_same(first: Trajectory, second: Trajectory, turned_around: frozenset[str] = frozenset()) -> None:

@@ -203,7 +203,7 @@ def test_the_reference_models_keep_charge_and_mass(build):
 
 def test_what_flows_through_the_membrane_is_what_the_cell_gains():
     """Fluxes recomputed outside of the tape, integrated over the run, against the change of the amounts."""
-    model = with_simulation(p1(), relative_tolerance=1e-9)
+    model = with_simulation(p1(), rtol=1e-9)
     trajectory = iontide.run(with_recording(model, "log", first=1e-7, points=20_000))
     t, area = trajectory.time, trajectory.area("plasma")
     for x in ("K", "Na", "Cl"):
@@ -312,7 +312,7 @@ def parts_reached(model, species):
 @given(passive_models())
 @settings(max_examples=24 * EXAMPLES // 100)
 def test_a_passive_system_ends_where_thermodynamics_says_and_in_detailed_balance(model):
-    audit = audited(model, duration=1e12, relative_tolerance=1e-9, stop_at_steady_state=True)
+    audit = audited(model, duration=1e12, rtol=1e-9, stop_at_steady_state=True)
     assert audit.trajectory.status == "steady"
     potential, concentration = equilibrium(audit)
     for m in model.membranes.values():
@@ -385,7 +385,7 @@ def pump_running():
 
 @pytest.mark.parametrize("build", [series, pump_running])
 def test_a_steady_state_out_of_equilibrium_is_the_root_of_the_equations(build):
-    audit = audited(build(), duration=1e9, relative_tolerance=1e-9, stop_at_steady_state=True)
+    audit = audited(build(), duration=1e9, rtol=1e-9, stop_at_steady_state=True)
     trajectory = audit.trajectory
     assert trajectory.status == "steady"
     end = [trajectory.concentration(*key)[-1] for key in trajectory.run.layout.amounts]
@@ -416,7 +416,7 @@ def in_tolerances(first, second, tolerance):
 @pytest.mark.parametrize("build", [p1, pump_leak, series, closed_pair])
 def test_halving_the_tolerance_moves_no_answer_by_more_than_the_tolerance(build, tolerance):
     model = with_recording(build(), "log", first=1e-6, points=300)
-    given, half = (iontide.run(with_simulation(model, relative_tolerance=t)) for t in (tolerance, tolerance / 2))
+    given, half = (iontide.run(with_simulation(model, rtol=t)) for t in (tolerance, tolerance / 2))
     assert 0.0 < in_tolerances(given, half, tolerance) < 1.0
 
 
@@ -427,7 +427,7 @@ TOLERANCE = 1e-9
 
 def tight(model):
     """The model, run so exactly that what rounding does to the steps does not show."""
-    return iontide.run(with_simulation(model, duration=1e4, relative_tolerance=TOLERANCE))
+    return iontide.run(with_simulation(model, duration=1e4, rtol=TOLERANCE))
 
 
 def assert_same(first, second):

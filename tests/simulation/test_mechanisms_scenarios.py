@@ -52,7 +52,7 @@ impermeants = { B = { concentration = "balance", valence = -1 } }
 inside = "cell"
 outside = "bath"
 area = "1256 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 permeability = { Na = "1e-9 m/s", K = "4e-8 m/s", Cl = "1e-8 m/s" }
 

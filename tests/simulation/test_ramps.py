@@ -211,7 +211,7 @@ def test_the_order_is_kept_where_the_equations_depend_on_time() -> None:
     reference = circuit(lambda t: 0.01 * float(np.exp(-(((t - 0.1) / 0.02) ** 2))), run(model))
     errors, steps = [], []
     for tolerance in (1e-5, 1e-7, 1e-9):
-        trajectory = run(with_simulation(model, relative_tolerance=tolerance))
+        trajectory = run(with_simulation(model, rtol=tolerance))
         errors.append(float(np.max(np.abs(trajectory.membrane_potential("plasma") - reference))))
         steps.append(trajectory.statistics.steps)
     # Order 5: an error that falls as the fifth power of the number of steps; with a missing ∂f/∂t it would be 1.

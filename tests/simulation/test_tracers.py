@@ -40,7 +40,7 @@ def labelled(model, *tracers):
 def at_rest(duration=3600.0):
     """The pump-leak cell from its steady state on, to the tolerance at which that was found."""
     model = replace(pump_leak(), protocol=())
-    model = replace(model, simulation=replace(model.simulation, duration=1e6, relative_tolerance=1e-10))
+    model = replace(model, simulation=replace(model.simulation, duration=1e6, rtol=1e-10))
     end = simulate(model)
     contents = {x: float(end.concentration("cell", x)[-1]) for x in ("K", "Na", "Cl")}
     cell = replace(model.compartments["cell"], concentrations=contents)
@@ -209,8 +209,8 @@ def test_in_shipped_scenarios_all_stays_all_and_nothing_else_changes(path):
                 share = found.tracer_share(c.name, t.name)
                 np.testing.assert_allclose(share[~np.isnan(share)], 1.0, rtol=1e-9)
     # The steps are others, so the rest is the same to the tolerance: as it is to itself at half the tolerance.
-    rtol = model.simulation.relative_tolerance
-    finer = simulate(replace(model, simulation=replace(model.simulation, relative_tolerance=0.5 * rtol)))
+    rtol = model.simulation.rtol
+    finer = simulate(replace(model, simulation=replace(model.simulation, rtol=0.5 * rtol)))
     if not len(without) == len(found) == len(finer):  # a recording of the solver's own steps
         return
     if not without.run.layout.size:  # solutions that only electrodes look at
@@ -336,7 +336,7 @@ valence = 0
 inside = "cell"
 outside = "bath"
 area = "1256 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 permeability = { K = "4e-8 m/s", Na = "2e-9 m/s", Ca = "1e-12 m/s" }
 [reactions.bind]

@@ -151,7 +151,7 @@ def test_p2_follows_its_twin_along_the_transient(sphere: bool) -> None:
     trajectory = run(p2(geometry=geometry))
     assert trajectory.run.layout.charges is sphere
     assert transient_error(trajectory, sphere) < 1e-6
-    tighter = run(simulated(p2(geometry=geometry), relative_tolerance=1e-9))
+    tighter = run(simulated(p2(geometry=geometry), rtol=1e-9))
     assert transient_error(tighter, sphere) < 3e-8
 
 

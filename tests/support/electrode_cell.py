@@ -16,7 +16,7 @@ concentrations = { K = "5 mM", Na = "140 mM", Cl = "145 mM", gluconate = "0 mM" 
 inside = "cell"
 outside = "bath"
 area = "600 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "ghk"
 permeability = { K = "4e-9 m/s", Na = "2e-10 m/s" }
 [[protocol]]

@@ -64,7 +64,7 @@ def na_k_pump(rate: Any) -> Pathway:
 
 
 def with_simulation(model: Model, **changes: Any) -> Model:
-    """The model with another duration, relative_tolerance, stop_at_steady_state or max_steps."""
+    """The model with another duration, rtol, stop_at_steady_state or max_steps."""
     return replace(model, simulation=replace(model.simulation, **changes))
 
 

@@ -37,7 +37,7 @@ LARGE = {"saetra_2020"}
 def test_a_scenario_ends_alike_as_a_run_and_as_a_point_of_a_sweep(name, tmp_path):
     scenario = SCENARIO_FILES[name]
     run = iontide.run(scenario)
-    tolerance = run.model.simulation.relative_tolerance
+    tolerance = run.model.simulation.rtol
     file = tmp_path / "plan.toml"
     vary = f'vary = {{ "simulation.rtol" = [{tolerance!r}] }}'
     file.write_text(f'scenario = "{scenario}"\n[sweep]\n{vary}\nkeep = ["verdict"]\n', encoding="utf-8")

@@ -44,7 +44,7 @@ concentrations = { K = "K_bath", Na = "146 mM", Cl = "146 mM + K_bath" }
 inside = "cell"
 outside = "bath"
 area = "1256 um^2"
-capacitance = "1 uF/cm^2"
+specific_capacitance = "1 uF/cm^2"
 potential = "-70 mV"
 permeability = { K = "P_K", Na = "P_Na", Cl = "2e-8 m/s" }
 

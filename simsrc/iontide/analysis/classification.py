@@ -163,7 +163,7 @@ def verdict_of(trajectory: Trajectory) -> Verdict:
         sentence = f"no steady state: it oscillates, with a period of {duration_text(period)}"
         return Verdict("no_steady_state", sentence, {"period_s": period})
     end = trajectory.part(slice(len(trajectory) - 1, None))
-    tolerance = run.model.simulation.relative_tolerance
+    tolerance = run.model.simulation.rtol
     system = system_of(run.model, prepare(run.model))
     if system is None:
         return _verdict_of_end(end, classify_ends(end, tolerance))

@@ -202,7 +202,7 @@ def system_of(model: Model, prepared: Preparation) -> System | None:
     if problem is None or prepared.program is None:
         return None
     supplies = set(layout.supply_index.values())
-    scales = problem.absolute / (ABSOLUTE_FRACTION * model.simulation.relative_tolerance)
+    scales = problem.absolute / (ABSOLUTE_FRACTION * model.simulation.rtol)
     return System(
         model=model,
         prepared=prepared,

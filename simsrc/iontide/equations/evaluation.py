@@ -111,7 +111,7 @@ class Evaluation(Solutions):
 
     def capacity(self, membrane: Membrane) -> Any:
         """Capacitance times area, F."""
-        path = f"membranes.{membrane.name}.capacitance"
+        path = f"membranes.{membrane.name}.specific_capacitance"
         return self.quantity(path, membrane.specific_capacitance) * self.area(membrane)
 
     def sides(self, membrane: Membrane) -> Sides:

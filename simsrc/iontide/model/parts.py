@@ -203,7 +203,7 @@ class Membrane:
     inside: str
     outside: str
     area: Quantity
-    specific_capacitance: Quantity = placed("capacitance")
+    specific_capacitance: Quantity
     potential: Quantity | Literal["ghk"] | None = None
     pathways: tuple[Pathway, ...] = placed("", default=())
     geometry: Literal["given", "sphere", "cylinder"] = "given"

@@ -191,6 +191,6 @@ class Simulation:
     """How long and how exactly: duration (s), relative tolerance, whether to stop at a steady state."""
 
     duration: float
-    relative_tolerance: float = 1e-7
+    rtol: float = 1e-7
     stop_at_steady_state: bool = False
     max_steps: int = 10_000_000

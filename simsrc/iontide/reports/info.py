@@ -62,7 +62,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "energy": energy,
         "clamps": clamps,
         "statistics": vars(run.statistics).copy(),
-        "relative_tolerance": run.model.simulation.relative_tolerance,
+        "rtol": run.model.simulation.rtol,
         "events_s": run.crossing_times(),
         "verdict": overview.verdict,
         "max_charge_drift": _number(overview.max_charge_drift),
@@ -327,7 +327,7 @@ def _clamp_line(name: str, clamp: dict[str, Any]) -> str:
 def _tail(found: dict[str, Any]) -> list[str]:
     count = ", ".join(f"{name} {value}" for name, value in found["statistics"].items())
     lines = [
-        f"solver: {count}; relative tolerance {found['relative_tolerance']:g}",
+        f"solver: {count}; relative tolerance {found['rtol']:g}",
         f"balance: charge off by {_cell(found['max_charge_drift'], 2)}, mass by {_cell(found['max_mass_drift'], 2)}"
         " (relative, at most)",
     ]

@@ -202,7 +202,7 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
         table.inside,
         table.outside,
         _quantity(draft, *path, "area") if shape == "given" else _value(draft, *path, "area"),
-        _quantity(draft, *path, "capacitance"),
+        _quantity(draft, *path, "specific_capacitance"),
         "ghk" if table.potential == "ghk" else _optional(draft, *path, "potential"),
         tuple(pathways),
         cast(Literal["given", "sphere", "cylinder"], shape),

@@ -215,9 +215,7 @@ def _problem(
         constants=constants,
         lengths=np.array([s.end - s.start for s in segments]),
         absolute=absolute_tolerances(model, layout, values[0], initial),
-        options=np.array(
-            [simulation.relative_tolerance, float(simulation.stop_at_steady_state), float(simulation.max_steps)]
-        ),
+        options=np.array([simulation.rtol, float(simulation.stop_at_steady_state), float(simulation.max_steps)]),
         counts=np.array(
             [layout.nonnegative, code.work, code.factors, algebraic, algebraic or not program.autonomous],
             dtype=np.int64,
@@ -236,7 +234,7 @@ def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any],
     scales = _scales(model, layout, values, initial)
     if not scales:  # nothing moves
         return np.zeros(initial.y.shape)
-    return ABSOLUTE_FRACTION * model.simulation.relative_tolerance * np.stack(np.broadcast_arrays(*scales), axis=-1)
+    return ABSOLUTE_FRACTION * model.simulation.rtol * np.stack(np.broadcast_arrays(*scales), axis=-1)
 
 
 def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> list[Any]:

@@ -339,7 +339,7 @@ class Audit:
             f"the charge of {name} is not checked: {reason}"
             for name, reason in sorted(unaccounted_charge(run.model).items())
         ]
-        tolerance = run.model.simulation.relative_tolerance
+        tolerance = run.model.simulation.rtol
         if tolerance > LOOSE_TOLERANCE:
             sentences.append(
                 f"the relative tolerance of {tolerance:g} is loose: compare with a run at 1e-7 before relying on it"

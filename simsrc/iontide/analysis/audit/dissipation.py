@@ -115,7 +115,7 @@ class Dissipation:
 
     def add(self, part: Trajectory) -> None:
         """Add the next samples."""
-        tolerance = part.model.simulation.relative_tolerance
+        tolerance = part.model.simulation.rtol
         thermal = GAS_CONSTANT * part.temperature
         for membrane in part.model.membranes.values():
             forces: dict[str, NDArray] = {}
@@ -136,7 +136,7 @@ class Dissipation:
 
     def warnings(self, run: Run) -> Iterator[str]:
         """A sentence for each passive pathway that ran uphill, and each pump that did more than it was paid for."""
-        tolerance = run.model.simulation.relative_tolerance
+        tolerance = run.model.simulation.rtol
         for membrane in run.model.membranes.values():
             for pathway in membrane.pathways:
                 known = self.pathways.get((membrane.name, pathway.name))

@@ -234,7 +234,7 @@ class MembraneTable(Table):
     outside: Annotated[str, Field(description="Name of the compartment on the outside")]
     along: Along = None
     area: Annotated[Area, Field(description="The area, or what shape it follows the volume inside as")]
-    capacitance: Capacitance
+    specific_capacitance: Capacitance
     potential: Potential | None = None
     permeability: Annotated[dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")] = {}
     conductance: Annotated[dict[str, Conductance], Field(description="Ohmic pathways, by ion")] = {}

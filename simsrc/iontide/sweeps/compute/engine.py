@@ -208,7 +208,7 @@ class Engine:
             if keep.name == END:
                 found[keep.name] = end
             elif keep.name == VERDICT:
-                tolerance = model.simulation.relative_tolerance
+                tolerance = model.simulation.rtol
                 found[keep.name] = classify_ends(ends, tolerance, queue.away, failed).kind
             elif keep.name == TIME_TO_STEADY:
                 found[keep.name] = np.where(queue.status == kernel_status.STEADY, time, np.nan)

@@ -224,7 +224,7 @@ def _membrane_charge(draft: Draft, name: str) -> float | None:
     for membrane, table in draft.membranes().items():
         if name in (table.inside, table.outside):
             area = draft.value("membranes", membrane, "area")
-            capacitance = draft.value("membranes", membrane, "capacitance")
+            capacitance = draft.value("membranes", membrane, "specific_capacitance")
             if area is None or capacitance is None:
                 return None
             held += capacitance * area * HIGHEST_POTENTIAL

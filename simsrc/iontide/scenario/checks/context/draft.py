@@ -47,7 +47,7 @@ class Draft:
 
     def has_capacitance(self, membrane: str) -> bool:
         """Whether the capacitance of a membrane is more than the number 0."""
-        return self.quantities.quantities.get(("membranes", membrane, "capacitance")) != 0.0
+        return self.quantities.quantities.get(("membranes", membrane, "specific_capacitance")) != 0.0
 
     def couplings(self) -> list[tuple[str, str]]:
         """Pairs of known compartments that electrodiffusion joins."""

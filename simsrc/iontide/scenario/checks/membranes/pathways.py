@@ -35,7 +35,7 @@ def read_membranes(draft: Draft) -> None:
             continue
         _check_sides(draft, name, table)
         read_area(draft, name, table)
-        _read_capacitance(draft, path, table.capacitance)
+        _read_capacitance(draft, path, table.specific_capacitance)
         if table.potential != "ghk":
             draft.quantities.read((*path, "potential"), table.potential, quantity_kinds.POTENTIAL)
         read_water(draft, name, table)
@@ -54,7 +54,7 @@ def read_membranes(draft: Draft) -> None:
 
 def _read_capacitance(draft: Draft, path: KeyPath, raw: str) -> None:
     """0 itself is a membrane without capacitance; what is made of parameters, and might change, must be more."""
-    place = (*path, "capacitance")
+    place = (*path, "specific_capacitance")
     value = draft.quantities.read(place, raw, quantity_kinds.CAPACITANCE)
     if value == 0.0 and isinstance(draft.quantities.quantities[place], Formula):
         told = "made of parameters it must be greater than 0"
