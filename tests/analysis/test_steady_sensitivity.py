@@ -25,7 +25,7 @@ from iontide.symbolic.expression import (
     tanh,
     where,
 )
-from iontide.symbolic.forward_mode import drawn
+from iontide.symbolic.forward_mode import assemble_quantities
 from tests.support.models import AREA, CAPACITANCE, NA, P_K, TEMPERATURE, VOLUME, K, by_name, ghk, pump_leak
 from tests.support.paths import SCENARIO_FILES
 
@@ -220,7 +220,7 @@ def test_forward_mode_takes_the_branch_that_is_chosen():
         bernoulli(x),
         tanh(x) ** 2.5,
     ]
-    program = drawn(graph, functions)
+    program = assemble_quantities(graph, functions)
     assert program.slopes({"x": -2.0}, {"x": np.ones(1)}, 1)[:3, 0] == pytest.approx([-1.0, 0.0, -4.0])
     assert program.slopes({"x": 0.0}, {"x": np.ones(1)}, 1)[3, 0] == -0.5
     t = np.tanh(0.7)

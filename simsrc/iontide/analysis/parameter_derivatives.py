@@ -21,7 +21,7 @@ from ..formulas.formula import Formula
 from ..model.model import Membrane, Model, Quantity, dependency_order
 from ..simulation.prepare import Preparation
 from ..symbolic.expression import FUNCTIONS, Expression, Graph
-from ..symbolic.forward_mode import Drawn, Slopes, drawn, tangents
+from ..symbolic.forward_mode import QuantityProgram, Slopes, assemble_quantities, tangents
 from .steady_system import solve_rows
 
 
@@ -166,7 +166,7 @@ def _settled_slopes(
         for path, row in zip(paths, np.eye(len(paths)), strict=True)
         if path.removeprefix("parameters.") not in settings
     }
-    slopes = drawn(graph, list(dependent.values())).slopes(values, seeds, len(paths))
+    slopes = assemble_quantities(graph, list(dependent.values())).slopes(values, seeds, len(paths))
     return {path: row for path, row in zip(dependent, slopes, strict=True) if row.any()}
 
 
@@ -238,16 +238,18 @@ def _start_slopes(
     values = ChainMap(dict(zip(unknown.names, computed.values, strict=True)), prepared.values[0])  # type: ignore[arg-type]
     slopes = dict(settled)
     if unknown.names:
-        slopes |= _root_slopes(drawn(graph, unknown.equations), values, settled, unknown.names, directions)
+        slopes |= _root_slopes(
+            assemble_quantities(graph, unknown.equations), values, settled, unknown.names, directions
+        )
     paths = list(start.constants)
-    quantities = drawn(graph, [*start.constants.values(), *start.states])
+    quantities = assemble_quantities(graph, [*start.constants.values(), *start.states])
     result = quantities.slopes(values, slopes, directions)
     constants = {path: row for path, row in zip(paths, result, strict=False) if row.any()}
     return constants, result[len(paths) :]
 
 
 def _root_slopes(
-    equations: Drawn,
+    equations: QuantityProgram,
     values: Mapping[str, float],
     settled: Mapping[str, NDArray],
     names: Sequence[str],

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..equations.assembly import draw_equations
+from ..equations.assembly import build_equations
 from ..equations.evaluation import Evaluation
 from ..errors import SolverError, UnknownNameError, UsageError
 from ..kernel.codegen.machine_code import compile_program
@@ -32,7 +32,7 @@ from ..simulation.simulate import BUDGET, Integration
 from ..simulation.trajectory import Trajectory
 from ..symbolic.differentiation import directional, reachable
 from ..symbolic.expression import Expression, Graph
-from ..symbolic.forward_mode import drawn
+from ..symbolic.forward_mode import assemble_quantities
 from ..symbolic.tape import Program, assemble
 from .parameter_derivatives import Dependence
 from .steady_system import system_of
@@ -110,7 +110,7 @@ class TrajectorySensitivities:
         given["within"] = trajectory.time - starts[trajectory.segment]
         evaluation = Evaluation(trajectory.model, layout, value, state, within)
         derivative = directional([graph.constant(0.0) + quantity(evaluation)], inputs)
-        program = drawn(graph, derivative)
+        program = assemble_quantities(graph, derivative)
         columns = np.array([given[name] for name in program.inputs]).reshape(len(program.inputs), len(trajectory))
         result = program.tape.run(0.0, columns, np.zeros(0), {"f": 1})["f"][0]
         return np.broadcast_to(result, (len(trajectory),)).copy()
@@ -232,7 +232,7 @@ class _Forward:
         """The enlarged equations."""
         layout, many = self.prepared.layout, len(self.parameters)
         n = layout.size
-        rates, mass, watched = draw_equations(self.model, layout)
+        rates, mass, watched = build_equations(self.model, layout)
         graph = rates[0].graph
         entries = list(mass.values())
         every = reachable([*rates, *entries])

@@ -29,7 +29,7 @@ from ..formulas.formula import Formula
 from ..model.model import Model
 from ..simulation.prepare import prepare
 from ..symbolic.expression import Graph
-from ..symbolic.forward_mode import drawn
+from ..symbolic.forward_mode import assemble_quantities
 from .parameter_derivatives import Dependence, path_of, ramps_moved_by
 from .steady import SteadyState, steady_state
 from .steady_system import System, system_of
@@ -260,7 +260,7 @@ def _outputs(
     missing = [name for name in names if name not in known]
     if missing:
         raise UnknownNameError("output", missing[0], known)
-    quantities = drawn(graph, [known[name]() for name in names])
+    quantities = assemble_quantities(graph, [known[name]() for name in names])
     last = len(prepared.segments) - 1
     given = {**prepared.values[last], **{f"state {i}": float(value) for i, value in enumerate(y)}}
     slopes = dependence.value_slopes(last) | {f"state {i}": row for i, row in enumerate(states)}

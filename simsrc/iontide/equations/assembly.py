@@ -5,7 +5,7 @@ Tracers:     as amounts, of what is labelled (``tracing``).
 Volumes:     dw/dt = Σ over membranes of ∓ A J_w.
 Potentials:  Σ over the membranes m of a compartment of C_m A_m d(psi_in − psi_out)/dt = − its net outward current;
 the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments. Where an area moves the
-states are the charges ``Q = Σ C A V`` themselves. For the compartment that stands for a floating part the row is the
+states are the charges ``Q = Σ C A V`` themselves. For the compartment that represents a floating part the row is the
 sum over the part, in which the capacitances cancel: 0 = − the net current out of the part.
 """
 
@@ -47,7 +47,7 @@ def build_program(model: Model) -> tuple[Layout, Program | None]:
     return layout, program
 
 
-def draw_equations(
+def build_equations(
     model: Model, layout: Layout
 ) -> tuple[list[Expression], dict[tuple[int, int], Expression], list[Expression]]:
     """Right-hand sides f, entries of M and what events watch, as expressions over one new graph."""

@@ -167,10 +167,10 @@ class MembraneReadings:
         return {}
 
     def _current_voltage(self, membrane: str) -> CurrentVoltage:
-        kept = self._currents_by_voltage
-        if membrane not in kept:
-            kept[membrane] = CurrentVoltage(self.evaluation, self.model.membrane(membrane), len(self))
-        return kept[membrane]
+        computed = self._currents_by_voltage
+        if membrane not in computed:
+            computed[membrane] = CurrentVoltage(self.evaluation, self.model.membrane(membrane), len(self))
+        return computed[membrane]
 
     def zero_current_potential(self, membrane: str) -> NDArray:
         """Potential at which the net current of a membrane would be 0 with all else as it is, inside minus outside, V.

@@ -42,8 +42,8 @@ def state_rates(trajectory: Trajectory, state: int | None = None) -> NDArray:
     starts = np.array([s.start for s in trajectory.run.segments])
     for rows, constants, mass in trajectory.program_values(program, ROWS):
         within = trajectory.time[rows] - starts[trajectory.segment[rows]]
-        found = program.linearised.run(within, trajectory.states[rows].T, constants.T, sizes)
-        f, slopes, f_t = (np.broadcast_to(found[name], (sizes[name], len(rows))).T for name in sizes)
+        values = program.linearised.run(within, trajectory.states[rows].T, constants.T, sizes)
+        f, slopes, f_t = (np.broadcast_to(values[name], (sizes[name], len(rows))).T for name in sizes)
         matrix = program.mass_matrix(mass)
         algebraic = ~np.any(matrix, axis=2)
         left = np.where(algebraic[..., np.newaxis], slopes.reshape(len(rows), n, n), matrix)

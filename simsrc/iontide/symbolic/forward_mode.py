@@ -91,8 +91,8 @@ def _times(factor: Any, slopes: Slopes) -> Slopes:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Quantities drawn as one program over named numbers.
+class QuantityProgram:
+    """Quantities as one program over named numbers.
 
     Attributes
     ----------
@@ -113,20 +113,20 @@ class Drawn:
 
     def slopes(self, given: Mapping[str, float], given_slopes: Mapping[str, NDArray], directions: int) -> NDArray:
         """Their derivatives, shape (size, directions); a name without derivatives depends on nothing."""
-        own = [given_slopes.get(name) for name in self.inputs]
-        found = tangents(self.tape, 0.0, self._read(given), np.zeros(0), own, [])
+        input_slopes = [given_slopes.get(name) for name in self.inputs]
+        registers = tangents(self.tape, 0.0, self._read(given), np.zeros(0), input_slopes, [])
         result = np.zeros((self.size, directions))
         for _, slot, register in self.tape.outputs:
-            if found[register] is not None:
-                result[slot] = found[register]
+            if registers[register] is not None:
+                result[slot] = registers[register]
         return result
 
     def _read(self, given: Mapping[str, float]) -> NDArray:
         return np.array([given[name] for name in self.inputs], dtype=float)
 
 
-def drawn(graph: Graph, quantities: Sequence[Any]) -> Drawn:
+def assemble_quantities(graph: Graph, quantities: Sequence[Any]) -> QuantityProgram:
     """Lay out quantities, expressions over inputs alone or plain numbers, as one program."""
     zero = graph.constant(0.0)
     tape, inputs = tape_of([zero + quantity for quantity in quantities])
-    return Drawn(tape, inputs, len(quantities))
+    return QuantityProgram(tape, inputs, len(quantities))

@@ -145,25 +145,25 @@ def located(
     The Illinois rule is the false position that halves the value of an end that stays (Dowell & Jarratt 1971, BIT
     11:168, doi:10.1007/BF01934364).
     """
-    low, high, at_low, found = 0.0, length, test(before), None
+    low, high, at_low, point = 0.0, length, test(before), None
     if not at_low * at_end < 0.0:
         return None
     last = (0.0, before.value)
     for _ in range(60):
         middle = low + (high - low) * min(max(at_low / (at_low - at_end), 0.01), 0.99)
-        found, _ = curve.step(before, middle)
-        if found is None:
+        point, _ = curve.step(before, middle)
+        if point is None:
             return None
-        here = test(found)
+        here = test(point)
         if here == 0.0 or high - low < 1e-10 * length:
-            return found
-        if abs(middle - last[0]) < 1e-6 * length and abs(found.value - last[1]) < tolerance:
-            return found
-        last = (middle, found.value)
+            return point
+        if abs(middle - last[0]) < 1e-6 * length and abs(point.value - last[1]) < tolerance:
+            return point
+        last = (middle, point.value)
         if here * at_end > 0.0:
             at_low *= 0.5
             high, at_end = middle, here
         else:
             at_end *= 0.5
             low, at_low = middle, here
-    return found
+    return point

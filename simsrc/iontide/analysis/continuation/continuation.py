@@ -217,16 +217,16 @@ def _followed(curve: Curve, first: Point, closing: bool = False) -> tuple[list[P
         edge = curve.high if here.tangent[-1] > 0.0 else curve.low
         if here.value == edge and (here is first or _leaves(curve, here)):
             return points, "the end of the range"
-        found, corrections = curve.step(here, length)
-        if found is None or _angle(here, found) > SHARP:
+        there, corrections = curve.step(here, length)
+        if there is None or _angle(here, there) > SHARP:
             if length > LEAST_STEP:
                 length = max(0.5 * length, LEAST_STEP)
                 continue
-            if found is None:
+            if there is None:
                 return points, _lost(curve, here, names)
-        if not curve.low <= found.value <= curve.high:
-            edge = curve.high if found.value > curve.high else curve.low
-            last = _at_edge(curve, here, found, edge)
+        if not curve.low <= there.value <= curve.high:
+            edge = curve.high if there.value > curve.high else curve.low
+            last = _at_edge(curve, here, there, edge)
             if last is not None:
                 points.append(last)
                 return points, "the end of the range"
@@ -234,21 +234,21 @@ def _followed(curve: Curve, first: Point, closing: bool = False) -> tuple[list[P
                 length = max(0.5 * length, LEAST_STEP)
                 continue
             return points, "the end of the range"
-        points.append(found)
-        swollen = [c for c, v in curve.family.base.volumes(found.y).items() if v > RUN_AWAY * volumes[c]]
+        points.append(there)
+        swollen = [c for c, v in curve.family.base.volumes(there.y).items() if v > RUN_AWAY * volumes[c]]
         if swollen:
             return points, f"the volume of {swollen[0]} grows without bound"
-        charged = [c for c, i in potentials.items() if abs(found.y[i]) > HIGHEST_POTENTIAL]
+        charged = [c for c, i in potentials.items() if abs(there.y[i]) > HIGHEST_POTENTIAL]
         if charged:
             return (
                 points,
                 f"the potential of {charged[0]} passes {HIGHEST_POTENTIAL:g} V, which no membrane withstands",
             )
-        if len(points) > 10 and _is_at(first, here, found):
+        if len(points) > 10 and _is_at(first, here, there):
             return points, _CLOSED
-        if corrections <= 4 and _angle(here, found) < FLAT:
+        if corrections <= 4 and _angle(here, there) < FLAT:
             length = min(1.5 * length, MOST_STEP)
-        here = found
+        here = there
     return points, f"{MOST_POINTS} points were not enough"
 
 
@@ -282,9 +282,9 @@ def _aligned(point: Point, other: Point) -> NDArray:
     return point.tangent if point.tangent[-1] * other.tangent[-1] > 0.0 else -point.tangent
 
 
-def _is_at(first: Point, here: Point, found: Point) -> bool:
+def _is_at(first: Point, here: Point, there: Point) -> bool:
     """Whether the curve, in its last step, has come back to where it set out."""
-    a, b = step_between(first, here), step_between(first, found)
+    a, b = step_between(first, here), step_between(first, there)
     step = b - a
     share = float(np.clip(-a @ step / (step @ step), 0.0, 1.0))
     nearest = float(np.linalg.norm(a + share * step))

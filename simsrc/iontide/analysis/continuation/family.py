@@ -114,10 +114,10 @@ class Family:
 
 
 def _total_of(what: str, conserved: tuple[ConservedTotal, ...]) -> int:
-    found = [k for k, total in enumerate(conserved) if total.what == what]
-    found = found or [k for k, total in enumerate(conserved) if total.what.split(" in ")[0] == what]
-    found = found or [k for k, total in enumerate(conserved) if total.what.startswith(what)]
-    if len(found) != 1:
+    matches = [k for k, total in enumerate(conserved) if total.what == what]
+    matches = matches or [k for k, total in enumerate(conserved) if total.what.split(" in ")[0] == what]
+    matches = matches or [k for k, total in enumerate(conserved) if total.what.startswith(what)]
+    if len(matches) != 1:
         known = "; ".join(total.what for total in conserved) or "nothing"
-        raise UsageError(f"total:{what} names {'several' if found else 'none'} of the conserved totals: {known}")
-    return found[0]
+        raise UsageError(f"total:{what} names {'several' if matches else 'none'} of the conserved totals: {known}")
+    return matches[0]

@@ -1,7 +1,7 @@
 """Energy over a run: what each pathway dissipates, what pumps and the rig pay, what is stored, and how it balances.
 
 Plain NumPy from the model and the samples, by the laws but not through the tape: it is an audit as well. Only the rates
-of the states, by which the stored energy is said to change, are those of the equations that were run.
+of the states, from which the change of the stored energy is computed, are those of the equations that were run.
 """
 
 from .balance import Energetics, energetics, power_terms

@@ -51,7 +51,7 @@ class Energetics:
 
     @property
     def power_in(self) -> NDArray:
-        """All that comes in, W."""
+        """Sum of the sources, W."""
         return self._sum(power.values for power in self.sources)
 
     @property

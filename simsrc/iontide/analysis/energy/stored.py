@@ -93,14 +93,14 @@ def _mean_log_gamma(potentials: Potentials, c: Compartment) -> Mapping[str, Any]
     total: dict[str, Any] = {}
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         part = node**2
-        found = log_gamma(
+        logarithms = log_gamma(
             c.activity,
             solutes,
             fixed + part * mobile,
             temperature,
             {name: part * value for name, value in held.items()},
         )
-        for name, value in found.items():
+        for name, value in logarithms.items():
             if name not in c.activity_coefficients:
                 total[name] = total.get(name, 0.0) + 2.0 * node * weight * value
     return total
@@ -141,8 +141,8 @@ class Storing:
     @cached_property
     def by_kind(self) -> dict[str, Any]:
         """Rate of change of each of ``KINDS``, W."""
-        found = {"chemical": self._chemical(), "electrical": self._electrical(), "elastic": self._elastic()}
-        return {kind: found[kind] + drift for kind, drift in self._drifts.items()} if self._moving else found
+        rates = {"chemical": self._chemical(), "electrical": self._electrical(), "elastic": self._elastic()}
+        return {kind: rates[kind] + drift for kind, drift in self._drifts.items()} if self._moving else rates
 
     @cached_property
     def of_protocol(self) -> Any:
