@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import iontide
-from iontide.plots import electrode_figure, plot
+from iontide.plots import plot, run_figure
 from tests.support.electrode_cell import CELL
 
 PIPETTE = """
@@ -23,7 +23,7 @@ reference = { in = "bath" }
 
 def test_the_numbers_drawn_are_those_of_the_reading(tmp_path) -> None:
     trajectory = iontide.run(iontide.loads(CELL + PIPETTE))
-    figure = electrode_figure(trajectory)
+    figure = run_figure(trajectory, "electrodes")
     reading = iontide.electrode_reading(trajectory, "patch")
     data = figure.data
     assert data["patch.V_recorded (mV)"] == pytest.approx(1e3 * reading.measured)
@@ -40,6 +40,6 @@ def test_the_numbers_drawn_are_those_of_the_reading(tmp_path) -> None:
 def test_there_must_be_an_electrode() -> None:
     trajectory = iontide.run(iontide.loads(CELL))
     with pytest.raises(iontide.UsageError, match="no electrode"):
-        electrode_figure(trajectory)
+        run_figure(trajectory, "electrodes")
     with pytest.raises(iontide.UsageError, match="leave out the membrane"):
         plot(trajectory, kind="electrodes", membrane="plasma")

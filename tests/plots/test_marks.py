@@ -9,7 +9,7 @@ import pytest
 
 from iontide.errors import UsageError
 from iontide.model.schedule import Crossing
-from iontide.plots import current_figure, gate_figure, overview_figure, potential_figure
+from iontide.plots import run_figure
 from iontide.plots.drawing.names import current_text, name_label, symbol_label
 from iontide.plots.runs.event_marks import FEW, ROWS, event_marks
 from iontide.plots.runs.protocol_marks import protocol_marks
@@ -106,7 +106,7 @@ def test_several_clamps_name_their_own_command_and_no_switch() -> None:
 def test_a_train_of_pulses_is_counted_in_the_figure() -> None:
     entry = 'from = "10 ms"\nto = "12 ms"\nevery = "10 ms"\ncount = 5\n'
     entry += 'inject = { into = "soma", current = "36 pA", carried_by = "K" }\n'
-    figure = potential_figure(simulate(loads(SOMA + "[[protocol]]\n" + entry).model))
+    figure = run_figure(simulate(loads(SOMA + "[[protocol]]\n" + entry).model), "potential")
     assert "36 pA into soma (K) (×5)" in [text.get_text() for text in figure.axes[0].texts]
 
 
@@ -143,7 +143,7 @@ def dashed(axes) -> list[float]:
 
 
 def test_few_events_are_dashed_lines_with_a_name_and_many_are_ticks(spiking) -> None:
-    figure = overview_figure(spiking)
+    figure = run_figure(spiking)
     times = spiking.event_times("spike")
     assert len(times) > FEW
     told = words(figure)
@@ -163,7 +163,7 @@ def test_few_events_are_dashed_lines_with_a_name_and_many_are_ticks(spiking) -> 
 
 
 def test_ticks_stay_clear_of_the_curves(spiking) -> None:
-    figure = potential_figure(spiking)
+    figure = run_figure(spiking, "potential")
     (axes,) = figure.axes
     low, high = axes.get_ylim()
     (segments,) = ticks(axes)
@@ -176,7 +176,7 @@ def test_thousands_of_events_are_a_few_hundred_ticks(spiking) -> None:
     every = np.linspace(1e-3, 0.0999, 5000)
     crossings = tuple(Crossing("spike", float(t)) for t in every)
     many = replace(spiking, run=replace(spiking.run, crossings=crossings))
-    figure = potential_figure(many)
+    figure = run_figure(many, "potential")
     (segments,) = ticks(figure.axes[0])
     assert 300 < len(segments) <= 401
     assert "spike 5000 times, 1 ms to 99.9 ms" in words(figure)
@@ -187,7 +187,7 @@ def test_events_beyond_the_rows_are_named_as_left_out(spiking) -> None:
     crossings = tuple(Crossing(name, t) for t in np.linspace(0.01, 0.09, 50).tolist() for name in names)
     many = replace(spiking, run=replace(spiking.run, crossings=crossings))
     assert [len(group) for group in (event_marks(many.run).ticks, event_marks(many.run).left_out)] == [ROWS, 1]
-    figure = potential_figure(many)
+    figure = run_figure(many, "potential")
     told = words(figure)
     assert "(upper ticks)" in told
     assert "(lower ticks)" in told
@@ -206,7 +206,7 @@ def test_what_an_event_sets_is_shaded_from_then_on() -> None:
 
 def test_a_run_that_an_event_stopped_says_so() -> None:
     text = SOMA + '[[events]]\nwhen = "V falls through -75 mV"\nstop = true\nrecord = "low"\n'
-    assert "Stopped by the event low, at t =" in words(overview_figure(simulate(loads(text).model)))
+    assert "Stopped by the event low, at t =" in words(run_figure(simulate(loads(text).model)))
 
 
 # -- clamp currents and gates -----------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_the_current_of_a_clamp_is_a_panel_in_picoampere() -> None:
     entry = "[[protocol]]\n" + HELD + 'clamp = { membrane = "plasma", potential = "-80 mV", carried_by = "K" }\n'
     trajectory = simulate(loads(SOMA + entry).model)
     current = trajectory.clamp_current("plasma")
-    for axes in (current_figure(trajectory).axes[-1], overview_figure(trajectory).axes[-2]):
+    for axes in (run_figure(trajectory, "currents").axes[-1], run_figure(trajectory).axes[-2]):
         figure = axes.figure
         assert axes.get_ylabel() == "I (pA),\ninto the inside"
         (line,) = [line for line in axes.lines if line.get_label() == "clamp"]
@@ -225,11 +225,11 @@ def test_the_current_of_a_clamp_is_a_panel_in_picoampere() -> None:
     low, high = axes.get_ylim()
     assert high - low < 1.3 * np.ptp(current) / 1e-12
     without = simulate(loads(SOMA).model)
-    assert not [name for name in current_figure(without).data if "clamp" in name]
+    assert not [name for name in run_figure(without, "currents").data if "clamp" in name]
 
 
 def test_gates_are_drawn_from_0_to_1(spiking) -> None:
-    (axes,) = gate_figure(spiking).axes
+    (axes,) = run_figure(spiking, "gates").axes
     low, high = axes.get_ylim()
     assert (low, high) == (pytest.approx(-0.03), pytest.approx(1.03, abs=0.05))
     lines = {line.get_label(): line.get_ydata() for line in axes.lines if not line.get_label().startswith("_")}
@@ -244,24 +244,24 @@ def test_gates_of_one_name_are_told_apart_by_their_pathway() -> None:
     table = "".join(
         f'[membranes.plasma.pathways.{name}]\nion = "K"\nconductance = "1 mS/cm^2 * n"\n{gate}' for name in ("a", "b")
     )
-    (axes,) = gate_figure(simulate(loads(SOMA + table).model)).axes
+    (axes,) = run_figure(simulate(loads(SOMA + table).model), "gates").axes
     assert {name_label("a.n"), name_label("b.n")} <= {line.get_label() for line in axes.lines}
 
 
 def test_a_model_without_gates_says_so() -> None:
     trajectory = simulate(loads(SOMA).model)
     with pytest.raises(UsageError, match="no pathway in this model has a gate"):
-        gate_figure(trajectory)
+        run_figure(trajectory, "gates")
     with pytest.raises(UsageError, match="no pathway on the membrane `plasma` has a gate"):
-        gate_figure(trajectory, membrane="plasma")
+        run_figure(trajectory, "gates", membrane="plasma")
     with pytest.raises(UsageError, match="there is no membrane `apical`; there are plasma"):
-        gate_figure(trajectory, membrane="apical")
+        run_figure(trajectory, "gates", membrane="apical")
 
 
 def test_twenty_layers_fit_a_page_and_the_rest_is_named() -> None:
     text = (ROOT / "scenarios/neurons/potassium_in_layers.toml").read_text(encoding="utf-8")
     trajectory = simulate(loads(text.replace("= 10  ", "= 20  ")).model)
-    figure = overview_figure(trajectory)
+    figure = run_figure(trajectory)
     assert len(figure.axes) <= 14
     assert figure.get_size_inches()[1] * 25.4 < 260
     assert "Shown: 2 of 40 membranes (plasma_1, plasma_2)." in words(figure)

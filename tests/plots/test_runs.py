@@ -36,14 +36,11 @@ from iontide.model.model import (
     Species,
 )
 from iontide.plots import (
-    concentration_figure,
-    current_figure,
-    overview_figure,
     plot,
-    potential_figure,
-    volume_figure,
+    run_figure,
     write_figure,
 )
+from iontide.plots.choices import RUN_KINDS
 from iontide.plots.drawing import decimation as decimation_module
 from iontide.plots.drawing.decimation import visible_samples
 from iontide.plots.drawing.line_labels import PITCH, spread
@@ -51,7 +48,6 @@ from iontide.plots.drawing.names import name_label, number_text, species_label, 
 from iontide.plots.drawing.panels import current_panel, volume_panel
 from iontide.plots.drawing.style import ION_STYLES, PaperFigure, species_styles
 from iontide.plots.drawing.time_axis import TimeAxis, time_axis_for
-from iontide.plots.files import KINDS
 from iontide.plots.runs.protocol_marks import protocol_marks, shade
 from iontide.simulation.simulate import simulate
 
@@ -167,7 +163,7 @@ def columns(path) -> dict[str, np.ndarray]:
 
 
 def test_potentials_are_those_of_the_run(run):
-    (axes,) = potential_figure(run).axes
+    (axes,) = run_figure(run, "potential").axes
     lines = curves(axes)
     assert set(lines) == {symbol_label("V"), *(symbol_label("E", ion) for ion in ("K", "Na", "Cl"))}
     np.testing.assert_array_equal(lines[symbol_label("V")][:, 0], run.time / HOUR)
@@ -180,7 +176,7 @@ def test_potentials_are_those_of_the_run(run):
 
 
 def test_currents_are_outward_positive_and_sum(run):
-    (axes,) = current_figure(run, time_axis="symlog").axes
+    (axes,) = run_figure(run, "currents", time_axis="symlog").axes
     lines = curves(axes)
     assert axes.get_ylabel().replace("\n", " ") == "I (µA cm⁻²), outward positive"
     time, sodium = lines[symbol_label("I", "Na")].T
@@ -191,9 +187,9 @@ def test_currents_are_outward_positive_and_sum(run):
 
 
 def test_concentrations_are_logarithmic_only_where_they_must(run, series):
-    (axes,) = concentration_figure(run).axes
+    (axes,) = run_figure(run, "concentrations").axes
     assert axes.get_yscale() == "linear"
-    (wide,) = concentration_figure(series, "cell").axes
+    (wide,) = [a for a in run_figure(series, "concentrations").axes if "cell" in [t.get_text() for t in a.texts]]
     assert wide.get_yscale() == "log"
     label = species_label("Ca", 2)
     np.testing.assert_array_equal(curves(wide)[label][:, 1], series.concentration("cell", "Ca"))
@@ -209,7 +205,7 @@ def test_small_currents_are_in_a_unit_that_reads_well(run):
 
 
 def test_a_neutral_species_has_no_potential_and_no_current(series):
-    for figure in (potential_figure(series), current_figure(series)):
+    for figure in (run_figure(series, "potential"), run_figure(series, "currents")):
         assert not [label for axes in figure.axes for label in curves(axes) if "glucose" in label]
 
 
@@ -217,7 +213,7 @@ def test_an_undefined_reversal_potential_is_a_gap():
     model = pump_leak(Recording("linear", 21), sodium=0.0)
     cell = replace(model.compartments["cell"], impermeants=(Impermeant("A", -1),))
     trajectory = simulate(replace(model, compartments=model.compartments | {"cell": cell}))
-    figure = potential_figure(trajectory)
+    figure = run_figure(trajectory, "potential")
     values = curves(figure.axes[0])[symbol_label("E", "Na")][:, 1]
     assert np.isnan(values[0])
     assert np.isfinite(values[1:]).all()
@@ -225,7 +221,7 @@ def test_an_undefined_reversal_potential_is_a_gap():
 
 
 def test_volumes_that_change_are_drawn_in_litres(swollen):
-    (axes,) = volume_figure(swollen).axes
+    (axes,) = run_figure(swollen, "volumes").axes
     lines = curves(axes)
     assert set(lines) == {name_label("big"), name_label("small")}
     for name in ("big", "small"):
@@ -235,7 +231,7 @@ def test_volumes_that_change_are_drawn_in_litres(swollen):
     assert lines[name_label("big")][0, 1] == pytest.approx(4.18879)
     assert lines[name_label("big")][:, 1].max() > 4.5
     assert axes.get_ylabel() == "Volume (pL)"
-    (alone,) = volume_figure(swollen, membrane="m_big").axes
+    (alone,) = run_figure(swollen, "volumes", membrane="m_big").axes
     assert set(curves(alone)) == {name_label("big")}
 
 
@@ -255,7 +251,7 @@ def test_volumes_are_in_a_unit_that_fits_their_size(swollen, scale, unit, size):
 def test_volumes_far_apart_are_logarithmic(swollen):
     states = swollen.states.copy()
     states[:, swollen.run.layout.volume_index["small"]] *= 1e-3
-    (axes,) = volume_figure(replace(swollen, states=states)).axes
+    (axes,) = run_figure(replace(swollen, states=states), "volumes").axes
     assert axes.get_yscale() == "log"
     low, high = axes.get_ylim()
     assert all(low < line[:, 1].min() and line[:, 1].max() < high for line in curves(axes).values())
@@ -265,14 +261,14 @@ def test_without_a_change_of_volume_there_is_none_to_draw(run, swollen, tmp_path
     with pytest.raises(UsageError, match="no compartment changes its volume in this run"):
         plot(run, tmp_path / "f.pdf", "volumes")
     with pytest.raises(UsageError, match="at the membrane `m_fixed`"):
-        volume_figure(swollen, membrane="m_fixed")
+        run_figure(swollen, "volumes", membrane="m_fixed")
     with pytest.raises(UsageError, match="there is no membrane `apical`"):
-        volume_figure(swollen, membrane="apical")
+        run_figure(swollen, "volumes", membrane="apical")
     assert not list(tmp_path.iterdir())
 
 
 def test_both_sides_of_a_protocol_step_are_drawn(run):
-    (axes,) = current_figure(run).axes
+    (axes,) = run_figure(run, "currents").axes
     time, current = curves(axes)[symbol_label("I", "Na")].T
     (at,) = np.flatnonzero(np.diff(time) == 0)[:1]
     assert time[at] == pytest.approx(3.0)
@@ -281,7 +277,7 @@ def test_both_sides_of_a_protocol_step_are_drawn(run):
 
 
 def test_protocol_steps_are_shaded_and_named(run):
-    figure = overview_figure(run)
+    figure = run_figure(run)
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("pump_rate = 0") == 2  # above the first row, in both columns
     for axes in figure.axes:
@@ -324,15 +320,15 @@ def test_thousands_of_steps_are_shaded_as_few():
 
 def test_pulse_trains_have_one_label_and_crowds_are_counted():
     pulses = tuple(ParameterStep(k * HOUR, (k + 0.5) * HOUR, {"pump_rate": 0.0}) for k in range(1, 9))
-    figure = potential_figure(simulate(replace(pump_leak(), protocol=pulses)))
+    figure = run_figure(simulate(replace(pump_leak(), protocol=pulses)), "potential")
     assert "pump_rate = 0 (×8)" in [text.get_text() for text in figure.axes[0].texts]
     crowd = tuple(replace(p, settings={"pump_rate": 1e-6 * k}) for k, p in enumerate(pulses))
-    figure = potential_figure(simulate(replace(pump_leak(), protocol=crowd)))
+    figure = run_figure(simulate(replace(pump_leak(), protocol=crowd)), "potential")
     assert any("not labelled" in text.get_text() for text in figure.texts)
 
 
 def test_overview_has_its_panels(run, series):
-    figure = overview_figure(run)
+    figure = run_figure(run)
     assert len(figure.axes) == 6
     letters = [axes.texts[0].get_text() for axes in figure.axes]
     assert letters == list("abcdef")
@@ -341,16 +337,16 @@ def test_overview_has_its_panels(run, series):
     assert "A cell with $ome pump" in words
     assert "t = 10 h" in words
     figure.draw_without_rendering()  # a dollar sign in the title is no formula
-    assert len(overview_figure(series).axes) == 10
-    assert len(overview_figure(series, membrane="basal").axes) == 6
+    assert len(run_figure(series).axes) == 10
+    assert len(run_figure(series, membrane="basal").axes) == 6
 
 
 def test_overview_has_volumes_only_where_they_change(run, series, swollen, tmp_path):
     for trajectory in (run, series):
-        figure = overview_figure(trajectory)
+        figure = run_figure(trajectory)
         assert not [axes for axes in figure.axes if "Volume" in axes.get_ylabel()]
         assert not [column for column in figure.data if "volume" in column]
-    one = overview_figure(swollen, membrane="m_big")
+    one = run_figure(swollen, membrane="m_big")
     first, symlog = one.axes[4:6]
     words = [axes.get_ylabel().split(" (")[0] for axes in one.axes[::2]]
     assert words == ["Potential", "Concentration", "Volume", "I"]
@@ -359,7 +355,7 @@ def test_overview_has_volumes_only_where_they_change(run, series, swollen, tmp_p
             curves(axes)[name_label("big")],
             np.column_stack([swollen.time / unit, swollen.volume("big") * 1e15]),
         )
-    whole = overview_figure(swollen)
+    whole = run_figure(swollen)
     assert len(whole.axes) == 12  # no more rows than before: a compartment gives way, and is named
     assert "1 of 3 compartments (big)" in " ".join(text.get_text() for text in whole.texts)
     _, numbers = plot(swollen, tmp_path / "f.pdf")
@@ -375,35 +371,35 @@ def test_what_finds_no_room_is_named():
     membranes = {f"m{k}": replace(model.membranes["plasma"], name=f"m{k}", inside=f"c{k}") for k in range(8)}
     many = replace(model, compartments=cells | {"bath": model.compartments["bath"]}, membranes=membranes)
     trajectory = simulate(many)
-    lines = sorted(overview_figure(trajectory).texts, key=lambda text: -text.get_position()[1])
+    lines = sorted(run_figure(trajectory).texts, key=lambda text: -text.get_position()[1])
     words = " ".join(text.get_text() for text in lines)
     assert "2 of 8 membranes (m0, m1)" in words
     assert "2 of 8 compartments (c0, c1)" in words
-    figure = potential_figure(trajectory)
+    figure = run_figure(trajectory, "potential")
     assert len(figure.axes) == 6
     assert "of 8" in " ".join(text.get_text() for text in figure.texts)
 
 
 def test_a_charging_current_does_not_flatten_the_rest(run):
-    *_, linear, symlog = overview_figure(run).axes
+    *_, linear, symlog = run_figure(run).axes
     resting = np.abs(run.current_density("plasma", "Na")[run.time > 0.01 * run.time[-1]]).max() * 100
     assert linear.get_ylim()[1] <= symlog.get_ylim()[1]
     assert linear.get_ylim()[1] >= resting
     # Alone, without another axis that shows it, the whole is drawn.
-    (alone,) = current_figure(run).axes
+    (alone,) = run_figure(run, "currents").axes
     assert alone.get_ylim() == symlog.get_ylim()
 
 
 def test_a_single_sample_and_a_steady_model_can_be_drawn(run):
-    figure = overview_figure(run.part(slice(0, 1)))
+    figure = run_figure(run.part(slice(0, 1)))
     assert figure.axes[0].get_lines()[-1].get_marker() == "o"
-    flat = overview_figure(run.part(slice(150, 152)))
+    flat = run_figure(run.part(slice(150, 152)))
     assert all(high > low for low, high in (axes.get_ylim() for axes in flat.axes))
 
 
 def test_a_failed_run_says_so_in_every_figure(run):
     failed = replace(run, run=replace(run.run, status="failed", message="the K ran out"))
-    for figure in (overview_figure(failed), potential_figure(failed)):
+    for figure in (run_figure(failed), run_figure(failed, "potential")):
         assert any("Failed: the K ran out" in text.get_text() for text in figure.texts)
 
 
@@ -413,7 +409,7 @@ def test_a_failed_run_says_so_in_every_figure(run):
 @pytest.mark.parametrize("scale", ["linear", "log", "symlog"])
 def test_tick_labels_do_not_overlap(run, series, scale):
     for trajectory, width in ((run, 89.0), (series, 60.0), (series, 183.0)):
-        figure = potential_figure(trajectory, time_axis=scale, width_mm=width)
+        figure = run_figure(trajectory, "potential", time_axis=scale, width_mm=width)
         figure.draw_without_rendering()
         for axes in figure.axes:
             boxes = sorted(
@@ -426,7 +422,7 @@ def test_tick_labels_do_not_overlap(run, series, scale):
 
 
 def test_line_labels_do_not_overlap_and_stay_on_the_page(series):
-    figure = overview_figure(series)
+    figure = run_figure(series)
     figure.draw_without_rendering()
     width, height = figure.bbox.size
     for axes in figure.axes:
@@ -453,7 +449,7 @@ def test_more_lines_than_labels_can_be_followed_get_a_legend():
         membranes={"plasma": membrane},
         protocol=(),
     )
-    figure = potential_figure(simulate(model))
+    figure = run_figure(simulate(model), "potential")
     figure.draw_without_rendering()
     legend = figure.axes[0].get_legend()
     assert len(legend.get_texts()) == len(names) + 1
@@ -489,11 +485,11 @@ def test_spread_leaves_alone_what_has_room():
 def test_a_linear_axis_is_read_in_a_fitting_unit(end, unit):
     axis = time_axis_for("linear", np.linspace(0, end, 11))
     assert axis.unit == unit
-    assert axis.label == f"Time ({unit})"
+    assert axis.label == f"Time ({unit.replace('us', 'µs')})"
 
 
 def test_symlog_begins_at_zero_and_its_threshold_is_the_first_sample(run):
-    (axes,) = potential_figure(run, time_axis="symlog").axes
+    (axes,) = run_figure(run, "potential", time_axis="symlog").axes
     assert axes.get_xlim() == (0.0, run.time[-1])
     assert axes.xaxis.get_transform().linthresh == pytest.approx(1e-5)
     labels = [label.get_text() for label in axes.get_xticklabels()]
@@ -502,7 +498,7 @@ def test_symlog_begins_at_zero_and_its_threshold_is_the_first_sample(run):
 
 @pytest.mark.parametrize("scale", ["linear", "log", "symlog"])
 def test_places_along_the_axis_are_those_of_matplotlib(run, scale):
-    (axes,) = potential_figure(run, time_axis=scale).axes
+    (axes,) = run_figure(run, "potential", time_axis=scale).axes
     axis = time_axis_for(scale, run.time)
     time = run.time[1:]
     points = np.column_stack([axis.positions(time), np.zeros(len(time))])
@@ -549,7 +545,7 @@ def test_usual_ions_keep_their_colour_and_others_get_their_own():
 def test_the_style_is_not_left_behind_nor_the_users_taken_over(run):
     with matplotlib.rc_context({"font.size": 23.0, "axes.spines.top": True}):
         before = dict(matplotlib.rcParams)
-        figure = overview_figure(run)
+        figure = run_figure(run)
         figure.draw_without_rendering()
         assert dict(matplotlib.rcParams) == before
         assert all(label.get_fontsize() == 7.0 for axes in figure.axes for label in axes.get_xticklabels())
@@ -585,7 +581,7 @@ def test_matplotlib_is_imported_only_for_a_figure():
 @pytest.mark.parametrize("suffix", [".pdf", ".svg", ".png"])
 @pytest.mark.parametrize("width", [89.0, 183.0])
 def test_widths_are_exact(run, tmp_path, suffix, width):
-    figure = potential_figure(run, width_mm=width)
+    figure = run_figure(run, "potential", width_mm=width)
     assert figure.get_size_inches()[0] == pytest.approx(width / 25.4, rel=1e-12)
     path, _ = write_figure(figure, tmp_path / f"f{suffix}")
     if suffix == ".pdf":
@@ -654,7 +650,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(run, tmp_path):
 
 
 def test_the_command_line_knows_every_kind(swollen, tmp_path):
-    for kind in KINDS:
+    for kind in RUN_KINDS:
         assert build_parser().parse_args(["plot", "x.h5", "--kind", kind]).kind == kind
     file = str(swollen.save(tmp_path / "cell.h5"))
     options = build_parser().parse_args(["plot", file, "--kind", "volumes"])
@@ -666,6 +662,8 @@ def test_wrong_choices_name_the_right_ones(run, tmp_path):
     out = tmp_path / "f.pdf"
     with pytest.raises(UsageError, match="overview, potential"):
         plot(run, out, "voltages")
+    with pytest.raises(UsageError, match=r"no figure `currnts` of a run; did you mean currents\?"):
+        plot(run, out, "currnts")
     with pytest.raises(UsageError, match="linear, log, symlog"):
         plot(run, out, "potential", time_axis="cubic")
     with pytest.raises(UsageError, match=r"`apical`; there are plasma"):
@@ -725,7 +723,7 @@ def test_a_long_recording_is_a_small_file_with_all_its_spikes(scale, tmp_path):
     spike = 77_777
     states[spike, -1] = 0.123
     trajectory = replace(trajectory, states=states)
-    figure = potential_figure(trajectory, time_axis=scale)
+    figure = run_figure(trajectory, "potential", time_axis=scale)
     line = curves(figure.axes[0])[symbol_label("V")]
     assert len(line) < 5 * decimation_module.COLUMNS
     assert line[:, 1].max() == pytest.approx(123.0)

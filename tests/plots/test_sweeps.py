@@ -16,13 +16,14 @@ from matplotlib.colors import LogNorm, to_hex
 from iontide.analysis.classification import KIND_NAMES, KINDS
 from iontide.cli.sweeps.figures import draw_sweep, is_sweep, plot_sweep, points_of
 from iontide.errors import UsageError
+from iontide.plots.choices import SWEEP_KINDS
 from iontide.plots.drawing.scales import Scale, scale_for
 from iontide.plots.files import write_figure
 from iontide.plots.sweeps.curves import curve_figure
 from iontide.plots.sweeps.families import MOST_LINES, evenly_through, families_figure
 from iontide.plots.sweeps.grids import edges, grid_of, plane_of
 from iontide.plots.sweeps.indices import indices_figure
-from iontide.plots.sweeps.kinds import SWEEP_KINDS, SweepOptions, fitting_kind, sweep_figure
+from iontide.plots.sweeps.kinds import SweepOptions, fitting_kind, sweep_figure
 from iontide.plots.sweeps.maps import map_figure, verdict_figure
 from iontide.plots.sweeps.marginals import marginal_figure
 from iontide.plots.sweeps.page import KIND_COLOURS, word_colours

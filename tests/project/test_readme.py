@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iontide.plots.files import KINDS
+from iontide.plots.choices import RUN_KINDS
 from iontide.scenario.read import loads
 from tests.support.paths import ROOT
 
@@ -129,4 +129,4 @@ def test_commands_told_are_those_there_are() -> None:
     assert told == there
     row = next(line for line in README.splitlines() if line.startswith("| `iontide plot"))
     kinds = row[row.index("--kind") : row.index("--time")].replace("--kind ", "`")
-    assert re.findall(r"`(\w+)`", kinds) == list(KINDS)
+    assert re.findall(r"`(\w+)`", kinds) == list(RUN_KINDS)

@@ -57,9 +57,9 @@ def run(arguments: Namespace) -> int:
     elapsed = time.perf_counter() - began
     written = [output]
     if arguments.plot:
-        from ..plots import overview_figure, write_pair
+        from ..plots import run_figure, write_pair
 
-        written += write_pair(overview_figure(samples or open_trajectory(output)), output)
+        written += write_pair(run_figure(samples or open_trajectory(output)), output)
     _tell(outcome, scenario, written, elapsed, arguments)
     if not arguments.quiet:
         for sentence in warnings(samples) if samples is not None else open_overview(output).warnings:
@@ -181,8 +181,8 @@ def plot(arguments: Namespace) -> int:
 
     if arguments.output and len(arguments.file) > 1:
         raise UsageError("-o names one figure, but there are several result files; leave it out, or plot one by one")
+    from ..plots.choices import SWEEP_KINDS
     from ..storage import is_branch
-    from .parser import SWEEP_KINDS
     from .sweeps.figures import draw_sweep, is_sweep
 
     asked = {name: getattr(arguments, name) for name in ("quantity", "x", "y", "by", "at")}

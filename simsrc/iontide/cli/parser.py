@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from .. import __version__
+from ..plots.choices import RUN_KINDS, SWEEP_KINDS, TIME_SCALES
 from .deferred import command
 from .electrodes.arguments import add_junction
 from .sweeps.arguments import add_sweep
@@ -164,11 +165,6 @@ def _add_volume(parser: argparse.ArgumentParser) -> None:
     loudness.add_argument("-v", "--verbose", action="store_true", help="say more")
 
 
-#: Figures of runs, and of sweeps.
-RUN_KINDS = ("overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes")
-SWEEP_KINDS = ("curves", "map", "contours", "verdicts", "marginals", "families", "indices")
-
-
 def _add_plot(commands: Any) -> None:
     plot = commands.add_parser("plot", help="draw figures of a result file, or of a sweep")
     plot.add_argument("file", metavar="FILE", nargs="+", help="result file (HDF5); folder or merged file of a sweep")
@@ -184,7 +180,7 @@ def _add_plot(commands: Any) -> None:
     )
     plot.add_argument(
         "--time",
-        choices=("linear", "log", "symlog"),
+        choices=TIME_SCALES,
         help="time axis (default: linear; the overview always shows linear and symlog)",
     )
     plot.add_argument("--membrane", metavar="NAME", help="of a run: only this membrane")

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -15,27 +15,12 @@ from .. import __version__
 from ..errors import UsageError
 from ..storage.csv_file import write_csv
 from ..storage.replacing import replacing, write_all
-from .drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure, paper_style
-from .drawing.time_axis import TimeScale
-from .energy.budget import budget_figure
-from .energy.power import power_figure
-from .runs.electrodes import electrode_figure
-from .runs.figures import (
-    concentration_figure,
-    current_figure,
-    gate_figure,
-    overview_figure,
-    potential_figure,
-    volume_figure,
-)
+from .choices import RunKind, TimeScale
+from .drawing.style import PaperFigure, paper_style
+from .figures import check_kind, run_figure
 
 if TYPE_CHECKING:
     from ..simulation.trajectory import Trajectory
-
-Kind = Literal[
-    "overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes"
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: Dots per inch of a PNG.
 RESOLUTION = 300
@@ -97,7 +82,7 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str
 def plot(
     source: Trajectory | str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
-    kind: Kind = "overview",
+    kind: RunKind = "overview",
     *,
     time_axis: TimeScale = "linear",
     membrane: str | None = None,
@@ -132,11 +117,8 @@ def plot(
     FileError
         Where a file cannot be read or written.
     """
-    if kind not in KINDS:
-        raise UsageError(f"there is no figure `{kind}`; there are {', '.join(KINDS)}")
-    if width_mm is None:
-        width_mm = DOUBLE_COLUMN if kind == "overview" else SINGLE_COLUMN
-    if not 50.0 <= width_mm <= 1000.0:
+    check_kind(kind)
+    if width_mm is not None and not 50.0 <= width_mm <= 1000.0:
         raise UsageError(f"the width of a figure must be 50 to 1000 mm, got {width_mm:g}")
     if output is not None:
         checked_suffix(Path(output))  # before the work
@@ -147,7 +129,7 @@ def plot(
     else:
         trajectory = source
     target = Path(output) if output is not None else _default_output(source, trajectory, kind)
-    return write_figure(_drawn(trajectory, kind, time_axis, membrane, width_mm), target)
+    return write_figure(run_figure(trajectory, kind, membrane, time_axis, width_mm), target)
 
 
 def checked_suffix(path: Path) -> str:
@@ -165,31 +147,7 @@ def checked_suffix(path: Path) -> str:
     return suffix
 
 
-def _drawn(trajectory: Trajectory, kind: Kind, time_axis: TimeScale, membrane: str | None, width: float) -> PaperFigure:
-    if kind == "overview":
-        return overview_figure(trajectory, membrane, width)
-    if kind == "potential":
-        return potential_figure(trajectory, membrane, time_axis, width)
-    if kind == "volumes":
-        return volume_figure(trajectory, membrane, time_axis, width)
-    if kind in ("power", "budget"):
-        if membrane is not None:
-            raise UsageError(
-                f"a figure of kind {kind} is of the whole model, in which alone power balances; leave out the membrane"
-            )
-        return power_figure(trajectory, time_axis, width) if kind == "power" else budget_figure(trajectory, width)
-    if kind == "electrodes":
-        if membrane is not None:
-            raise UsageError("a figure of kind electrodes is of all electrodes of the model; leave out the membrane")
-        return electrode_figure(trajectory, time_axis, width)
-    if kind == "currents":
-        return current_figure(trajectory, membrane, time_axis, width)
-    if kind == "gates":
-        return gate_figure(trajectory, membrane, time_axis, width)
-    return concentration_figure(trajectory, None, time_axis, width, membrane)
-
-
-def _default_output(source: object, trajectory: Trajectory, kind: Kind) -> Path:
+def _default_output(source: object, trajectory: Trajectory, kind: RunKind) -> Path:
     addition = "" if kind == "overview" else f".{kind}"
     if isinstance(source, str | os.PathLike):
         path = Path(source)

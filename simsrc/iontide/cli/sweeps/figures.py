@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ...errors import FileError, UsageError
 
 if TYPE_CHECKING:
-    from ...plots.drawing.time_axis import TimeScale
-    from ...plots.sweeps.kinds import SweepKind
+    from ...plots.choices import SweepKind, TimeScale
     from ...plots.sweeps.points import SweepColumn, SweepPoints
     from ...sweeps.dataset import Sweep
     from ...sweeps.sobol_indices import Indices

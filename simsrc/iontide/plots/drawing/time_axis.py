@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,10 +16,8 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...formulas.display import TIME_UNITS
+from ..choices import TIME_SCALES, TimeScale
 from .names import time_text, unit_label
-
-TimeScale = Literal["linear", "log", "symlog"]
-TIME_SCALES: tuple[TimeScale, ...] = ("linear", "log", "symlog")
 
 #: Up to which span a linear axis is read in a unit, s.
 _READ_IN = (("us", 1e-3), ("ms", 1.0), ("s", 180.0), ("min", 3 * 3600.0), ("h", 4 * 86400.0))

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from ...analysis.energy import energetics
 from ...errors import UsageError
 from ...formulas.display import fitting_unit
+from ..choices import TimeScale
 from ..drawing.names import time_text, unit_label
 from ..drawing.panels import HAIRLINE, Curve, Panel
-from ..drawing.style import SINGLE_COLUMN, PaperFigure
-from ..drawing.time_axis import TimeScale
-from ..runs.figures import run_sentence
-from ..runs.layout import Page, compose
+from ..runs.contents import Contents
 from .terms import Term, is_rest, terms_of
 
 if TYPE_CHECKING:
@@ -101,36 +99,14 @@ def _means(values: NDArray, time: NDArray) -> NDArray:
     return means[stretch]
 
 
-def power_figure(
-    trajectory: Trajectory, time_axis: TimeScale = "linear", width_mm: float = SINGLE_COLUMN
-) -> PaperFigure:
-    """Power over time, stacked: above zero what comes in and what stores give, below what is dissipated and stored.
-
-    Parameters
-    ----------
-    trajectory : Trajectory
-    time_axis : {"linear", "log", "symlog"}
-    width_mm : float
-
-    Returns
-    -------
-    PaperFigure
-        Its ``data`` holds the numbers drawn.
-
-    Raises
-    ------
-    UsageError
-        There are no samples, there is no such time axis, or there is no power at all.
-    """
-    if not len(trajectory):
-        raise UsageError("the trajectory has no samples to draw")
+def power(trajectory: Trajectory, time_axis: TimeScale) -> Contents:
+    """Power over time, stacked: above zero what comes in and what stores give, below what is dissipated and stored."""
     linear = time_axis == "linear"
     averaged = linear and _is_spiky(trajectory)
     panel = power_panel(trajectory, averaged, whole=not linear)
-    beyond = max(float(np.max(np.abs(c.values), initial=0.0)) for c in panel.curves) > panel.limits[1]
-    notes = [run_sentence(trajectory)] if trajectory.status == "failed" else []
-    if beyond:
+    notes = []
+    if max(float(np.max(np.abs(c.values), initial=0.0)) for c in panel.curves) > panel.limits[1]:
         notes.append("The first moments reach beyond the axis.")
     if averaged:
         notes.append(f"Means over {time_text(_MEAN_OVER * float(trajectory.time[-1]))} each.")
-    return compose(trajectory, Page([panel], (time_axis,), width_mm, _HEIGHT, caption=notes))
+    return Contents([panel], notes, _HEIGHT)

@@ -11,10 +11,8 @@ from ...electrode.junctions.liquid_junction import CONVENTION
 from ...errors import UsageError
 from ..drawing.names import symbol_label
 from ..drawing.panels import Curve, Panel, linear_limits
-from ..drawing.style import SINGLE_COLUMN, TOTAL_WIDTH, PaperFigure, species_styles
-from ..drawing.time_axis import TimeScale
-from .figures import run_sentence
-from .layout import Page, compose
+from ..drawing.style import TOTAL_WIDTH, species_styles
+from .contents import Contents
 
 if TYPE_CHECKING:
     from ...simulation.trajectory import Trajectory
@@ -52,37 +50,13 @@ def electrode_panels(trajectory: Trajectory, electrode: str) -> list[Panel]:
     return panels
 
 
-def electrode_figure(
-    trajectory: Trajectory, time_axis: TimeScale = "linear", width_mm: float = SINGLE_COLUMN
-) -> PaperFigure:
-    """True and recorded potential over time, electrode by electrode, with what lies between them.
-
-    Parameters
-    ----------
-    trajectory : Trajectory
-    time_axis : {"linear", "log", "symlog"}
-    width_mm : float
-
-    Returns
-    -------
-    PaperFigure
-        Its ``data`` holds the numbers drawn.
-
-    Raises
-    ------
-    UsageError
-        The model has no electrode, there are no samples, or no such time axis.
-    """
+def electrodes(trajectory: Trajectory) -> Contents:
+    """True and recorded potential of every electrode, and what makes the difference between them."""
     names = [e.name for e in trajectory.model.electrodes]
     if not names:
         raise UsageError("the model has no electrode: there is nothing recorded to draw")
-    if not len(trajectory):
-        raise UsageError("the trajectory has no samples to draw")
     panels = [panel for name in names[:_MOST] for panel in electrode_panels(trajectory, name)]
-    caption = [f"Rec: what the amplifier shows. LJP: {CONVENTION.replace('_', ' ')}."]
+    notes = [f"Rec: what the amplifier shows. LJP: {CONVENTION.replace('_', ' ')}."]
     if len(names) > _MOST:
-        caption.append(f"Shown: {_MOST} of {len(names)} electrodes ({', '.join(names[:_MOST])}).")
-    if trajectory.status == "failed":
-        caption.insert(0, run_sentence(trajectory))
-    page = Page(panels, (time_axis,), width_mm, _HEIGHT, caption=caption)
-    return compose(trajectory, page)
+        notes.append(f"Shown: {_MOST} of {len(names)} electrodes ({', '.join(names[:_MOST])}).")
+    return Contents(panels, notes, _HEIGHT)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 
 from ...errors import UsageError
+from ..choices import TimeScale
 from ..drawing import line_labels
 from ..drawing.decimation import WHOLE
 from ..drawing.line_labels import text_width
 from ..drawing.names import time_text
 from ..drawing.panels import HAIRLINE, Panel
 from ..drawing.style import INCH, LABEL_SIZE, SMALL_SIZE, TEXT_GREY, TITLE_SIZE, PaperFigure, paper_style
-from ..drawing.time_axis import TimeAxis, TimeScale, time_axis_for
+from ..drawing.time_axis import TimeAxis, time_axis_for
 from .draw import draw_lines, leaves_out_start
 from .event_marks import event_marks
 from .protocol_marks import LANE, Mark, arrange, protocol_marks, write

@@ -9,10 +9,11 @@ from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from ...errors import UsageError
+from ..choices import TimeScale
 from ..drawing.line_labels import text_width
 from ..drawing.scales import scale_for, set_axis
 from ..drawing.style import LABEL_SIZE, SINGLE_COLUMN, PaperFigure, paper_style
-from ..drawing.time_axis import TimeScale, time_axis_for
+from ..drawing.time_axis import time_axis_for
 from .page import colour_bar, finish, legend, settle, sheet, width_of, word_colours, word_patches, wrapped
 from .points import SweepColumn, SweepPoints, count_text, names_of, require_values, tell_points
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ...errors import UsageError
+from ..choices import SWEEP_KINDS, SweepKind, TimeScale
 from ..drawing.style import DOUBLE_COLUMN, SINGLE_COLUMN, PaperFigure
-from ..drawing.time_axis import TimeScale
 from .curves import curve_figure
 from .families import families_figure
 from .indices import IndicesLike, indices_figure
 from .maps import map_figure, verdict_figure
 from .marginals import marginal_figure
 from .points import SweepColumn, SweepPoints
-
-SweepKind = Literal["curves", "map", "contours", "verdicts", "marginals", "families", "indices"]
-SWEEP_KINDS: tuple[SweepKind, ...] = ("curves", "map", "contours", "verdicts", "marginals", "families", "indices")
 
 #: Kinds that draw more than one quantity.
 _MANY = ("curves", "indices")
