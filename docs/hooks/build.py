@@ -18,7 +18,7 @@ import api
 import command_line
 import formula_names
 import library
-import result_columns
+import result_quantities
 import scenario_keys
 import unit_table
 
@@ -33,7 +33,7 @@ GENERATED: dict[str, Callable[..., str]] = {
     "transporters": library.transporters,
     "ions": library.ions,
     "activity_models": library.activity_models,
-    "result_columns": result_columns.groups,
+    "result_quantities": result_quantities.groups,
     "units": unit_table.units,
     "prefixes": unit_table.prefixes,
 }

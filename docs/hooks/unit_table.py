@@ -25,7 +25,7 @@ def units() -> str:
             else [[n] for n in names]
         )
         for group in groups:
-            prefixed = [prefix + group[0] for prefix in taken]
+            prefixed = [prefix + name for name in group for prefix in taken]
             rows.append([listed(group), listed(prefixed), size, dimension])
     rows.append([listed(source._CELSIUS), "", "T/K = t + 273.15", "K"])
     return table(["unit", "with prefixes", "in SI", "SI unit"], rows)

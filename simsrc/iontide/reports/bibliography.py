@@ -230,7 +230,8 @@ def latex(text: str) -> str:
     """Text as BibTeX takes it: special characters escaped, letters with accents as commands."""
     written = []
     for character in text:
-        base, *marks = unicodedata.normalize("NFD", character)
+        decomposed = unicodedata.normalize("NFD", character)
+        base, marks = decomposed[0], decomposed[1:]
         if character in _LETTERS:
             written.append(_LETTERS[character][0])
         elif len(marks) == 1 and marks[0] in _ACCENTS:

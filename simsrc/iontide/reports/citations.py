@@ -204,8 +204,9 @@ def _law_sources(model: Model) -> Iterator[tuple[str, str]]:
 def _transporter_sources(document: Document) -> Iterator[tuple[str, str]]:
     for membrane in document.membranes.values():
         for pathway in membrane.pathways.values():
-            if pathway.transporter in TRANSPORTERS:
-                yield TRANSPORTERS[pathway.transporter].source, f"transporter {pathway.transporter}"
+            transporter = TRANSPORTERS.get(pathway.transporter or "")
+            if transporter is not None:
+                yield transporter.source, f"transporter {transporter.name}"
 
 
 def _activity_sources(model: Model) -> Iterator[tuple[str, str]]:
@@ -278,7 +279,8 @@ def _electrode_sources(electrode: Electrode) -> Iterator[tuple[str, str]]:
 @cache
 def _library() -> Mapping[str, Reference]:
     """Every work that the library can name, by its key."""
-    texts = [law.source for law in (*LIBRARY.values(), *TABLES.values())]
+    texts = [law.source for law in LIBRARY.values()]
+    texts += [law.source for law in TABLES.values()]
     texts += [transporter.source for transporter in TRANSPORTERS.values()]
     texts += [model.source for model in ACTIVITY_MODELS.values() if model.source]
     texts += [*DATA_SOURCES.values(), *JUNCTION_METHODS.values(), WATER, INTEGRATOR, JUNCTION_SIGN, ION_SELECTIVE]
