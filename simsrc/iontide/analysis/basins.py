@@ -82,6 +82,13 @@ def basins(model: Model, starts: int | NDArray = 50, *, seed: int = 0, keep_tota
     ------
     UsageError
         There is no state, or no random start within the bounds has the totals.
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/cells_and_tissues/pump_leak_cell.toml").model
+    >>> result = iontide.basins(model, 3)
+    >>> [len(end.starts) for end in result.ends]  # one steady state, to which all starts lead
+    [3]
     """
     prepared = prepare(model)
     system = system_of(model, prepared)

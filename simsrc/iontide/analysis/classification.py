@@ -150,7 +150,14 @@ class Verdict:
 
 
 def verdict_of(trajectory: Trajectory) -> Verdict:
-    """The verdict of a run, from its last sample (and, of an oscillation, from the samples before it)."""
+    """The verdict of a run, from its last sample (and, of an oscillation, from the samples before it).
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/first_principles/donnan_equilibrium.toml")
+    >>> iontide.verdict_of(trajectory).kind
+    'donnan_equilibrium'
+    """
     run = trajectory.run
     if not len(trajectory):
         return Verdict("no_steady_state", "no verdict: nothing was recorded")

@@ -140,6 +140,13 @@ def trajectory_sensitivities(model: Model, parameters: Sequence[str]) -> Traject
         depend on parameters; or samples are to be taken at the steps of the solver.
     SolverError
         The integration cannot go on.
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/first_principles/nernst_potassium.toml").model
+    >>> course = iontide.trajectory_sensitivities(model, ["P_K"])
+    >>> course.membrane_potential("plasma", "P_K").shape == course.trajectory.time.shape
+    True
     """
     interrupting = [event.name for event in model.events if event.interrupts]
     if interrupting:

@@ -118,6 +118,13 @@ def steady_state(model: Model, start: NDArray | None = None) -> SteadyState:
     Returns
     -------
     SteadyState
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/cells_and_tissues/pump_leak_cell.toml").model
+    >>> rest = iontide.steady_state(model)
+    >>> rest.is_stable, round(1e3 * float(rest.trajectory["plasma.V"][0]), 1)  # mV
+    (True, -74.6)
     """
     run, y, origin = _at_last_segment(model) if start is None else (_run_of(model), np.array(start), "the given state")
     return _steady(run, prepare(model), y, origin)

@@ -142,6 +142,13 @@ def steady_sensitivities(
     UsageError
         There is no such parameter or output; or the run to the last protocol step changes a total that is conserved
         after it (a clamp or an injection brings some), so that this depends on more than the start.
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/cells_and_tissues/pump_leak_cell.toml").model
+    >>> answer = iontide.steady_sensitivities(model, outputs=["cell.Na"])
+    >>> dict(zip(answer.parameters, answer.relative[0].round(3).tolist()))  # elasticities
+    {'pump_rate': -0.978, 'P_K': 0.978}
     """
     prepared = prepare(model)
     chosen = _all_parameters(model) if parameters is None else tuple(parameters)

@@ -270,6 +270,15 @@ def laws(arguments: Namespace) -> int:
     return 0
 
 
+def cite(arguments: Namespace) -> int:
+    """``iontide cite``."""
+    from ..reports.citations import citations, citations_json, citations_text
+
+    found = citations(arguments.file)
+    print(json.dumps(citations_json(found), ensure_ascii=False) if arguments.json else citations_text(found))
+    return 0
+
+
 def schema(arguments: Namespace) -> int:
     """``iontide schema``."""
     from ..scenario.jsonschema import json_schema

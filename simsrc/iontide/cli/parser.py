@@ -101,6 +101,11 @@ def _add_inspection(commands: Any) -> None:
     laws.add_argument("--json", action="store_true", help="print them as JSON")
     laws.set_defaults(command=command("commands", "laws"))
 
+    cite = commands.add_parser("cite", help="print the BibTeX entries of what a scenario or a run used")
+    cite.add_argument("file", metavar="FILE", help="scenario file (TOML) or result file (HDF5)")
+    cite.add_argument("--json", action="store_true", help="print them as JSON, each with what it was used for")
+    cite.set_defaults(command=command("commands", "cite"))
+
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
     schema.set_defaults(command=command("commands", "schema"))
 

@@ -101,6 +101,13 @@ def electrode_reading(trajectory: Trajectory, electrode: str) -> ElectrodeReadin
     ------
     UsageError
         The model has no such electrode.
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/electrodes_and_industry/concentration_cell.toml")
+    >>> reading = iontide.electrode_reading(trajectory, "with_bridge")
+    >>> round(1e3 * float(abs(reading.measured[-1])), 2)  # mV: (R T / F) ln 10
+    59.16
     """
     every = {e.name: e for e in trajectory.model.electrodes}
     if electrode not in every:

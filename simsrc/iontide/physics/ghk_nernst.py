@@ -55,6 +55,11 @@ def nernst_potential(
     ------
     UsageError
         A valence of 0, or anything else that is not greater than 0 and finite.
+
+    Examples
+    --------
+    >>> round(1e3 * iontide.nernst_potential(1, inside=140.0, outside=4.0, temperature=310.15), 2)  # mV
+    -95.02
     """
     z = np.asarray(valence, dtype=float)
     if not np.isfinite(z).all() or (z == 0.0).any():
@@ -98,6 +103,12 @@ def ghk_potential(
     UsageError
         An ion that the library does not have, or without a concentration; a number that is negative or not finite;
         no ion that passes; or no potential at which the current is 0, because all ions pass in one direction only.
+
+    Examples
+    --------
+    >>> inside, outside = {"K": 140.0, "Na": 10.0}, {"K": 4.0, "Na": 146.0}
+    >>> round(1e3 * iontide.ghk_potential({"K": 1.0, "Na": 0.04}, inside, outside, 310.15), 2)  # mV
+    -71.04
     """
     ions, kelvin = _passing(permeability, inside, outside), _positive("temperature", temperature)
     shape = np.broadcast_shapes(np.shape(kelvin), *(np.shape(x) for ion in ions.values() for x in ion))

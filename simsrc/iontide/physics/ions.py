@@ -97,12 +97,25 @@ def _number(text: str) -> float | None:
 
 
 def ion_library() -> Mapping[str, Ion]:
-    """All ions of the library by name, in the order of the file: the common ones first; read-only."""
+    """All ions of the library by name, in the order of the file: the common ones first; read-only.
+
+    Examples
+    --------
+    >>> list(iontide.ion_library())[:4]
+    ['K', 'Na', 'Cl', 'Ca']
+    """
     return _read()[0]
 
 
 def find_ion(name: str) -> Ion | None:
-    """The ion of this name or alias, or None; case sensitive, for ``Co`` is not ``CO``."""
+    """The ion of this name or alias, or None; case sensitive, for ``Co`` is not ``CO``.
+
+    Examples
+    --------
+    >>> ion = iontide.find_ion("potassium")
+    >>> ion.name, ion.valence, ion.diffusion_coefficient  # m² s⁻¹
+    ('K', 1, 1.9572e-09)
+    """
     return _read()[1].get(name)
 
 

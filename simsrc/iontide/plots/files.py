@@ -116,6 +116,12 @@ def plot(
         or gates where there are none.
     FileError
         Where a file cannot be read or written.
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/first_principles/nernst_potassium.toml")
+    >>> [path.name for path in iontide.plot(trajectory, "potential.pdf", kind="potential")]
+    ['potential.pdf', 'potential.csv']
     """
     check_kind(kind)
     if width_mm is not None and not 50.0 <= width_mm <= 1000.0:

@@ -102,6 +102,12 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
         With all faults of the file.
     UsageError
         A path in ``set`` leads nowhere.
+
+    Examples
+    --------
+    >>> scenario = iontide.load("scenarios/cells_and_tissues/pump_leak_cell.toml", set={"parameters.P_K": "2e-8 m/s"})
+    >>> list(scenario.model.compartments)
+    ['cell', 'bath']
     """
     source = os.fspath(path)
     return loads(read_text(source), source, set)
@@ -141,7 +147,15 @@ def read_text(source: str) -> str:
 
 
 def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = None) -> Scenario:
-    """Read a scenario from text; ``source`` is what messages call it. See `load`."""
+    """Read a scenario from text; ``source`` is what messages call it. See `load`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> text = Path("scenarios/first_principles/nernst_potassium.toml").read_text(encoding="utf-8")
+    >>> iontide.loads(text, set={"simulation.duration": "1 s"}).model.simulation.duration
+    1.0
+    """
     written, lines = read_tables(text, source)
     raw, applied, of_pieces = apply_overrides(written, set)
     faults = Faults(lines, applied)

@@ -127,6 +127,12 @@ def run(
         The integration could not go on; ``error.trajectory`` is what there is.
     UsageError
         ``set`` with something that is not a file: change the model itself (``dataclasses.replace``).
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/first_principles/nernst_potassium.toml")
+    >>> trajectory.status, round(1e3 * float(trajectory["plasma.V"][-1]), 1)  # mV
+    ('done', -89.1)
     """
     if isinstance(scenario, Model):
         if set:

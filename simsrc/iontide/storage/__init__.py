@@ -68,7 +68,16 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
-    """Read a trajectory back, bit for bit; see ``reader.open_trajectory``."""
+    """Read a trajectory back, bit for bit; see ``reader.open_trajectory``.
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/first_principles/nernst_potassium.toml")
+    >>> path = trajectory.save("nernst.h5")
+    >>> again = iontide.open(path)
+    >>> bool((again.states == trajectory.states).all())
+    True
+    """
     from . import reader
 
     return reader.open_trajectory(path)
@@ -100,7 +109,15 @@ def is_branch(path: str | os.PathLike[str]) -> bool:
 
 
 def open_branch(path: str | os.PathLike[str]) -> Branch:
-    """Read a branch of steady states back, bit for bit; see ``branches.open_branch``."""
+    """Read a branch of steady states back, bit for bit; see ``branches.open_branch``.
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/published/duesterwald_2018.toml").model
+    >>> path = iontide.continue_steady_state(model, "g_KCC2", 0.18, 0.22).save("branch.h5")
+    >>> iontide.open_branch(path).parameter
+    'g_KCC2'
+    """
     from . import branches
 
     return branches.open_branch(path)

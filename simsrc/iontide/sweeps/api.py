@@ -68,6 +68,14 @@ def sweep(
         With all faults of the plan or the scenario.
     UsageError
         A path in ``set`` leads nowhere, or it is given with a plan that is made already.
+
+    Examples
+    --------
+    >>> vary = {"parameters.P_Na": ["1e-9 m/s", "2e-9 m/s"], "parameters.pump_rate": ["1e-6 mol/m^2/s"]}
+    >>> scenario = "scenarios/cells_and_tissues/pump_leak_sweep.toml"
+    >>> points = iontide.sweep(scenario, "two.sweep", set={"sweep.vary": vary}, workers=1)
+    >>> points.counts
+    {'done': 2}
     """
     if isinstance(plan, Plan):
         if set:

@@ -37,6 +37,14 @@ def open_sweep(path: str | os.PathLike[str]) -> Sweep:
     ------
     FileError
         Where it is neither, damaged, or not to be trusted.
+
+    Examples
+    --------
+    >>> vary = {"parameters.P_Na": ["1e-9 m/s", "2e-9 m/s"], "parameters.pump_rate": ["1e-6 mol/m^2/s"]}
+    >>> scenario = "scenarios/cells_and_tissues/pump_leak_sweep.toml"
+    >>> points = iontide.sweep(scenario, "two.sweep", set={"sweep.vary": vary}, workers=1)
+    >>> iontide.open_sweep("two.sweep").values("parameters.P_Na")
+    array([1.e-09, 2.e-09])
     """
     return Sweep(open_contents(path))
 

@@ -147,6 +147,13 @@ def continue_steady_state(
         There is no such parameter or total, or no range.
     SolverError
         There is no steady state to set out from: neither at the model's value nor at the ends of the range.
+
+    Examples
+    --------
+    >>> model = iontide.load("scenarios/published/duesterwald_2018.toml").model
+    >>> branch = iontide.continue_steady_state(model, "g_KCC2", 0.18, 0.22)
+    >>> bool(branch.stable.all()), branch.special
+    (True, ())
     """
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"the range must go from a lower to a higher value, got {low:g} to {high:g}")

@@ -109,6 +109,15 @@ def energetics(trajectory: Trajectory) -> Energetics:
     Returns
     -------
     Energetics
+
+    Examples
+    --------
+    >>> trajectory = iontide.run("scenarios/cells_and_tissues/pump_leak_cell.toml")
+    >>> energy = iontide.energetics(trajectory)
+    >>> round(1e12 * float(energy.dissipation[-1]), 2)  # pW
+    16.44
+    >>> round(float(energy.pumps["membranes.plasma.pathways.pump"].efficiency[-1]), 3)
+    0.704
     """
     with np.errstate(all="ignore"):  # the end of a failed run may be outside of the range of a law
         return _energetics(trajectory)

@@ -113,7 +113,9 @@ def junction_potential(
 
     Examples
     --------
-    >>> iontide.junction_potential({"K-gluconate": 140, "NaCl": 10}, {"NaCl": 140, "KCl": 5})  # doctest: +SKIP
+    >>> pipette, bath = {"K-gluconate": 130, "KCl": 10}, {"NaCl": 140, "KCl": 5}
+    >>> round(1e3 * iontide.junction_potential(pipette, bath), 2)  # mV
+    16.37
     """
     return junction(pipette, bath, temperature, method, activity, balance=balance, ions=ions).potential
 
@@ -161,6 +163,12 @@ def junction(
         method that does not apply.
     SolverError
         The equations could not be solved.
+
+    Examples
+    --------
+    >>> junction = iontide.junction({"K-gluconate": 130, "KCl": 10}, {"NaCl": 140, "KCl": 5}, method="henderson")
+    >>> round(1e3 * junction.potential, 2), junction.ions  # mV
+    (15.91, ('Cl', 'K', 'Na', 'gluconate'))
     """
     if method not in METHODS:
         raise UsageError(f"there is no method {method!r}; there are {', '.join(METHODS)}")

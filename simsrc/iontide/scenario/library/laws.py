@@ -143,7 +143,8 @@ _NA_K_PUMPS = (
     Law(
         name="na_k_atpase_constant",
         description=f"Na,K-ATPase at a fixed rate: rate{_NOT_THERMODYNAMIC}",
-        source="Tosteson & Hoffman 1960, J Gen Physiol 44:169; Kay 2017, doi:10.3389/fcell.2017.00041",
+        source="Tosteson & Hoffman 1960, J Gen Physiol 44:169; "
+        "Kay 2017, Front Cell Dev Biol 5:41, doi:10.3389/fcell.2017.00041",
         arguments={"rate": RATE},
         stoichiometries=_NA_K,
         driven_by="ATP",
@@ -160,7 +161,7 @@ _NA_K_PUMPS = (
     Law(
         name="na_k_atpase_power",
         description=f"Na,K-ATPase by the ratio of Na: rate * (Na.inside / Na.outside)^3{_NOT_THERMODYNAMIC}",
-        source="Düsterwald et al. 2018, doi:10.7554/eLife.39575",
+        source="Düsterwald et al. 2018, eLife 7:e39575, doi:10.7554/eLife.39575",
         arguments={"rate": RATE},
         stoichiometries=_NA_K,
         driven_by="ATP",
@@ -170,7 +171,7 @@ _NA_K_PUMPS = (
         name="na_k_atpase_cubic",
         description="Na,K-ATPase with three equal, independent sites for Na inside, two for K outside: "
         "rate * (Na.inside / (Na.inside + K_Na))^3 * (K.outside / (K.outside + K_K))^2" + _NOT_THERMODYNAMIC,
-        source="Garay & Garrahan 1973, doi:10.1113/jphysiol.1973.sp010234 (Na sites); "
+        source="Garay & Garrahan 1973, J Physiol 231:297, doi:10.1113/jphysiol.1973.sp010234 (Na sites); "
         "Läuger, Electrogenic Ion Pumps, 1991",
         arguments={
             "rate": RATE,
@@ -184,7 +185,7 @@ _NA_K_PUMPS = (
         name="na_k_atpase_hill",
         description="Na,K-ATPase with Hill exponents: rate / (1 + (K_Na / Na.inside)^n_Na) / "
         f"(1 + (K_K / K.outside)^n_K){_NOT_THERMODYNAMIC}",
-        source="the form of Luo & Rudy 1994, doi:10.1161/01.RES.74.6.1071",
+        source="the form of Luo & Rudy 1994, Circ Res 74:1071, doi:10.1161/01.RES.74.6.1071",
         arguments={"rate": RATE, **_SITES, "exponent.Na_inside": EXPONENT, "exponent.K_outside": EXPONENT},
         stoichiometries=_NA_K,
         driven_by="ATP",
@@ -193,8 +194,8 @@ _NA_K_PUMPS = (
         name="na_k_atpase_sigmoidal",
         description="Na,K-ATPase, sigmoidal: rate / (1 + exp((half_Na - Na.inside) / slope_Na)) / "
         f"(1 + exp((half_K - K.outside) / slope_K)){_NOT_THERMODYNAMIC}",
-        source="Cressman et al. 2009, doi:10.1007/s10827-008-0132-4; Hübel & Dahlem 2014, "
-        "doi:10.1371/journal.pcbi.1003941",
+        source="Cressman et al. 2009, J Comput Neurosci 26:159, doi:10.1007/s10827-008-0132-4; "
+        "Hübel & Dahlem 2014, PLoS Comput Biol 10:e1003941, doi:10.1371/journal.pcbi.1003941",
         arguments={
             "rate": RATE,
             "half.Na_inside": HALF,
@@ -247,7 +248,8 @@ _OTHER_PUMPS = (
         name="serca",
         description="Ca-ATPase of the reticulum, 2 Ca into it (the inside of its membrane, unless moves says Ca = 2), "
         f"by a Hill law of Ca in the cytosol: rate / (1 + (K_Ca / Ca)^n){_NOT_THERMODYNAMIC}",
-        source="Lytton et al. 1992, J Biol Chem 267:14483; De Young & Keizer 1992, doi:10.1073/pnas.89.20.9895",
+        source="Lytton et al. 1992, J Biol Chem 267:14483; "
+        "De Young & Keizer 1992, PNAS 89:9895, doi:10.1073/pnas.89.20.9895",
         arguments={
             "rate": RATE,
             "half_saturation.Ca": CONCENTRATION.positive("a half saturation", "0.3 uM"),
@@ -288,7 +290,8 @@ _COUPLED = (
         name="linear_force",
         description="any stoichiometry, linear: rate * sum of moves * driving force, or conductance / F^2 * the same; "
         f"for KCC2 conductance * (E_Cl - E_K) / F{_PASSIVE}",
-        source="Doyon et al. 2011, doi:10.1371/journal.pcbi.1002149; Düsterwald et al. 2018, doi:10.7554/eLife.39575",
+        source="Doyon et al. 2011, PLoS Comput Biol 7:e1002149, doi:10.1371/journal.pcbi.1002149; "
+        "Düsterwald et al. 2018, eLife 7:e39575, doi:10.7554/eLife.39575",
         arguments={},
         choices=({"conductance": CONDUCTANCE}, {"rate": RATE_PER_FORCE}),
         is_thermodynamic=True,
@@ -298,8 +301,8 @@ _COUPLED = (
         name="log_ratio",
         description="any stoichiometry, logarithmic: rate * (ln(product of (inside / outside)^moves) + z F V / RT)"
         + _PASSIVE,
-        source="Østby et al. 2009, doi:10.1371/journal.pcbi.1000272; Wei, Ullah & Schiff 2014, "
-        "doi:10.1523/JNEUROSCI.0516-14.2014",
+        source="Østby et al. 2009, PLoS Comput Biol 5:e1000272, doi:10.1371/journal.pcbi.1000272; "
+        "Wei, Ullah & Schiff 2014, J Neurosci 34:11733, doi:10.1523/JNEUROSCI.0516-14.2014",
         arguments={"rate": RATE},
         is_thermodynamic=True,
         never_zero=(EVERY_ION,),
@@ -308,8 +311,8 @@ _COUPLED = (
         name="nkcc1_sigmoidal",
         description="NKCC1 switched on by K outside: rate / (1 + exp((half_K - K.outside) / slope_K)) * "
         f"ln(Na K Cl^2 inside / Na K Cl^2 outside){_PASSIVE}",
-        source="Wei, Ullah & Schiff 2014, doi:10.1523/JNEUROSCI.0516-14.2014; Sætra et al. 2020, "
-        "doi:10.1371/journal.pcbi.1007661",
+        source="Wei, Ullah & Schiff 2014, J Neurosci 34:11733, doi:10.1523/JNEUROSCI.0516-14.2014; "
+        "Sætra et al. 2020, PLoS Comput Biol 16:e1007661, doi:10.1371/journal.pcbi.1007661",
         arguments={"rate": RATE, "half.K_outside": HALF, "slope.K_outside": SLOPE},
         stoichiometries=({"Na": 1, "K": 1, "Cl": 2},),
         is_thermodynamic=True,
@@ -350,14 +353,15 @@ TABLES: Mapping[str, TableLaw] = {
             "permeability",
             "Goldman-Hodgkin-Katz flux, one ion each: permeability * z phi * (a.inside - a.outside * exp(-z phi)) / "
             f"(1 - exp(-z phi)), phi = F V / RT, a the activities; Fick's law where z = 0{_PASSIVE}",
-            "Goldman 1943, doi:10.1085/jgp.27.1.37; Hodgkin & Katz 1949, doi:10.1113/jphysiol.1949.sp004310",
+            "Goldman 1943, J Gen Physiol 27:37, doi:10.1085/jgp.27.1.37; "
+            "Hodgkin & Katz 1949, J Physiol 108:37, doi:10.1113/jphysiol.1949.sp004310",
             PERMEABILITY,
         ),
         TableLaw(
             "ohmic",
             "conductance",
             f"current of one ion each: conductance * (V - E_ion){_PASSIVE}",
-            "Hodgkin & Huxley 1952, doi:10.1113/jphysiol.1952.sp004764",
+            "Hodgkin & Huxley 1952, J Physiol 117:500, doi:10.1113/jphysiol.1952.sp004764",
             CONDUCTANCE,
         ),
     )
