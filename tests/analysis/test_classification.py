@@ -254,7 +254,7 @@ def test_the_command_tells_where_it_ends(capsys):
     assert content["kind"] == "driven_steady_state"
     assert content["stable"] is True
     assert content["conserved"][0]["what"] == "charge of cell"
-    assert content["membrane_potentials_mV"]["plasma"] > -75.9
+    assert content["quantities"]["plasma.V"] > -75.9
     assert main(["steady", scenario, "--sensitivities"]) == 0
     assert "what +1 % of each parameter changes" in capsys.readouterr().out
     assert main(["steady", scenario, "--sensitivities", "--json"]) == 0

@@ -575,22 +575,22 @@ def test_the_recording_has_a_group_for_it(tmp_path):
     with h5py.File(trajectory.save(tmp_path / "x.h5")) as file:
         series_ = file["timeseries"]
         for name, expected in (
-            ("power_plasma_pump", sink(found, "membranes.plasma.pathways.pump")),
-            ("fuel_plasma_pump", source(found, "membranes.plasma.pathways.pump")),
-            ("power_plasma_water", sink(found, "membranes.plasma.water")),
-            ("power_rinse", sink(found, "exchange.rinse")),
-            ("power_in_with_K", source(found, "injections.with_K")),
-            ("power_in_chloride", source(found, "clamps.chloride")),
+            ("plasma.pump.power", sink(found, "membranes.plasma.pathways.pump")),
+            ("plasma.pump.fuel", source(found, "membranes.plasma.pathways.pump")),
+            ("plasma.water.power", sink(found, "membranes.plasma.water")),
+            ("rinse.power", sink(found, "exchange.rinse")),
+            ("with_K.power_in", source(found, "injections.with_K")),
+            ("chloride.power_in", source(found, "clamps.chloride")),
             ("power_in", found.power_in),
             ("dissipation", found.dissipation),
-            ("free_energy_elastic", found.stored["elastic"]),
+            ("free_energy.elastic", found.stored["elastic"]),
         ):
             np.testing.assert_allclose(series_[name][:], expected * 1e12, rtol=1e-12)
         np.testing.assert_allclose(
-            series_["turnover_plasma_pump"][:], found.pumps["membranes.plasma.pathways.pump"].turnover * 1e18
+            series_["plasma.pump.turnover"][:], found.pumps["membranes.plasma.pathways.pump"].turnover * 1e18
         )
     with h5py.File(iontide.run(pump_leak()).save(tmp_path / "y.h5")) as file:
-        assert not [name for name in file["timeseries"] if name.startswith("power")]
+        assert not [name for name in file["timeseries"] if "power" in name]
 
 
 @pytest.mark.parametrize("name", ["pump_leak_cell", "saetra_2020", "hodgkin_huxley", "ghk_resting_potential"])

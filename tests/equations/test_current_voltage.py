@@ -249,10 +249,11 @@ def test_columns_and_report(tmp_path):
             np.testing.assert_allclose(series[f"plasma.ussing_ratio.{ion}"][:], ratio, rtol=1e-14)
             np.testing.assert_allclose(series[f"plasma.ussing_ratio_quotient.{ion}"][:], 1.0, rtol=1e-12)
             assert series[f"plasma.ussing_ratio_expected.{ion}"].attrs["quantity"] == "ussing_ratio_expected"
-    plasma = info(path)["membranes"]["plasma"]
-    assert sum(plasma["fractional_slope_conductances"].values()) == pytest.approx(1.0)
-    assert plasma["fractional_slope_conductances"]["K"] == trajectory.fractional_slope_conductance("plasma", "K")[-1]
-    assert plasma["zero_current_potential_mV"] == pytest.approx(plasma["V_mV"], abs=1e-6)
+    values = info(path)["quantities"]
+    shares = {x: values[f"plasma.fractional_slope_conductance.{x}"] for x in ("K", "Na", "Cl")}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["K"] == trajectory.fractional_slope_conductance("plasma", "K")[-1]
+    assert values["plasma.zero_current_potential"] == pytest.approx(values["plasma.V"], abs=1e-6)
     assert "share of g, %" in info_text(path)
     assert "no net current at" in info_text(path)
 

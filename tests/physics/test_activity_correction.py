@@ -82,8 +82,8 @@ def test_it_stands_in_the_file_beside_the_reversal_potential(handbook, saved):
 
 def test_the_largest_is_told(handbook, saved):
     expected = 1e3 * R * ROOM / F * log(0.901 / 0.768)
-    found = json.loads(json.dumps(info(saved)))["membranes"]["plasma"]["largest_activity_correction_mV"]
-    assert found == {"K": pytest.approx(expected, rel=1e-12)}
+    found = json.loads(json.dumps(info(saved)))["largest_activity_corrections"]
+    assert found == {"plasma.dE.K": pytest.approx(expected, rel=1e-12)}
     lines = info_text(saved).splitlines()
     (head,) = [i for i, line in enumerate(lines) if "E, mV  largest dE (activities), mV  flux out" in line]
     assert lines[head + 1].split()[:3] == ["K", "-55.0559", "4.104"]
@@ -173,9 +173,9 @@ def test_ideal_solutions_have_none(tmp_path):
     assert corrections(trajectory.model) == []
     path = storage.save(trajectory, tmp_path / "x.h5")
     with h5py.File(path) as file:
-        assert not any(name.startswith("dE") for name in file["timeseries"])
+        assert not any(".dE." in name for name in file["timeseries"])
         assert "activity_correction" not in file["diagnostics"]
-    assert info(path)["membranes"]["plasma"]["largest_activity_correction_mV"] == {}
+    assert info(path)["largest_activity_corrections"] == {}
     assert "dE" not in info_text(path)
 
 
@@ -204,7 +204,7 @@ def test_a_coefficient_that_is_the_number_one_is_none(given, written):
 def test_equal_coefficients_make_none_to_look_at(tmp_path):
     trajectory = simulate(recorded(with_coefficients(p1(), cell=0.75, bath=0.75), points=10))
     path = storage.save(trajectory, tmp_path / "x.h5")
-    assert info(path)["membranes"]["plasma"]["largest_activity_correction_mV"] == {"K": 0.0}
+    assert info(path)["largest_activity_corrections"] == {"plasma.dE.K": 0.0}
     assert "dE" not in info_text(path)
 
 

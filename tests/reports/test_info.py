@@ -31,16 +31,18 @@ def saved(trajectory, tmp_path_factory):
 
 def test_the_numbers_are_those_of_the_last_sample(trajectory, saved):
     found = info(saved)
-    plasma, cell = found["membranes"]["plasma"], found["compartments"]["cell"]
-    assert plasma["V_mV"] == trajectory.membrane_potential("plasma")[-1] * 1e3
-    assert plasma["E_mV"]["K"] == trajectory.reversal_potential("plasma", "K")[-1] * 1e3
-    assert plasma["flux_umol_per_m2_per_s"]["Na"] == trajectory.flux("plasma", "Na")[-1] * 1e6
-    assert plasma["current_uA_per_cm2"]["Cl"] == trajectory.current_density("plasma", "Cl")[-1] * 1e2
-    assert plasma["net_current_uA_per_cm2"] == trajectory.current_density("plasma")[-1] * 1e2
-    assert cell["concentrations_mM"]["K"] == trajectory.concentration("cell", "K")[-1]
-    assert cell["impermeants_mM"]["A"] == pytest.approx(140.0)
-    assert cell["volume_pL"] == pytest.approx(4.18879)
-    assert found["compartments"]["bath"]["volume_pL"] is None
+    values, units = found["quantities"], found["units"]
+    assert units.keys() == values.keys()
+    assert (units["plasma.V"], units["cell.K"], units["cell.volume"]) == ("mV", "mM", "pL")
+    assert values["plasma.V"] == trajectory.membrane_potential("plasma")[-1] * 1e3
+    assert values["plasma.E.K"] == trajectory.reversal_potential("plasma", "K")[-1] * 1e3
+    assert values["plasma.flux.Na"] == trajectory.flux("plasma", "Na")[-1] * 1e6
+    assert values["plasma.current.Cl"] == trajectory.current_density("plasma", "Cl")[-1] * 1e2
+    assert values["plasma.current"] == trajectory.current_density("plasma")[-1] * 1e2
+    assert values["cell.K"] == trajectory.concentration("cell", "K")[-1]
+    assert values["cell.A"] == pytest.approx(140.0)
+    assert values["cell.volume"] == pytest.approx(4.18879)
+    assert "bath.volume" not in values
     assert (found["samples"], found["segments"], found["states"]) == (len(trajectory), 3, trajectory.run.layout.size)
     assert (found["first_time_s"], found["last_time_s"]) == (trajectory.time[0], trajectory.time[-1])
     assert found["statistics"]["steps"] == trajectory.statistics.steps
@@ -58,7 +60,7 @@ def test_the_page(saved):
     assert lines[0] == "pump-leak"
     assert "ran to its end at t = 36000 s; 45 samples, 3 segment(s)" in lines[2]
     assert any(line.startswith("membrane plasma, cell | bath: V = ") for line in lines)
-    assert any(line.split()[:2] == ["cell", f"{info(saved)['compartments']['cell']['concentrations_mM']['K']:.5g}"]
+    assert any(line.split()[:2] == ["cell", f"{info(saved)['quantities']['cell.K']:.5g}"]
                for line in lines)  # fmt: skip
     assert "scenario: pump.toml, with parameters.pump_rate = 1 umol/m^2/s, with simulation.rtol = 1e-08" in lines
     assert "by iontide" in lines[-1]
@@ -79,23 +81,24 @@ def test_a_failed_run_says_so_and_how_far_it_came(tmp_path):
 def test_what_is_undefined_is_null_and_said(tmp_path):
     trajectory = simulate(with_simulation(single_ion(1, outside=0.0), duration=10.0))
     path = storage.save(trajectory, tmp_path / "x.h5")
-    assert info(path)["membranes"]["plasma"]["E_mV"]["X"] is None
+    assert info(path)["quantities"]["plasma.E.X"] is None
     assert re.search(r"^ +X +undefined ", info_text(path), re.MULTILINE)
     assert any(line.startswith("warning: the reversal potential of X") for line in info_text(path).splitlines())
 
 
 def test_a_neutral_solute_has_a_flux_and_no_current(tmp_path):
     path = storage.save(simulate(with_recording(single_ion(0), points=5)), tmp_path / "x.h5")
-    plasma = info(path)["membranes"]["plasma"]
-    assert list(plasma["flux_umol_per_m2_per_s"]) == ["X"]
-    assert plasma["E_mV"] == plasma["current_uA_per_cm2"] == {}
-    assert plasma["net_current_uA_per_cm2"] == 0.0
+    found = info(path)
+    assert found["membranes"]["plasma"]["species"] == ["X"]
+    assert "plasma.flux.X" in found["quantities"]
+    assert not {"plasma.E.X", "plasma.current.X"} & found["quantities"].keys()
+    assert found["quantities"]["plasma.current"] == 0.0
 
 
 def test_a_state_that_is_not_finite_does_not_stop_it(trajectory, tmp_path):
     end = np.full_like(trajectory.run.end_state, np.nan)
     path = storage.save(replace(trajectory, run=replace(trajectory.run, end_state=end)), tmp_path / "x.h5")
-    assert info(path)["membranes"]["plasma"]["V_mV"] is None
+    assert info(path)["quantities"]["plasma.V"] is None
     assert "V = undefined mV" in info_text(path)
 
 
@@ -130,17 +133,19 @@ def test_its_time_does_not_grow_with_the_recording(trajectory, tmp_path):
 
 
 def test_the_current_of_a_pump_stands_below_the_sum_of_which_it_is_a_part(trajectory, saved):
-    plasma = info(saved)["membranes"]["plasma"]
-    assert plasma["pump_current_uA_per_cm2"] == {"pump": trajectory.pathway_current_density("plasma", "pump")[-1] * 1e2}
+    found = info(saved)
+    assert found["membranes"]["plasma"]["pumps"] == ["pump"]
+    current = found["quantities"]["plasma.pump.current"]
+    assert current == trajectory.pathway_current_density("plasma", "pump")[-1] * 1e2
     lines = info_text(saved).splitlines()
     (row,) = [k for k, line in enumerate(lines) if line.split()[:3] == ["of", "it", "pump"]]
-    assert lines[row].split()[3] == f"{plasma['pump_current_uA_per_cm2']['pump']:.5g}"
+    assert lines[row].split()[3] == f"{current:.5g}"
     assert lines[row - 1].split()[0] == "all"
 
 
 def test_a_passive_pathway_is_no_pump(tmp_path):
     path = storage.save(simulate(with_recording(single_ion(1), points=5)), tmp_path / "x.h5")
-    assert info(path)["membranes"]["plasma"]["pump_current_uA_per_cm2"] == {}
+    assert info(path)["membranes"]["plasma"]["pumps"] == []
     assert "of it" not in info_text(path)
     assert info(path)["clamps"] == {}
 
@@ -177,17 +182,16 @@ clamp = { compartment = "cell", ion = "Na", concentration = "12 mM" }
 def test_clamps_tell_what_they_bring_at_the_end_and_since_the_start(tmp_path):
     trajectory = simulate(loads(CLAMPED).model)
     path = storage.save(trajectory, tmp_path / "x.h5")
-    found = info(path)["clamps"]
-    assert found["plasma"] == {
-        "membrane": "plasma",
-        "current_pA": pytest.approx(trajectory.clamp_current("plasma")[-1] * 1e12, rel=1e-9),
-        "charge_pC": trajectory.clamp_supply("plasma")[-1] * 1e12,
-    }
+    assert info(path)["clamps"]["plasma"] == {"membrane": "plasma"}
+    found = info(path)["quantities"]
+    current = found["plasma.clamp_current"]
+    assert current == pytest.approx(trajectory.clamp_current("plasma")[-1] * 1e12, rel=1e-9)
+    assert found["plasma.clamp_charge"] == trajectory.clamp_supply("plasma")[-1] * 1e12
     # 0.3 mS/cm2 over the driving force of K and 0.02 over that of Na, and the charge of 30 mV besides.
-    assert 50 < found["plasma"]["current_pA"] < 400
-    assert found["cell.Na"]["amount_fmol"] == trajectory.clamp_supply("cell.Na")[-1] * 1e15
-    assert found["cell.Na"]["amount_fmol"] == pytest.approx(2.0 * 4e-15 * 1e15, rel=0.05)
+    assert 50 < current < 400
+    assert found["cell.Na.clamp_amount"] == trajectory.clamp_supply("cell.Na")[-1] * 1e15
+    assert found["cell.Na.clamp_amount"] == pytest.approx(2.0 * 4e-15 * 1e15, rel=0.05)
     text = info_text(path)
-    assert f"clamp of plasma: {found['plasma']['current_pA']:.5g} pA at the end, " in text
+    assert f"clamp of plasma: {current:.5g} pA at the end, " in text
     assert re.search(r"^clamp of Na in cell: brings \S+ fmol/s at the end, \S+ fmol since the start$", text, re.M)
     assert json.loads(json.dumps(info(path), allow_nan=False)) == info(path)

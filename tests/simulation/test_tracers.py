@@ -364,13 +364,13 @@ def test_from_a_file_to_a_file(tmp_path):
     np.testing.assert_array_equal(again.states, trajectory.states)
     with h5py.File(path) as file:
         series = file["timeseries"]
-        np.testing.assert_array_equal(series["tracer_share_cell_Na24"][:], trajectory.tracer_share("cell", "Na24"))
+        np.testing.assert_array_equal(series["cell.Na24.share"][:], trajectory.tracer_share("cell", "Na24"))
         amount = 1e15 * trajectory.tracer_amount("cell", "Ca45")
-        np.testing.assert_array_equal(series["tracer_amount_cell_Ca45"][:], amount)
-        assert series["tracer_flux_plasma_Na24"].attrs["units"] == "umol/m^2/s"
-    found = info(path)["compartments"]
-    assert found["cell"]["tracer_shares"]["Na24"] == trajectory.tracer_share("cell", "Na24")[-1]
-    assert found["bath"]["tracer_shares"] == {"Na24": 0.0, "Ca45": 1.0}
+        np.testing.assert_array_equal(series["cell.Ca45.amount"][:], amount)
+        assert series["plasma.flux.Na24"].attrs["units"] == "umol/m^2/s"
+    found = info(path)["quantities"]
+    assert found["cell.Na24.share"] == trajectory.tracer_share("cell", "Na24")[-1]
+    assert (found["bath.Na24.share"], found["bath.Ca45.share"]) == (0.0, 1.0)
     assert "labelled with Na24, as a share:" in info_text(path)
     assert model_from_json(model_to_json(trajectory.model)) == trajectory.model
     assert iontide.loads(TEXT, set={"tracers.Na24.share.bath": 0.5}).model.tracers[0].shares == {"bath": 0.5}

@@ -247,7 +247,7 @@ def test_recorded_quantities_water_gates_and_injections(tmp_path):
             "plasma.water_flux": trajectory.water_flux("plasma"),
             "plasma.leak.m": trajectory.gate("plasma", "leak", "m"),
             "plasma.leak.current": trajectory.pathway_current_density("plasma", "leak"),
-            "stimulus.current": np.clip((trajectory.time - 10.0) / 20.0, 0.0, 1.0) * 1e-12,
+            "stimulus.injected_current": np.clip((trajectory.time - 10.0) / 20.0, 0.0, 1.0) * 1e-12,
             "cell.Y": trajectory.concentration("cell", "Y"),
         }
         for name, values in expected.items():

@@ -119,12 +119,14 @@ def _as_json(branch: Branch, written: list[Path], seconds: float | None) -> dict
                 "kind": point.kind,
                 "value": point.value,
                 "period_s": point.period,
-                "membrane_potentials_mV": {
-                    m: 1e3 * float(trajectory.membrane_potential(m)[point.place]) for m in trajectory.model.membranes
+                "quantities": {
+                    f"{m}.V": 1e3 * float(trajectory.membrane_potential(m)[point.place])
+                    for m in trajectory.model.membranes
                 },
             }
             for point in branch.special
         ],
+        "units": {f"{m}.V": "mV" for m in trajectory.model.membranes},
         "seconds": seconds,
     }
 

@@ -47,8 +47,9 @@ def steady(arguments: Namespace) -> int:
 
 
 def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, Any]:
-    end = found.trajectory
-    model = end.model
+    from ..reports.info import values_at_end
+
+    values, units = values_at_end(found.trajectory, ("potentials", "concentrations"))
     return {
         "status": found.status,
         "verdict": verdict.sentence,
@@ -57,12 +58,8 @@ def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
         "stable": found.is_stable,
         "basin": found.basin,
         "residual": found.residual,
-        "membrane_potentials_mV": {m: 1e3 * float(end.membrane_potential(m)[0]) for m in model.membranes},
-        "concentrations_mM": {
-            c.name: {s: float(end.concentration(c.name, s)[0]) for s in c.concentrations}
-            for c in model.compartments.values()
-        },
-        "volumes_pL": {c.name: 1e15 * float(end.volume(c.name)[0]) for c in model.compartments.values() if c.is_finite},
+        "quantities": values,
+        "units": units,
         "conserved": [{"what": c.what, "value": c.value, "drift": c.drift} for c in found.conserved],
         "modes": [
             {
@@ -77,13 +74,14 @@ def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
 
 
 def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
-    from ..reports.info import compartment_lines, state_of
+    from ..reports.info import compartment_lines, compartments_of, values_at_end
 
     lines = [title, f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}.", ""]
     if found.status == "none":
         return lines[:-1]
     end = found.trajectory
-    lines += compartment_lines(state_of(end), "at rest, mM")
+    values, _ = values_at_end(end, ("potentials", "concentrations"))
+    lines += compartment_lines(compartments_of(end.model), values, "at rest, mM")
     lines.append("")
     for m, membrane in end.model.membranes.items():
         lines.append(

@@ -15,19 +15,20 @@ import numpy as np
 from ..analysis.energy import budget, energetics
 from ..constants import BOLTZMANN
 from ..formulas.display import fitting_unit, size_text
-from ..model.model import Clamp, IonClamp
+from ..model.model import Clamp, IonClamp, Membrane, Model
+from ..simulation.quantities import quantities_of
 from ..simulation.trajectory import Trajectory
 from ..storage import open_overview
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """All that ``iontide info`` tells of a result file, as plain values fit for JSON, units in the names of the keys.
+    """All that ``iontide info`` prints of a result file, as plain values fit for JSON.
 
-    A number that is undefined or not finite is None. Of a membrane, ``largest_activity_correction_mV`` is the ΔE of
-    each ion where it is largest in the run (``Trajectory.activity_correction``), of ions whose activity may differ from
-    their concentration; ``pump_current_uA_per_cm2`` is that part of the net current which pathways carry that
-    something pays for. What a clamp has brought in since the start is positive into the inside of its membrane, or into
-    its compartment. The other numbers are those of the end.
+    ``quantities`` holds the end of the run by the names of ``simulation.quantities``, in the ``units`` given beside
+    them; besides these ``<compartment>.potential`` and ``<clamp>.clamp_amount``, what an ion clamp has brought into its
+    compartment since the start. A number that is undefined or not finite is None. ``largest_activity_corrections`` are the
+    ``<membrane>.dE.<ion>`` where they are largest in the run, mV, of ions whose activity may differ from their
+    concentration.
 
     Raises
     ------
@@ -37,10 +38,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     overview = open_overview(path)
     run, end = overview.run, overview.end
     with np.errstate(all="ignore"):  # the end of a failed run may lie outside of a law
-        compartments = state_of(end)
-        membranes = {name: _membrane(end, name, overview.activity_corrections) for name in run.model.membranes}
+        values, units = values_at_end(end, GROUPS_AT_END)
         energy = budget(energetics(end))
-        clamps = {clamp.name: _clamp(end, clamp) for clamp in run.model.every_clamp}
     return {
         "file": os.fspath(path),
         "title": run.model.title,
@@ -57,10 +56,15 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "segments": len(run.segments),
         "states": run.layout.size,
         "temperature_K": _last(end.temperature),
-        "compartments": compartments,
-        "membranes": membranes,
+        "quantities": values,
+        "units": units,
+        "largest_activity_corrections": {
+            f"{m}.dE.{s}": _number(1e3 * value) for (m, s), value in overview.activity_corrections.items()
+        },
+        "compartments": compartments_of(run.model),
+        "membranes": {name: _membrane(run.model, m) for name, m in run.model.membranes.items()},
+        "clamps": {clamp.name: _clamp(clamp) for clamp in run.model.every_clamp},
         "energy": energy,
-        "clamps": clamps,
         "statistics": vars(run.statistics).copy(),
         "rtol": run.model.simulation.rtol,
         "events_s": run.crossing_times(),
@@ -77,69 +81,65 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def _compartment(end: Trajectory, name: str) -> dict[str, Any]:
-    compartment = end.model.compartments[name]
-    impermeants = {}
-    if compartment.is_finite:
-        volume = _last(end.volume(name))
-        impermeants = {
-            x.name: _number(end.run.initial.impermeant_amounts[name, x.name] / volume) if volume else None
-            for x in compartment.impermeants
-        }
+#: Groups of quantities that are shown of an end.
+GROUPS_AT_END = (
+    *("potentials", "concentrations", "reversal_potentials", "fluxes", "currents", "tracers"),
+    *("zero_current_potentials", "slope_conductances"),
+)
+
+
+def values_at_end(end: Trajectory, groups: Iterable[str]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Quantities of some groups at the last sample of a trajectory, by name, and their units.
+
+    None stands for what is undefined or not finite.
+    """
+    values, units = {}, {}
+    last = end.part(slice(len(end) - 1, None))
+    for quantity in quantities_of(end.model, groups):
+        try:
+            values[quantity.name] = _number(float(quantity.values(last)[-1]))
+        except np.linalg.LinAlgError:  # the rates at the end of a failed run
+            values[quantity.name] = None
+        units[quantity.name] = quantity.units
+    with np.errstate(all="ignore"):
+        for name in end.model.compartments:
+            values[f"{name}.potential"], units[f"{name}.potential"] = _last(last.potential(name), 1e3), "mV"
+        for clamp in end.model.ion_clamps:
+            values[f"{clamp.name}.clamp_amount"] = _last(last.clamp_supply(clamp.name), 1e15)
+            units[f"{clamp.name}.clamp_amount"] = "fmol"
+    return values, units
+
+
+def compartments_of(model: Model) -> dict[str, Any]:
+    """Of every compartment its kind, and the solutes and tracers in it."""
     return {
-        "kind": compartment.kind,
-        "volume_pL": _last(end.volume(name), 1e15) if compartment.is_finite else None,
-        "potential_mV": _last(end.potential(name), 1e3),
-        "concentrations_mM": {s: _last(end.concentration(name, s)) for s in compartment.concentrations},
-        "impermeants_mM": impermeants,
-        "tracer_shares": {
-            t.name: _last(end.tracer_share(name, t.name))
-            for t in end.model.tracers
-            if compartment.concentrations.keys() & set(t.of)
-        },
+        name: {
+            "kind": c.kind,
+            "solutes": [*c.concentrations, *(x.name for x in c.impermeants if c.is_finite)],
+            "tracers": [t.name for t in model.tracers if c.concentrations.keys() & set(t.of)],
+        }
+        for name, c in model.compartments.items()
     }
 
 
-def _membrane(end: Trajectory, name: str, corrections: Mapping[tuple[str, str], float]) -> dict[str, Any]:
-    membrane, species = end.model.membranes[name], end.model.species
-    moved = end.ions(name)
-    ions = [s for s in moved if species[s].valence]
+def _membrane(model: Model, membrane: Membrane) -> dict[str, Any]:
+    species, crossing = model.species, {s for p in membrane.pathways for s in p.stoichiometry}
     return {
         "inside": membrane.inside,
         "outside": membrane.outside,
-        "V_mV": _last(end.membrane_potential(name), 1e3),
-        "E_mV": {s: _last(end.reversal_potential(name, s), 1e3) for s in ions},
-        "largest_activity_correction_mV": {
-            s: _number(corrections[name, s] * 1e3) for s in ions if (name, s) in corrections
-        },
-        "flux_umol_per_m2_per_s": {s: _last(end.flux(name, s), 1e6) for s in moved},
-        "current_uA_per_cm2": {s: _last(end.current_density(name, s), 1e2) for s in ions},
-        "net_current_uA_per_cm2": _last(end.current_density(name), 1e2),
-        "zero_current_potential_mV": _last(end.zero_current_potential(name), 1e3),
-        "slope_conductance_mS_per_cm2": _last(end.slope_conductance(name), 0.1),
-        "fractional_slope_conductances": {s: _last(end.fractional_slope_conductance(name, s)) for s in ions},
-        "pump_current_uA_per_cm2": {
-            p.label: _last(end.pathway_current_density(name, p.name), 1e2)
+        "species": [name for name in species if name in crossing],
+        "pumps": [
+            p.label
             for p in membrane.pathways
             if p.driven_by and sum(count * species[s].valence for s, count in p.stoichiometry.items())
-        },
+        ],
     }
 
 
-def _clamp(end: Trajectory, clamp: Clamp | IonClamp) -> dict[str, Any]:
-    supplied = end.clamp_supply(clamp.name)
-    try:
-        rate = end.clamp_current(clamp.name) if isinstance(clamp, Clamp) else end.ion_clamp_rate(clamp.name)
-    except np.linalg.LinAlgError:  # of a failed run
-        rate = np.array([np.nan])
+def _clamp(clamp: Clamp | IonClamp) -> dict[str, Any]:
     if isinstance(clamp, Clamp):
-        return {"membrane": clamp.membrane, "current_pA": _last(rate, 1e12), "charge_pC": _last(supplied, 1e12)}
-    return {
-        "compartment": clamp.compartment,
-        "ion": clamp.species,
-        "rate_fmol_per_s": _last(rate, 1e15),
-        "amount_fmol": _last(supplied, 1e15),
-    }
+        return {"membrane": clamp.membrane}
+    return {"compartment": clamp.compartment, "ion": clamp.species}
 
 
 def _last(values: Any, scale: float = 1.0) -> float | None:
@@ -168,11 +168,11 @@ def info_text(path: str | os.PathLike[str], found: dict[str, Any] | None = None)
     found = info(path) if found is None else found
     blocks = [
         _head(found),
-        compartment_lines(found["compartments"], "at the end, mM") + _tracer_lines(found["compartments"]),
-        *(_membrane_lines(name, membrane) for name, membrane in found["membranes"].items()),
+        compartment_lines(found["compartments"], found["quantities"], "at the end, mM") + _tracer_lines(found),
+        *(_membrane_lines(name, membrane, found) for name, membrane in found["membranes"].items()),
         _energy_lines(found["energy"], found["temperature_K"]),
         _pump_lines(found["energy"]["pumps"]),
-        [_clamp_line(name, clamp) for name, clamp in found["clamps"].items()],
+        [_clamp_line(name, clamp, found["quantities"]) for name, clamp in found["clamps"].items()],
         _tail(found),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
@@ -202,65 +202,66 @@ def _head(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def state_of(end: Trajectory) -> dict[str, Any]:
-    """What ``info`` tells of every compartment, of a trajectory of one sample."""
-    with np.errstate(all="ignore"):
-        return {name: _compartment(end, name) for name in end.model.compartments}
+def compartment_lines(
+    compartments: Mapping[str, Any], quantities: Mapping[str, float | None], heading: str
+) -> list[str]:
+    """A table of the solutes, potentials and volumes of compartments.
 
-
-def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
-    """A table of compartments as ``state_of`` gives them."""
+    Parameters
+    ----------
+    compartments : mapping
+        As of ``compartments_of``.
+    quantities : mapping of str to float or None
+        As of ``values_at_end``.
+    heading : str
+        Of the first column.
+    """
     if not compartments:
         return []
-    solutes = list(
-        dict.fromkeys(s for c in compartments.values() for s in (*c["concentrations_mM"], *c["impermeants_mM"]))
-    )
+    solutes = list(dict.fromkeys(s for c in compartments.values() for s in c["solutes"]))
     rows = [[heading, *solutes, "potential, mV", "volume, pL"]]
     for name, c in compartments.items():
-        held = c["concentrations_mM"] | c["impermeants_mM"]
-        amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]
-        volume = _cell(c["volume_pL"], 5) if c["kind"] == "finite" else c["kind"]
-        rows.append([name, *amounts, _cell(c["potential_mV"], 5), volume])
+        concentrations = [_cell(quantities[f"{name}.{s}"], 5) if s in c["solutes"] else "" for s in solutes]
+        volume = _cell(quantities[f"{name}.volume"], 5) if c["kind"] == "finite" else c["kind"]
+        rows.append([name, *concentrations, _cell(quantities[f"{name}.potential"], 5), volume])
     return _table(rows)
 
 
-def _tracer_lines(compartments: dict[str, Any]) -> list[str]:
-    """Which share of what a tracer labels is labelled, where."""
-    names = dict.fromkeys(t for c in compartments.values() for t in c["tracer_shares"])
-    lines = []
-    for t in names:
-        own = [f"{_cell(c['tracer_shares'][t], 5)} in {n}" for n, c in compartments.items() if t in c["tracer_shares"]]
-        lines.append(f"labelled with {t}, as a share: {', '.join(own)}")
-    return lines
+def _tracer_lines(found: Mapping[str, Any]) -> list[str]:
+    """The share that each tracer labels, by compartment."""
+    places: dict[str, list[str]] = {}
+    for name, c in found["compartments"].items():
+        for tracer in c["tracers"]:
+            share = _cell(found["quantities"][f"{name}.{tracer}.share"], 5)
+            places.setdefault(tracer, []).append(f"{share} in {name}")
+    return [f"labelled with {tracer}, as a share: {', '.join(shares)}" for tracer, shares in places.items()]
 
 
-def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
-    title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(membrane['V_mV'], 6)} mV"
-    corrections = membrane["largest_activity_correction_mV"]
-    # Of the whole run; where it is 0 throughout, nobody misses it.
+def _membrane_lines(name: str, membrane: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    quantities = found["quantities"]
+    title = f"membrane {name}, {membrane['inside']} | {membrane['outside']}: V = {_cell(quantities[f'{name}.V'], 6)} mV"
+    # Of the whole run; left out where every one is 0 throughout.
+    corrections = {k: v for k, v in found["largest_activity_corrections"].items() if k.startswith(f"{name}.dE.")}
     shown = any(corrections.values())
     heads = ["", "E, mV", "largest dE (activities), mV"] if shown else ["", "E, mV"]
     rows = [[*heads, "flux out, umol/m^2/s", "share of g, %", "current out, uA/cm^2"]]
-    for species, flux in membrane["flux_umol_per_m2_per_s"].items():
-        charged = species in membrane["E_mV"]
-        e = _cell(membrane["E_mV"][species], 6) if charged else ""
-        current = _cell(membrane["current_uA_per_cm2"][species], 5) if charged else ""
-        more = [_cell(corrections[species], 4) if species in corrections else ""] if shown else []
-        share = membrane["fractional_slope_conductances"].get(species)
-        share_text = _cell(None if share is None else 100.0 * share, 4) if charged else ""
-        rows.append([species, e, *more, _cell(flux, 5), share_text, current])
+    for species in membrane["species"]:
+        is_ion = f"{name}.E.{species}" in quantities
+        e = _cell(quantities[f"{name}.E.{species}"], 6) if is_ion else ""
+        current = _cell(quantities[f"{name}.current.{species}"], 5) if is_ion else ""
+        dE = f"{name}.dE.{species}"
+        more = [_cell(corrections[dE], 4) if dE in corrections else ""] if shown else []
+        share = quantities.get(f"{name}.fractional_slope_conductance.{species}")
+        share_text = _cell(None if share is None else 100.0 * share, 4) if is_ion else ""
+        rows.append([species, e, *more, _cell(quantities[f"{name}.flux.{species}"], 5), share_text, current])
     blank = [""] * (len(heads) + 1)
-    rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
-    rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]
-    return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
-
-
-def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
-    """Of a membrane that some ion can cross: where its current would be 0, and how fast V is drawn there."""
-    if not membrane["E_mV"]:
-        return []
-    where, slope = membrane["zero_current_potential_mV"], membrane["slope_conductance_mS_per_cm2"]
-    return [f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2"]
+    rows.append(["all", *blank, _cell(quantities[f"{name}.current"], 5)])
+    rows += [[f"of it {p}", *blank, _cell(quantities[f"{name}.{p}.current"], 5)] for p in membrane["pumps"]]
+    lines = [title, *(f"  {line}" for line in _table(rows))]
+    if any(f"{name}.E.{species}" in quantities for species in membrane["species"]):
+        where, slope = quantities[f"{name}.zero_current_potential"], quantities[f"{name}.slope_conductance"]
+        lines.append(f"  no net current at {_cell(where, 6)} mV; slope conductance {_cell(slope, 5)} mS/cm^2")
+    return lines
 
 
 #: In the text, terms of the budget that are less than this part of the largest stand together in one line.
@@ -315,11 +316,11 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return None if None in every else sum(v for v in every if v is not None)
 
 
-def _clamp_line(name: str, clamp: dict[str, Any]) -> str:
+def _clamp_line(name: str, clamp: Mapping[str, Any], quantities: Mapping[str, float | None]) -> str:
     if "membrane" in clamp:
-        now, since = (_cell(clamp[key], 5) for key in ("current_pA", "charge_pC"))
+        now, since = (_cell(quantities[f"{name}.{key}"], 5) for key in ("clamp_current", "clamp_charge"))
         return f"clamp of {name}: {now} pA at the end, {since} pC since the start, into the inside"
-    now, since = (_cell(clamp[key], 5) for key in ("rate_fmol_per_s", "amount_fmol"))
+    now, since = (_cell(quantities[f"{name}.{key}"], 5) for key in ("clamp_rate", "clamp_amount"))
     where = f"{clamp['ion']} in {clamp['compartment']}"
     return f"clamp of {where}: brings {now} fmol/s at the end, {since} fmol since the start"
 

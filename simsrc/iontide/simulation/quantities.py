@@ -21,8 +21,9 @@ name                                     quantity
 ``<compartment>.volume``                 solvent volume
 ``<compartment>.<tracer>.share``         share that is labelled; ``.amount`` of the label
 ``<membrane>.flux.<tracer>``             net flux of the label
-``<injection>.current``                  injected current
-``<clamp>.current``, ``<clamp>.charge``  current and charge of a voltage clamp; ``<clamp>.rate`` of an ion clamp
+``<injection>.injected_current``         injected current
+``<clamp>.clamp_current``                current of a voltage clamp; ``.clamp_charge`` since the start
+``<clamp>.clamp_rate``                   amount per time that an ion clamp brings in
 =======================================  ==============================================================================
 """
 
@@ -284,7 +285,7 @@ def _currents(model: Model) -> Iterator[Quantity]:
         name = f"current injected into {injection.compartment}, positive inward"
         of = {"injection": injection.name, "compartment": injection.compartment}
         injected = partial(_injected, injection)
-        yield Quantity(f"{injection.name}.current", "injected_current", name, "pA", 1e12, injected, of)
+        yield Quantity(f"{injection.name}.injected_current", "injected_current", name, "pA", 1e12, injected, of)
     yield from _clamps(model)
 
 
@@ -297,15 +298,15 @@ def _clamps(model: Model) -> Iterator[Quantity]:
         name = f"current of the voltage clamp of {clamp.membrane}, positive inward"
         of = {"clamp": clamp.name, "membrane": clamp.membrane}
         compute = methodcaller("clamp_current", clamp.name)
-        yield Quantity(f"{clamp.name}.current", "clamp_current", name, "pA", 1e12, compute, of)
+        yield Quantity(f"{clamp.name}.clamp_current", "clamp_current", name, "pA", 1e12, compute, of)
         name = f"charge brought in by the voltage clamp of {clamp.membrane} since the start"
         compute = methodcaller("clamp_supply", clamp.name)
-        yield Quantity(f"{clamp.name}.charge", "clamp_charge", name, "pC", 1e12, compute, of)
+        yield Quantity(f"{clamp.name}.clamp_charge", "clamp_charge", name, "pC", 1e12, compute, of)
     for held in model.ion_clamps:
         name = f"{held.species} brought into {held.compartment} by its clamp, per time"
         of = {"clamp": held.name, "compartment": held.compartment, "species": held.species}
         compute = methodcaller("ion_clamp_rate", held.name)
-        yield Quantity(f"{held.name}.rate", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
+        yield Quantity(f"{held.name}.clamp_rate", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
 
 
 def _tracers(model: Model) -> Iterator[Quantity]:

@@ -226,9 +226,9 @@ def clamp_panel(trajectory: Trajectory, clamps: Sequence[str]) -> Panel:
     unit, plain, size = next((u for u in _CLAMP_UNITS if largest >= u[2]), _CLAMP_UNITS[-1])
     alone = len(clamps) == 1
     curves = tuple(
-        Curve("clamp", f"{name}.current ({plain})", i / size, width=TOTAL_WIDTH)
+        Curve("clamp", f"{name}.clamp_current ({plain})", i / size, width=TOTAL_WIDTH)
         if alone
-        else Curve(name_label(name), f"{name}.current ({plain})", i / size, *styles[name])
+        else Curve(name_label(name), f"{name}.clamp_current ({plain})", i / size, *styles[name])
         for name, i in values.items()
     )
     limits = linear_limits(list(curves), least=1e-18 / size, zero=True)
