@@ -64,7 +64,7 @@ def test_what_an_event_sets_for_good_counts_at_the_end_of_a_run():
     found = verdict_of(run)
     assert found.kind == "driven_steady_state", found.sentence
     assert found.sentence == verdict_of_steady(steady_after(run)).sentence
-    assert "what the event change sets for good is left out" in steady_state(model).basin
+    assert "what the event change sets permanently is left out" in steady_state(model).basin
 
 
 def test_a_run_that_an_event_stops_is_judged_by_what_held_then():

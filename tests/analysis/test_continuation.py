@@ -280,7 +280,7 @@ def test_refusals():
     swelling = iontide.load(SCENARIO_FILES["kay_2017"]).model
     name = next(n for n, p in swelling.parameters.items() if isinstance(p.value, float) and p.value > 0)
     own = swelling.parameters[name].value
-    with pytest.raises(SolverError, match="no steady state to set out from"):
+    with pytest.raises(SolverError, match="no steady state to start from"):
         continue_steady_state(swelling, name, 0.99 * own, 1.01 * own)
 
 

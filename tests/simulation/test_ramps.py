@@ -324,10 +324,10 @@ def test_a_model_that_was_changed_is_prepared_anew() -> None:
 
 
 def test_preparations_go_when_their_models_do() -> None:
-    from iontide.simulation.prepare import _kept
+    from iontide.simulation.prepare import _prepared
 
     gc.collect()
-    count = len(_kept)
+    count = len(_prepared)
     # Short-lived models take each other's place in memory, and so their id: none may find what another left.
     ends = []
     for i in range(20):
@@ -336,7 +336,7 @@ def test_preparations_go_when_their_models_do() -> None:
         del model
     assert ends == [10.0 + i for i in range(20)]
     gc.collect()
-    assert len(_kept) <= count + 1
+    assert len(_prepared) <= count + 1
 
 
 def test_an_order_of_runs_does_not_matter() -> None:

@@ -1,1 +1,1 @@
-"""What follows from a model or a run: steady states, stability, sensitivities, continuation, classification, energy."""
+"""Analysis of models and runs: steady states, stability, sensitivities, continuation, classification, energy."""

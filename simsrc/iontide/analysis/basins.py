@@ -15,7 +15,7 @@ from ..simulation.prepare import prepare
 from .steady import SteadyState, steady_state
 from .steady_system import System, system_of
 
-#: Two steady states are one where no state differs by more than this, relative to it.
+#: Two steady states are the same where no state differs by more than this, relative to it.
 SAME = 1e-5
 
 #: Factor within which random amounts and volumes are about those of the start, both ways; most trials for one start.

@@ -58,7 +58,7 @@ class Dependence:
         return len(self.paths)
 
     def value_slopes(self, segment: int) -> dict[str, NDArray]:
-        """Of every quantity that the equations of a segment read, by path; what depends on none is left out."""
+        """Derivatives of every quantity that the equations of a segment read, by path; zeros are left out."""
         return self._settled(segment) | self.initial[0]
 
     def _settled(self, segment: int) -> dict[str, NDArray]:
@@ -70,7 +70,7 @@ class Dependence:
         return self._of_settings[key]
 
     def constant_slopes(self, segment: int) -> tuple[list[Slopes], NDArray]:
-        """Of the constants of the tapes in a segment, and of the mass matrix M, shape (n, n, directions)."""
+        """Derivatives of the constants of the tapes in a segment, and of the mass matrix, shape (n, n, directions)."""
         program = self.prepared.program
         assert program is not None
         values, slopes = self.prepared.values[segment], self.value_slopes(segment)
@@ -101,7 +101,7 @@ class Dependence:
 
     @property
     def initial(self) -> tuple[dict[str, NDArray], NDArray]:
-        """Of what holds from the start (volumes, concentrations, impermeants), by path, and of y, (n, directions)."""
+        """Derivatives of what is fixed at the start (volumes, concentrations …), by path, and of y, (n, directions)."""
         if self._start is None:
             self._start = _start_slopes(self.model, self.prepared, self._settled(0), self.directions)
         return self._start
@@ -138,7 +138,7 @@ def ramps_moved_by(model: Model, paths: Sequence[str]) -> set[str]:
 def _settled_slopes(
     model: Model, paths: Sequence[str], settings: Mapping[str, Quantity], values: Mapping[str, float]
 ) -> dict[str, NDArray]:
-    """Of every settled quantity, by path. What a protocol sets has the value set: it does not depend on itself."""
+    """Derivatives of every settled quantity, by path; what a protocol sets depends on nothing."""
     graph = Graph()
     chosen = {name: p.value for name, p in model.parameters.items()} | dict(settings)
     timed = model.moving - model.ramped

@@ -120,8 +120,8 @@ def trajectory_sensitivities(model: Model, parameters: Sequence[str]) -> Traject
     """Run a model together with its exact derivatives by parameters, all within the relative tolerance of the model.
 
     The start is differentiated too: amounts, ``"ghk"`` potentials, gates at rest, balancing impermeants. While a
-    protocol sets a parameter to a number, the parameter itself does not count, while the effects of what it did before
-    remain. Times of protocol steps do not depend on parameters.
+    protocol sets a parameter to a number, the parameter itself does not count; the effects of what it did
+    before remain. Times of protocol steps do not depend on parameters.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def trajectory_sensitivities(model: Model, parameters: Sequence[str]) -> Traject
         There is no such parameter; a ramp depends on it; events interrupt the run, so that its very times would
         depend on parameters; or samples are to be taken at the steps of the solver.
     SolverError
-        The integration cannot go on.
+            The integration failed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How a system settles near a steady state: eigenvalues of its linearisation, each with what it moves."""
+"""Relaxation near a steady state: eigenvalues of the linearised system, each with the states that it moves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .steady_system import System
 
-#: States that a mode moves by more than this, relative to the one that it moves most, are named; so many at most.
+#: States that a mode moves by more than this, relative to the one that it moves most, are named, and the most that are.
 NAMED_ABOVE, MOST_NAMED = 0.2, 4
 
 #: Time constants this much below the largest are rounding.

@@ -36,7 +36,7 @@ MOST_STEPS = 300_000
 #: Most Newton steps; the last one, relative to each state, after which it has converged.
 MOST_NEWTON, CONVERGED = 40, 1e-11
 
-#: What is less than this of an amount's natural size is nothing.
+#: An amount below this part of its natural size is 0.
 NOTHING_LEFT = 1e-12
 
 #: Rounds of integration, each ten times as long as the one before, and the first, in units of the run's duration.
@@ -70,7 +70,7 @@ class ConservedTotal:
 
 @dataclass(frozen=True)
 class SteadyState:
-    """Where a model ends.
+    """The steady state of a model, or why there is none.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def steady_state(model: Model, start: NDArray | None = None) -> SteadyState:
     model : Model
         Where its protocol changes something, the run is integrated up to the last change.
     start : array, shape (n,), optional
-        State (SI) to set out from in place of that, in the order of ``layout.names``; what it holds of each conserved
+        State (SI) to start from in place of that, in the order of ``layout.names``; what it holds of each conserved
         total is what the steady state will hold.
 
     Returns
@@ -167,7 +167,7 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     integration = Integration(model)
     prepared = integration.prepared
     lasting = [event.name for event in model.events if event.settings and event.duration is None]
-    note = f" (what the event {' or '.join(lasting)} sets for good is left out)" if lasting else ""
+    note = f" (what the event {' or '.join(lasting)} sets permanently is left out)" if lasting else ""
     problem = prepared.problem
     first, last = prepared.segments[0], prepared.segments[-1]
     through = problem is not None and _reads_time(model)  # what depends on time is taken as where the run ends
@@ -317,7 +317,7 @@ def _alone(system: System, duration: float) -> Problem:
 
 
 def _constants_at_the_end(system: System) -> NDArray:
-    """Of the last segment, such that what is made of the time begins at its end."""
+    """Constants of the last segment, with the time counted from its end."""
     prepared = system.prepared
     assert prepared.program is not None
     assert prepared.problem is not None
@@ -328,7 +328,7 @@ def _constants_at_the_end(system: System) -> NDArray:
 
 
 def distance(system: System, y: NDArray, start: NDArray) -> float:
-    """How far a Newton step would move a state, relative to each of its numbers."""
+    """Size of the Newton step at a state, relative to each of its numbers."""
     step = system.newton_step(y, start)
     return float("nan") if step is None else float(np.abs(step / system.moved_by(y)).max(initial=0.0))
 

@@ -40,7 +40,7 @@ CANCELLED = 1e-9
 
 @dataclass(frozen=True)
 class Sensitivities:
-    """How a steady state answers to its parameters.
+    """Derivatives of a steady state by its parameters.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Sensitivities:
         return float(self.absolute[_place(self.outputs, output), _place(self.parameters, parameter)])
 
     def unit_of(self, output: str) -> tuple[str, float]:
-        """The unit that people read an output in, and how many of it make one of SI."""
+        """The unit in which an output is printed, and how many of it make one of SI."""
         _place(self.outputs, output)
         model = self.steady.trajectory.model
         if output.endswith(".V") and output.removesuffix(".V") in model.membranes:

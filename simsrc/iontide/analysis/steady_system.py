@@ -21,8 +21,8 @@ from ..kernel.codegen.direct import Direct
 from ..model.model import Model
 from ..simulation.prepare import Preparation
 
-#: When equations are checked for a dependence on time: so many durations after the end (no wave is at an extremum at
-#: all).
+#: When equations are checked for a dependence on time: these times the duration after the end (no wave is at an
+#: extremum at all).
 LATER = (0.0, 0.0137, 0.3119, 1.0)
 
 #: A change over the duration, relative to what the states do to a rate, that is none.

@@ -1,4 +1,4 @@
-"""What an electrode of a model records over a run, and what it is made of.
+"""The potential that an electrode of a model records over a run, and its parts.
 
 From the amplifier's one terminal to the other: the wire, the solution in the pipette, the junction at its tip (or the
 membrane that senses an ion), the compartment, … the compartment of the reference, its junction, its bridge, its wire.
@@ -36,7 +36,7 @@ Solution = Mapping[str, NDArray]
 
 @dataclass(frozen=True)
 class ElectrodeReading:
-    """What an electrode records; all arrays of shape (samples,), V.
+    """The potential that an electrode records; all arrays of shape (samples,), V.
 
     Attributes
     ----------
@@ -74,23 +74,23 @@ class ElectrodeReading:
 
     @property
     def error(self) -> NDArray:
-        """What is read less what it is to measure."""
+        """The reading less the potential that is to be measured."""
         return self.measured - (self.between if self.membrane_potential is None else self.membrane_potential)
 
     @property
     def shift(self) -> NDArray:
-        """What must be added to what is measured for the potential between the two compartments."""
+        """The potential between the two compartments less the reading."""
         return self.between - self.measured
 
     @property
     def rest(self) -> NDArray:
-        """What must be added to that, with its sign, for the membrane potential; 0 but for an intact cell."""
+        """The membrane potential less that potential, with its sign; 0 except for an intact cell."""
         assert self.membrane_potential is not None
         return self.membrane_potential - self.sign * self.between
 
 
 def electrode_reading(trajectory: Trajectory, electrode: str) -> ElectrodeReading:
-    """What an electrode of the model records during a run.
+    """The potential that an electrode of the model records during a run.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def electrode_reading(trajectory: Trajectory, electrode: str) -> ElectrodeReadin
 
 
 def _offset(run: Run, e: Electrode) -> float:
-    """What the amplifier was set to subtract: the reading of the open pipette in the bath, of a sensor in its place."""
+    """What the amplifier subtracts: the reading of the open pipette in the bath, of a sensor in its place."""
     if e.zeroed_at is None:
         return 0.0
     evaluation = _moment(run, e.zeroed_at)

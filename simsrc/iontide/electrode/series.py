@@ -11,7 +11,7 @@ from .junctions.closed_forms import henderson
 from .junctions.liquid_junction import junction_of
 from .junctions.pair import SolutionPair
 
-#: So many different compositions are solved one by one; of more, only as many as the accuracy asks for.
+#: Up to this number of compositions, each is solved; of more, as many as the accuracy requires.
 _ONE_BY_ONE = 24
 
 #: Accuracy of what is interpolated between two solved ones, V.

@@ -1,4 +1,4 @@
-"""What the compartments of a model hold at its start, as solutions that can meet another."""
+"""The solutions in the compartments of a model at its start, for junctions between them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states that ``layout`` chose.
+"""The equations of a model as expressions: ``M dy/dt = f(t, y)`` over the states of a ``Layout``.
 
 Amounts:     dn/dt = Σ over membranes of ∓ A J, reactions, exchange, injection.
-Tracers:     as amounts, of what is labelled (``tracing``).
+Tracers:     as amounts, of what is labelled (``tracer_fluxes``).
 Volumes:     dw/dt = Σ over membranes of ∓ A J_w.
 Potentials:  Σ over the membranes m of a compartment of C_m A_m d(psi_in − psi_out)/dt = − its net outward current;
 the left-hand side is the mass matrix, a capacitance Laplacian over the graph of compartments. Where an area moves the
@@ -59,7 +59,7 @@ def structure_of(model: Model) -> tuple:
     """Everything about a model but its numbers: two models of equal structure have the same tape."""
 
     def form(value: Quantity) -> str:
-        """What of a quantity becomes part of the tape: the text of a formula, but no number."""
+        """The part of a quantity that the tape depends on: the text of a formula, but no number."""
         return value.text if isinstance(value, Formula) and not model.is_settled(value) else ""
 
     ramped = tuple(name for name in model.parameters if name in model.ramped)

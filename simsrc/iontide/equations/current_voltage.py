@@ -60,7 +60,7 @@ class CurrentVoltage:
 
     Parameters
     ----------
-    at : Evaluation
+    evaluation : Evaluation
         The model over arrays of samples.
     membrane : Membrane
     samples : int
@@ -124,7 +124,7 @@ class CurrentVoltage:
         return total
 
     def zero_current_potential(self) -> NDArray:
-        """Where the current passes through 0 from below, V; NaN where it does so nowhere."""
+        """Potential at which the current passes through 0 from below, V; NaN where there is none."""
         charges = np.array([self._charge(p, None) for p in self.pathways], dtype=float)
         result = np.full(self._samples, np.nan)
         for rows in self._blocks() if charges.any() else ():

@@ -115,7 +115,7 @@ class Evaluation(Solutions):
         return self.quantity(path, membrane.specific_capacitance) * self.area(membrane)
 
     def sides(self, membrane: Membrane) -> Sides:
-        """What the laws of a membrane see."""
+        """The solutions on both sides of a membrane and the potential between them, as rate laws take them."""
         return sides_of(
             self.model,
             membrane,
@@ -138,7 +138,7 @@ class Evaluation(Solutions):
         }
 
     def membrane_names(self, membrane: Membrane, pathway: Pathway | None = None) -> Callable[[str], Any]:
-        """What a formula on a membrane may name: ``V``, ``E.K``, ``K.inside.activity``, gates (``K_delayed.n``), …"""
+        """Resolver of names in a formula on a membrane: ``V``, ``E.K``, ``K.inside.activity``, ``K_delayed.n`` …"""
         gates = {g.name: g for g in pathway.gates} if pathway else {}
 
         def local(name: str) -> Any:
@@ -227,14 +227,14 @@ class Evaluation(Solutions):
         return self.given(f"{path}.elastic_modulus") * maximum(stretch, 0.0)
 
     def enclosed_volume(self, membrane: Membrane) -> Any:
-        """Of the inside of a membrane and the organelles in it, m³."""
+        """Volume of the inside of a membrane and the organelles in it, m³."""
         first, *others = self.model.enclosed[membrane.inside]
         return sum(map(self.volume, others), self.volume(first))
 
     # -- within and between compartments ----------------------------------------------------------------------------
 
     def compartment_names(self, compartment: str) -> Callable[[str], Any]:
-        """What a formula in a compartment may name: ``volume``, ``potential``, ``K``, ``K.activity``."""
+        """Resolver of the names in a formula in a compartment: ``volume``, ``potential``, ``K``, ``K.activity``."""
 
         def local(name: str) -> Any:
             if name == "volume":
@@ -265,7 +265,7 @@ class Evaluation(Solutions):
         return forward, backward
 
     def exchange_rates(self, exchange: Exchange) -> dict[str, Any]:
-        """What leaves ``inside`` for ``outside``, mol s⁻¹, by species."""
+        """Net amount that leaves ``inside`` for ``outside``, mol s⁻¹, by species."""
         rate = self.quantity(f"exchange.{exchange.name}.rate", exchange.rate) * self.volume(exchange.inside)
         here, there = (self.model.compartments[c].concentrations for c in (exchange.inside, exchange.outside))
         return {
@@ -302,7 +302,7 @@ class Evaluation(Solutions):
         return switch, value
 
     def beyond(self, event: Event) -> Any:
-        """How far what an event watches is above its level, SI."""
+        """The quantity that an event watches less its level, SI."""
         names = None
         if event.on in self.model.membranes:
             names = self.membrane_names(self.model.membranes[event.on])

@@ -42,7 +42,7 @@ Current = Callable[[Mapping[str, Any], Any], Any]
 
 
 class Roots(Protocol):
-    """How the potentials are obtained at which a net current is 0."""
+    """A way to obtain the potentials at which a net current is 0."""
 
     def of_membrane(self, membrane: Membrane, values: Mapping[str, Any], current: Current) -> Any:
         """Potential at which the net current of a membrane is 0, V."""

@@ -38,7 +38,7 @@ _PASSES = 4
 
 @dataclass(frozen=True)
 class InitialState:
-    """Where a run starts.
+    """The initial state of a run.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class InitialState:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run starts, over any kind of number.
+    """The initial state of a run and what belongs to it, over any kind of number.
 
     Attributes
     ----------
@@ -120,8 +120,9 @@ def start_of(model: Model, layout: Layout, values: Mapping[str, Any], roots: Roo
 def initial_state(model: Model, layout: Layout, values: Mapping[str, Any], cells: int = 0) -> InitialState:
     """Initial state of a model at the given values (SI, by path).
 
-    Values may be arrays, of so many ``cells``; then so is what follows from them (``y`` has a row for each), and where
-    one cell has no initial state, a number in its row is NaN. A potential that floats is sought for one cell alone.
+    Values may be arrays, one number for each of ``cells`` cells; then so is what follows from them (``y`` has a row for
+    each), and where one cell has no initial state, a number in its row is NaN. A potential that floats is sought for
+    one cell alone.
 
     Raises
     ------
@@ -249,7 +250,7 @@ def _stored_charge(evaluation: Evaluation, compartment: str) -> Any:
 
 
 def _initial_gate(evaluation: Evaluation, key: tuple[str, str, str]) -> Any:
-    """Where a gate starts. A potential at which its formulas mean nothing is a fault like any other."""
+    """Initial value of a gate; a fault of the scenario where its formulas have none at the initial potential."""
     membrane = evaluation.model.membranes[key[0]]
     pathway = next(p for p in membrane.pathways if p.name == key[1])
     gate = next(g for g in pathway.gates if g.name == key[2])

@@ -1,4 +1,4 @@
-"""What the equations conserve whatever the rates are: linear combinations of states, from the structure of the tape.
+"""Linear combinations of states that the equations conserve whatever the rates are, from the structure of the tape.
 
 Each rate of change is a sum of fluxes, each times a number: ``f(y) = S r(y)``. The same fluxes occur in several rows
 (what leaves one compartment enters another, and carries its charge along), so some combinations ``w`` of rows cancel:

@@ -1,4 +1,4 @@
-"""Which numbers of a model are states, in which order: amounts, volumes, tracers, gates, charges of clamps, potentials.
+"""The state vector of a model: amounts, volumes, tracers, gates, supplies of clamps, potentials, in this order.
 
 An amount is a state where its compartment is finite and some pathway moves it. A potential is a state where its
 compartment is not a ground: grounds are the baths, and in a part of the model that has no bath the compartment that
@@ -42,8 +42,8 @@ class Layout:
     potentials : tuple of str
         Compartments whose potential is free, those in ``floats`` last.
     floats : mapping of str to tuple of str
-        The floating parts of the model (see ``circuit``) by the compartment whose potential represents the whole: it
-        is algebraic, the root of the net current into the part.
+        The floating parts of the model (see ``model.circuit``) by the compartment whose potential represents the whole:
+        it is algebraic, the root of the net current into the part.
     charges : bool
         Whether the states of ``potentials`` are their charges (C) and not their potentials (V): so wherever an area
         or a capacitance changes, since then it is charge that is conserved. Those in ``floats`` are potentials always.
@@ -65,7 +65,7 @@ class Layout:
 
     @property
     def nonnegative(self) -> int:
-        """How many states, the first ones, must not become negative."""
+        """Number of the states, the first ones, that must not become negative."""
         return len(self.amounts) + len(self.volumes) + len(self.tracers)
 
     @cached_property

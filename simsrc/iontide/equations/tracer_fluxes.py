@@ -1,4 +1,4 @@
-"""How tracers move, over any kind of number: with the species that they label, part for part.
+"""Fluxes of tracers over any kind of number: they move with the species that they label, in proportion to their share.
 
 With the share s of a species that is labelled on either side, a tracer moves
 

@@ -18,7 +18,7 @@ MOST_STEPS = 200
 #: Steps, over the argument, that are rounding where they no longer shrink.
 STALLED = 1e-12
 
-#: A scan evaluates every so many places first: a function that grows from each to the next has at most one root.
+#: A scan evaluates every eighth place first: a function that grows from each to the next has at most one root.
 COARSE = 8
 
 #: From an array of arguments to the values and the slopes there; None where the slopes are not known.
@@ -26,7 +26,7 @@ Function = Callable[[NDArray], tuple[NDArray, NDArray | None]]
 
 
 def rising_roots(function: Function, low: NDArray, high: NDArray, scale: float) -> NDArray:
-    """Where functions pass through 0 from below, to rounding; NaN where a bracket does not hold one.
+    """Roots at which functions pass through 0 from below, to rounding; NaN where a bracket does not contain one.
 
     A Newton step is taken while it stays within the bracket and at least halves the step before last; otherwise, and
     always where slopes are not known, the bracket is halved. Each root is computed by itself: its neighbours in the

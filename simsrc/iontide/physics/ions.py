@@ -127,7 +127,7 @@ def nearest_ions(name: str, n: int = 3) -> list[str]:
     name : str
         What was written; its case does not matter, and aliases count.
     n : int
-        At most so many.
+        Most names that are returned.
 
     Returns
     -------

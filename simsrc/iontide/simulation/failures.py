@@ -1,4 +1,4 @@
-"""Why a run could not go on, as a sentence: what, where, when, and what to try."""
+"""Messages for runs that could not go on: what, where, when, and what to try."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def failure_of(
     model, layout
         Of the run.
     status : int
-        As in ``kernel.status``.
+        As in ``kernel.layout.status``.
     time : float
         That it reached, s.
     worst : int
@@ -36,7 +36,7 @@ def failure_of(
     interruptions : int
         How often events have interrupted it.
     events : sequence of str
-        The last ones that came about.
+        The last ones that occurred.
     """
     name = layout.names[worst]
     at = f"at t = {time:.9g} s"
@@ -64,7 +64,7 @@ def failure_of(
     if status == ends.TOO_MANY_EVENTS:
         names = ", ".join(dict.fromkeys(events))
         return (
-            f"the run stopped {at}: events ({names}) came about {interruptions} times, the last ones "
+            f"the run stopped {at}: events ({names}) occurred {interruptions} times, the last ones "
             "with no time between them. Where one undoes what the other does, put their levels further apart"
         )
     if status == ends.NO_CONSISTENT_STATE:

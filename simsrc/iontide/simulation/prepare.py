@@ -1,4 +1,4 @@
-"""What a run of a model needs before its first step: program, machine code, values of each segment, start.
+"""Preparation of a run: program, machine code, values of each segment, initial state.
 
 A model never changes, so what was prepared for it is cached as long as the model exists: a second run of the same model
 begins at once.
@@ -44,13 +44,13 @@ BLOCK = 65_536
 #: Sign of the change that an event waits for; 0 for either.
 _DIRECTIONS = {"rises": 1, "falls": -1, "passes": 0}
 
-#: What is watched no longer: no change has this sign both ways.
+#: A quantity that is no longer watched: no change has this sign both ways.
 _NEVER = (NEVER, 0)
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a run of a model starts from.
+    """Everything that a run of a model needs before its first step.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Preparation:
         return replace(self, segments=tuple(segments), values=tuple(values), problem=problem, table=None, samples=None)
 
     def after(self, model: Model, crossings: Sequence[Crossing], number: int, over: Collection[str]) -> Preparation:
-        """What the rest of a run starts from when events have changed its protocol.
+        """Preparation of the rest of a run when events have changed its protocol.
 
         ``segments`` and ``values`` are those of the whole run as it has become; ``problem`` begins with the segment
         that the events open.
@@ -111,7 +111,7 @@ class Preparation:
         ----------
         model : Model
         crossings : sequence of Crossing
-            What came about, all at one time.
+            Events that occurred, all at one time.
         number : int
             Segment in which that is, and which ends with it.
         over : collection of str
@@ -155,7 +155,7 @@ _prepared: dict[int, tuple[weakref.ref[Model], Preparation]] = {}
 
 
 def prepare(model: Model) -> Preparation:
-    """What a run of a model starts from; computed once for each model.
+    """Preparation of a run of a model; computed once for each model.
 
     Raises
     ------

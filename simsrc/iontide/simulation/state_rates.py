@@ -1,4 +1,4 @@
-"""How fast the states of a trajectory move at its samples: y' of ``M y' = f(t, y)``, algebraic equations included."""
+"""Rates of the states of a trajectory at its samples: y' of ``M y' = f(t, y)``, algebraic equations included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which totals a model conserves, from its structure alone: what its audit must find unchanged.
+"""Totals that a model conserves, from its structure alone; an audit checks that they do not change.
 
 A *pool* is one species in all the finite compartments between which it can move. It is closed unless a bath, an
 injection or a reaction supplies it; of closed pools that react with one another certain sums (CO2 + HCO3) are
@@ -20,7 +20,7 @@ from ...model.model import Clamp, Model
 from ...numerics.grouping import connected_groups
 from ...numerics.null_space import cancelling_combinations
 
-#: The weights of a conserved sum are fractions with at most so many parts.
+#: The weights of a conserved sum are fractions with denominators up to this.
 MOST_PARTS = 10_000
 
 #: A reaction as the change of each pool in it, by the place of the pool.

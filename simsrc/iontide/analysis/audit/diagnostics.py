@@ -80,7 +80,7 @@ class Summary:
 
 
 def charge_balance(trajectory: Trajectory) -> dict[str, NDArray]:
-    """How far the charge of each finite compartment is off, relative, over time.
+    """Relative error of the charge of each finite compartment over time.
 
     The excess is ``Σ z n + Σ z_X X + residual − Σ ± C A V / F`` (mol of charges), over all charge that is there:
     the same sum with every term taken positive. A current that is injected without an ion to carry it is counted in;

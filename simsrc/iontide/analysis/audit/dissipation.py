@@ -59,7 +59,7 @@ class Uphill:
     unbroken : bool
         Whether it did all the while between these, but for moments without a driving force.
     paused : bool
-        Whether it did not, somewhen after ``last``.
+        Whether it did not, at some sample after ``last``.
     ongoing : bool
         Whether it did at the latest sample.
     worst : Worst or None

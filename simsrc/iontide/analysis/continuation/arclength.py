@@ -61,7 +61,7 @@ class Point:
 
     @property
     def eigenvalues(self) -> NDArray:
-        """Of the linearised equations, s⁻¹; one of each complex pair."""
+        """Eigenvalues of the linearised equations, s⁻¹; one of each complex pair."""
         return np.array([mode.eigenvalue for mode in modes_of(self.member.system, self.y)], dtype=complex)
 
 
@@ -81,7 +81,7 @@ class Curve:
         self._decades = np.log(high / low) if low > 0.0 and high > 10.0 * low else 0.0
 
     def scale(self, value: float) -> float:
-        """What a change of p at a value is measured by."""
+        """Scale by which a change of p at a value is measured."""
         return abs(value) * self._decades if self._decades else self.high - self.low
 
     def point(self, value: float, y: NDArray) -> Point | None:
@@ -192,7 +192,7 @@ def _difference(member: Member, other: Member, y: NDArray) -> NDArray:
 
 
 def step_between(one: Point, two: Point) -> NDArray:
-    """From one point to another, in the scales of the first."""
+    """Difference of two points, in the scales of the first."""
     system = one.member.system
     ahead = (two.y - one.y)[system.active] / system.moved_by(one.y)
     return np.append(ahead, (two.value - one.value) / one.scale)

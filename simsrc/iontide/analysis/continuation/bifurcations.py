@@ -1,4 +1,4 @@
-"""What happens to a steady state between two points of a curve: folds, Hopf points, branch points, located.
+"""Bifurcations between two points of a curve of steady states: folds, Hopf points, branch points, located.
 
 Where p turns back is a *fold*, where a complex pair of eigenvalues crosses the imaginary axis a *Hopf* point, where a
 real one does without a fold a *branch* point (Kuznetsov 2004, Elements of Applied Bifurcation Theory, chapters 3 and
@@ -19,13 +19,13 @@ from .arclength import Curve, Point, step_between
 
 Kind = Literal["fold", "hopf", "branch"]
 
-#: How often a step is halved until only one thing happens in it.
+#: Most halvings of a step until it contains one bifurcation.
 MOST_HALVINGS = 16
 
 
 @dataclass(frozen=True)
 class Event:
-    """Where a steady state changes its nature.
+    """A point at which the stability of a steady state changes.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Event:
 
 
 def unstable_modes(eigenvalues: NDArray) -> int:
-    """How many modes grow; a complex pair, of which one half is given, counts twice."""
+    """Number of modes that grow; a complex pair, of which one half is given, counts twice."""
     growing = eigenvalues[eigenvalues.real > 0.0]
     return int(len(growing) + np.count_nonzero(growing.imag))
 
@@ -52,7 +52,7 @@ def unstable_modes(eigenvalues: NDArray) -> int:
 def events_between(
     curve: Curve, before: Point, after: Point, tolerance: float, halvings: int = MOST_HALVINGS
 ) -> list[Event]:
-    """What happens within a step, in order, each located to a tolerance of p; tangents lead from before to after."""
+    """Bifurcations within a step, in order, each located to a tolerance of p; tangents point from before to after."""
     earlier, later = before.eigenvalues, after.eigenvalues
     change = unstable_modes(later) - unstable_modes(earlier)
     turns = before.tangent[-1] * after.tangent[-1] < 0.0
@@ -133,7 +133,7 @@ def _smallest_real(eigenvalues: NDArray) -> complex:
 
 
 def _without(eigenvalues: NDArray, chosen: Callable[[NDArray], complex]) -> int:
-    """How many modes grow besides the chosen one."""
+    """Number of modes that grow besides the chosen one."""
     return unstable_modes(eigenvalues[eigenvalues != chosen(eigenvalues)])
 
 

@@ -31,13 +31,13 @@ from .family import Family
 #: Most points in one direction.
 MOST_POINTS = 5000
 
-#: How exactly special points are located, in parts of the range.
+#: Tolerance to which special points are located, in parts of the range.
 LOCATED = 1e-8
 
 
 @dataclass(frozen=True)
 class SpecialPoint:
-    """Where the steady state changes its nature.
+    """A point at which the stability of the steady state changes.
 
     Attributes
     ----------
@@ -130,12 +130,12 @@ def continue_steady_state(
     ----------
     model : Model
     parameter : str
-        One of the model's parameters that is a number; or ``total:WHAT`` with WHAT as in ``SteadyState.conserved``, or
-        its beginning: ``total:K``.
+        One of the model's parameters that is a number; or ``total:WHAT`` with WHAT as in ``SteadyState.conserved``,
+        or its beginning: ``total:K``.
     low, high : float
         SI.
     start : array, shape (n,), optional
-        State to set out from, as for ``steady_state``; the conserved totals are then those of this state throughout.
+        State to start from, as for ``steady_state``; the conserved totals are then those of this state throughout.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def continue_steady_state(
     UsageError
         There is no such parameter or total, or no range.
     SolverError
-        There is no steady state to set out from: neither at the model's value nor at the ends of the range.
+            There is no steady state to start from: neither at the model's value nor at the ends of the range.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def continue_steady_state(
     """
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"the range must go from a lower to a higher value, got {low:g} to {high:g}")
-    family, curve, first = _set_out(model, parameter, low, high, start)
+    family, curve, first = _first_point(model, parameter, low, high, start)
     down, down_end = _followed(curve, replace(first, tangent=-first.tangent))
     up, up_end = _followed(curve, first, closing=down_end == _CLOSED)
     points = [*reversed(down), first, *up]
@@ -168,7 +168,7 @@ def continue_steady_state(
 _CLOSED = "it closes upon itself"
 
 
-def _set_out(
+def _first_point(
     model: Model, parameter: str, low: float, high: float, start: NDArray | None
 ) -> tuple[Family, Curve, Point]:
     """The first point: at the model's value, or where there is no steady state at an end of the range."""
@@ -190,7 +190,7 @@ def _set_out(
             if point is not None:
                 return family, curve, point
             reason = f"the steady state at {family.value:g} (SI) does not lead into the range"
-    raise SolverError(f"there is no steady state to set out from: {reason}")
+    raise SolverError(f"there is no steady state to start from: {reason}")
 
 
 def _point_within(curve: Curve, steady: SteadyState) -> Point | None:
@@ -290,7 +290,7 @@ def _aligned(point: Point, other: Point) -> NDArray:
 
 
 def _is_at(first: Point, here: Point, there: Point) -> bool:
-    """Whether the curve, in its last step, has come back to where it set out."""
+    """Whether the curve, in its last step, has returned to its first point."""
     a, b = step_between(first, here), step_between(first, there)
     step = b - a
     share = float(np.clip(-a @ step / (step @ step), 0.0, 1.0))

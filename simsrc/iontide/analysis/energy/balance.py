@@ -61,7 +61,7 @@ class Energetics:
 
     @property
     def free_energy(self) -> NDArray:
-        """All that is stored, J."""
+        """Sum of what is stored, J."""
         return self._sum(self.stored.values())
 
     @property

@@ -1,9 +1,9 @@
 """Chemical potentials of solutes and water, measured from those of a bath.
 
-Only differences of potential do work, so each species needs a level to be measured from: it is its potential in the
-first bath that holds it. Then what a cell stores is what it could do against its bath, a bath that is alone gives
-nothing, and one that differs from it gives what it is worth. A species that no bath holds is measured from 1 mM; where
-it reacts, from the level at which its reactions are in equilibrium with the rest at the start of the run.
+Only differences of potential do work, so each species has a reference level: its potential in the first bath that
+contains it. Then what a cell stores is the work that it could do against its bath; that bath itself gives no power, and
+another bath gives the difference between its potential and that of the first. A species that is in no bath is measured
+from 1 mM; where it reacts, from the level at which its reactions are in equilibrium with the rest at the start.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ...physics.electrochemical import driving_force
 from ...simulation.run import Run
 from ...simulation.trajectory import Trajectory
 
-#: What an activity counts as where it is lower, mol m⁻³: what is diluted into nothing would dissipate without end.
+#: Lower bound of an activity in a logarithm, mol m⁻³: dilution to nothing would dissipate without bound.
 LEAST_ACTIVITY = 1e-12
 
 
 class Levels:
-    """From where each species of a run is measured; the same for all of its samples.
+    """Reference levels of the species of a run; the same for all of its samples.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Levels:
         self.model = run.model
         baths = [c for c in run.model.compartments.values() if not c.is_finite]
         self.bath = baths[0].name if baths else None
-        # An osmolarity need not be known where it does nothing.
+        # An osmolarity need not be defined where no water moves.
         self._water_moves = any(c.water != "fixed" for c in run.model.compartments.values())
         self._held: dict[str, str] = {}
         for bath in baths:
@@ -53,7 +53,7 @@ class Levels:
         return self._settled.get(species, 0.0)
 
     def osmolarity(self, evaluation: Evaluation) -> Any:
-        """Of the solution from which water is measured, mol m⁻³; 0 where there is no bath, or no water moves."""
+        """Osmolarity from which the potential of water is measured, mol m⁻³; 0 without a bath or moving water."""
         return 0.0 if self.bath is None or not self._water_moves else evaluation.osmolarity(self.bath)
 
     def _of_reactions(self, run: Run) -> dict[str, float]:
@@ -82,7 +82,7 @@ class Potentials:
     Parameters
     ----------
     levels : Levels
-    at : Evaluation
+    evaluation : Evaluation
     """
 
     def __init__(self, levels: Levels, evaluation: Evaluation) -> None:
@@ -109,7 +109,7 @@ class Potentials:
         return driving_force(self.model.species[species].valence, logs, across, self.evaluation.temperature)
 
     def water(self, compartment: str) -> Any:
-        """Of water by its volume, R T (osmolarity of the level − osmolarity), J m⁻³; pressure is not in it."""
+        """Potential of water by its volume, R T (osmolarity of the level − osmolarity), J m⁻³; without pressure."""
         return self.thermal * (self.levels.osmolarity(self.evaluation) - self.evaluation.osmolarity(compartment))
 
 

@@ -1,4 +1,4 @@
-"""What a model stores, J, and how fast that changes.
+"""Free energy that a model stores, J, and its rate of change.
 
 chemical    Σ n (R T (ln a − 1) − level) over the finite compartments, impermeants (ideal, measured from 1 mM) too, and
             R T w (osmolarity of the bath) for their water: the derivative by an amount is its chemical potential, that
@@ -114,7 +114,7 @@ def _elastic(evaluation: Evaluation, membrane: Membrane) -> Any:
 
 
 class Storing:
-    """How fast the energy of a run changes at its samples; each number is computed when it is asked for.
+    """Rates of change of the stored energy at the samples of a run; each is computed when it is first read.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class Storing:
 
     @cached_property
     def rates(self) -> NDArray:
-        """Of the states, SI per s, shape (samples, n)."""
+        """Rates of the states, SI per s, shape (samples, n)."""
         return state_rates(self.trajectory)
 
     @cached_property
@@ -146,7 +146,7 @@ class Storing:
 
     @cached_property
     def of_protocol(self) -> Any:
-        """What is brought in by that which moves between protocol steps, W."""
+        """Power from what changes between protocol steps, W."""
         total: Any = 0.0
         for drift in self._drifts.values():
             total = total + drift

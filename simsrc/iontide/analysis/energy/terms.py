@@ -1,8 +1,8 @@
-"""What brings energy into a model and what dissipates it, term by term, W.
+"""Sources and sinks of the energy of a model, term by term, W.
 
-Every process that moves something takes it from the potential where it is to the potential where it goes. What
-crosses a membrane loses its driving force; a pump adds what its fuel is worth; a rig (an injection, a clamp, a source)
-pays what it takes to bring matter and charge in; and whatever comes out of a bath is paid by the bath.
+Every process moves something from one potential to another. What crosses a membrane dissipates its driving force; a
+pump adds the free energy of its fuel; an injection, a clamp or a source adds the work of bringing matter and charge in;
+and matter that leaves a bath brings in its potential energy, counted as power from the bath.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Power:
     path : str
         What it is, by its place in the model: ``membranes.plasma.permeability.K``.
     label : str
-        For a person.
+        As figures and tables print it.
     kind : str
         ``pathway``, ``pump``, ``water``, ``reaction``, ``exchange``, ``resistance``; among what brings power in also
         ``injection``, ``clamp``, ``source``, ``bath``, ``area``, ``protocol``.
@@ -89,7 +89,8 @@ class Terms:
     Attributes
     ----------
     sources, sinks : list of Power
-        What comes in (negative where it goes out that way), and what is dissipated (negative where a law is wrong).
+        Power that enters (negative where it leaves that way), and power that is dissipated (negative where a law is
+        wrong).
     pumps : dict of str to PumpPower
         By the path of the pathway.
     """

@@ -24,7 +24,7 @@ class Grid:
 
     @cached_property
     def points(self) -> NDArray:
-        """From 0 to 1."""
+        """Places of the points, from 0 to 1."""
         inner = _points(self.degree)[:-1]
         return np.append((np.arange(self.panels)[:, None] + inner).ravel() / self.panels, 1.0)
 
@@ -52,7 +52,7 @@ class Grid:
         return matrix / self.panels
 
     def read_off(self, values: NDArray, at: NDArray) -> NDArray:
-        """What passes through values at the points (last axis), at any places on 0 … 1."""
+        """Interpolation of values at the points (last axis) to any places on 0 … 1."""
         panel = np.minimum((at * self.panels).astype(int), self.panels - 1)
         result = np.empty((*values.shape[:-1], len(at)))
         for k in np.unique(panel):
@@ -65,7 +65,7 @@ class Grid:
 
 @cache
 def grid(panels: int, degree: int) -> Grid:
-    """The grid of so many panels and such a degree; each is cached."""
+    """The grid with a number of panels and a degree; each is cached."""
     return Grid(panels, degree)
 
 

@@ -47,7 +47,7 @@ class JunctionProfile:
 
 @dataclass(frozen=True)
 class Junction:
-    """A liquid junction potential, and how it came about.
+    """A liquid junction potential, and how it was computed.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ DEGREES = (10, 16, 24, 36, 54)
 #: Powers of e that one panel holds.
 _PER_PANEL = 9.0
 
-#: Two that agree to this, in units of R T / F, are good enough: 1e-7 mV.
+#: Two degrees that agree to this, in units of R T / F, are accurate enough: 1e-7 mV.
 AGREED = 4e-9
 
 #: Newton steps, halvings of one, and times that the coefficients are evaluated again, at most.
@@ -47,7 +47,7 @@ _LEAST_STRIDE = 1e-3
 
 
 class NotConverged(Exception):
-    """Newton's method did not arrive."""
+    """Newton's method did not converge."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Stationary:
         return replace(self, fluxes=self.fluxes[order], order=order)
 
     def profile(self, points: int = 201) -> Profile:
-        """Concentrations and potential at so many places, close together where they change fast."""
+        """Concentrations and potential at a number of places, close together where they change fast."""
         state, at = self.state, np.linspace(0.0, 1.0, points)
         width = state.grid.from_start @ state.strength
         position = np.clip(state.grid.read_off(width / width[-1], at), 0.0, 1.0)

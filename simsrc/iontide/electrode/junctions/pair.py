@@ -41,7 +41,7 @@ class SolutionPair:
     activity : str
         Name of the activity model.
     warnings : tuple of str
-        What a person should know of them.
+        About rounded charges, ranges of the activity model, and missing parameters.
     """
 
     ions: tuple[Ion, ...]

@@ -27,7 +27,7 @@ ROUNDING_OF_CHARGE = 1e-9
 #: Times the slowest ion takes to even out by a factor of e, after which a junction is taken for stationary.
 LONG_AFTER = 15.0
 
-#: How many samples there are besides the first, and the first of these over the duration.
+#: Number of samples besides the first, and the first of these over the duration.
 SAMPLES, EARLIEST = 120, 1e-6
 
 #: Most attempts at a step.

@@ -180,7 +180,7 @@ class FormingEquations:
         return self._z * (slope * left - (1.0 + slope) * right)
 
     def _sides(self, concentrations: NDArray) -> tuple[NDArray, NDArray]:
-        """What is on the left and on the right of every face."""
+        """Values on the left and on the right of every face."""
         return np.concatenate([self._ends[:1], concentrations]), np.concatenate([concentrations, self._ends[1:]])
 
     def rates(self, y: NDArray) -> NDArray:

@@ -16,7 +16,7 @@ from .water import TEMPERATURE_RANGE
 
 
 class Solute(Protocol):
-    """What a model asks of a species; ``iontide.ions.Ion`` is one."""
+    """What an activity model needs of a species; ``physics.ions.Ion`` has it."""
 
     @property
     def name(self) -> str: ...
@@ -37,7 +37,7 @@ class ActivityModel:
     name : str
         As in a scenario.
     title : str
-        For a person.
+        As messages print it.
     max_ionic_strength : float
         Up to where it holds, mol m⁻³.
     temperatures : tuple of float
@@ -81,7 +81,7 @@ class ActivityModel:
         return None
 
     def remarks(self, solutes: Mapping[str, Solute], temperature: float | None = None) -> list[str]:
-        """What a person should know of this model in a solution of these species, as sentences; often nothing.
+        """Warnings about this model in a solution of these species, as sentences; often none.
 
         Parameters
         ----------

@@ -59,7 +59,7 @@ def mixing_integral(x: Any) -> tuple[Any, Any]:
 
 @dataclass
 class _Solution:
-    """What all coefficients of one solution have in common."""
+    """Terms that all coefficients of one solution share."""
 
     valence: Mapping[str, float]
     molality: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What a rate law may know of the membrane it works in."""
+"""The arguments of a rate law: the two solutions at a membrane and the potential between them."""
 
 from __future__ import annotations
 
