@@ -25,8 +25,10 @@ import iontide.equations.assembly as equations
 from iontide import Compartment, Impermeant, Membrane, Model, Pathway, Recording, Simulation, Species
 from iontide.kernel.codegen.machine_code import compile_program
 from iontide.kernel.codegen.step_printer import StepPrinter
-from iontide.kernel.codegen.tape_printer import Printer
+from iontide.kernel.codegen.tape_printer import print_tape
+from iontide.kernel.codegen.writer import Module
 from iontide.kernel.integrator.call import call
+from iontide.kernel.layout.functions import LINEARISED, RATES, linear_offsets, linear_size
 from iontide.simulation.simulate import Integration
 
 IONS = {"K": 1, "Na": 1, "Cl": -1, "Ca": 2, "HCO3": -1}
@@ -87,11 +89,11 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
         codes.append(time.perf_counter() - began)
         began = time.perf_counter()
         n = program.size
-        printer = Printer()
-        work = printer.print_tape("rates", program.rates, {"f": 0})
-        work = max(work, printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}))
-        StepPrinter(printer, program).print_all(work)
-        printer.module()
+        module = Module()
+        work = print_tape(module, "rates", program.rates, {"f": 0})
+        work = max(work, print_tape(module, "linearised", program.linearised, linear_offsets(n)))
+        StepPrinter(module, program).print_all(work)
+        module.text()
         texts.append(time.perf_counter() - began)
     integration = Integration(model)
     list(integration.blocks())
@@ -104,7 +106,7 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
 
     constants, _ = program.prepare(integration.prepared.values[0])
     work_space = np.zeros(code.work + 1)
-    y, f, j = integration.initial.y, np.zeros(n), np.zeros(n + n * n + n)
+    y, f, j = integration.initial.y, np.zeros(n), np.zeros(linear_size(n))
     clock = np.zeros(2)
 
     def per_call(address: int, out: np.ndarray) -> float:
@@ -120,8 +122,8 @@ def measure(compartments: int, repeats: int) -> dict[str, float]:
         "tape": min(tapes),
         "text": min(texts),
         "code": min(codes),
-        "rates": per_call(code.addresses[0], f),
-        "linearised": per_call(code.addresses[1], j),
+        "rates": per_call(code.addresses[RATES], f),
+        "linearised": per_call(code.addresses[LINEARISED], j),
         "step": run / (statistics.steps + statistics.rejected),
         "steps": statistics.steps,
         "run": run,

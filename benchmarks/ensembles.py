@@ -174,17 +174,17 @@ class Lanes:
     def queue(self, factors: NDArray, sampled: bool) -> tuple[Any, Any]:
         from iontide.kernel.batch_run import empty_queue
         from iontide.kernel.codegen.machine_code import compile_lanes
+        from iontide.kernel.layout.problem import NONNEGATIVE
 
         prepared = self.population.prepared
         problem = prepared.problem
         members = self.population.members(self.base * factors)
-        code = compile_lanes(prepared.program, int(problem.counts[0]))
+        code = compile_lanes(prepared.program, int(problem.counts[NONNEGATIVE]))
         within, segment = np.zeros(0), np.zeros(0, dtype=int)
         if sampled:
             _, within, segment = next(iter(prepared.sample_blocks(self.model)))
-        counts = np.array([problem.counts[0], 0, 0, 0, 0])
         starts = (members.constants, members.mass, members.lengths, members.absolute, members.start)
-        return empty_queue(code, counts, problem.options[[0, 2]], *starts, within, segment), code
+        return empty_queue(code, problem, *starts, within, segment), code
 
     def run(self, factors: NDArray, sampled: bool = False) -> NDArray:
         """Ends, or samples, in the units and the order of the equations by hand."""

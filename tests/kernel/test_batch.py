@@ -18,9 +18,11 @@ from iontide.errors import ScenarioError, SolverError
 from iontide.kernel.batch_run import empty_queue, integrate
 from iontide.kernel.codegen.machine_code import compile_lanes
 from iontide.kernel.codegen.math_functions import power_steps
-from iontide.kernel.codegen.tape_printer import Printer
+from iontide.kernel.codegen.tape_printer import print_tape
+from iontide.kernel.codegen.writer import Module
+from iontide.kernel.layout import problem as single
 from iontide.kernel.layout import status
-from iontide.kernel.layout.batch_problem import LANES, Queue
+from iontide.kernel.layout.batch_problem import ENDED_IN, LANES, REJECTED, STEPS, WORST, Queue
 from iontide.model.model import Model, Recording
 from iontide.simulation.prepare import prepare
 from iontide.simulation.simulate import Integration, collect
@@ -39,9 +41,9 @@ from tests.support.random_models import models
 def of_lanes(op: str, x: NDArray, number: float = 0.0) -> NDArray:
     """A function of the tape, printed for 16 lanes, of many numbers."""
     tape = Tape((Instruction("state", 0, -1, 0.0, -1), Instruction(op, 0, -1, number, -1)), (Output("f", 0, 1),))
-    printer = Printer(LANES)
-    printer.print_tape("f", tape, {"f": 0})
-    compiled, room = Compiled(printer.module()), np.zeros((1, LANES))
+    module = Module(LANES)
+    print_tape(module, "f", tape, {"f": 0})
+    compiled, room = Compiled(module.text()), np.zeros((1, LANES))
     padded = np.resize(x, -(-len(x) // LANES) * LANES).reshape(-1, LANES)
     found = np.empty_like(padded)
     for row, out in zip(padded, found, strict=True):
@@ -100,7 +102,7 @@ def test_powers_of_lanes(exponent):
 # -- runs in lanes ----------------------------------------------------------------------------------------------------
 
 
-def queue_of(model: Model, points: NDArray | None = None, paths: Sequence[str] = (), judging: bool = False):
+def queue_of(model: Model, points: NDArray | None = None, paths: Sequence[str] = (), measure_ends: bool = False):
     """The queue of a model's points, and its code; of one run without points."""
     population = Population(model, paths)
     members = population.members(np.zeros((1, 0)) if points is None else points)
@@ -111,10 +113,9 @@ def queue_of(model: Model, points: NDArray | None = None, paths: Sequence[str] =
     blocks = list(population.prepared.sample_blocks(model)) if model.recording.spacing != "steps" else []
     within = np.concatenate([b[1] for b in blocks]) if blocks else np.zeros(0)
     number = np.concatenate([b[2] for b in blocks]) if blocks else np.zeros(0, dtype=int)
-    code = compile_lanes(program, int(problem.counts[0]))
-    counts = np.array([problem.counts[0], problem.counts[3], problem.counts[4], problem.options[1] > 0, judging])
+    code = compile_lanes(program, int(problem.counts[single.NONNEGATIVE]))
     starts = (members.constants, members.mass, members.lengths, members.absolute, members.start)
-    return empty_queue(code, counts, problem.options[[0, 2]], *starts, within, number), code
+    return empty_queue(code, problem, *starts, within, number, measure_ends), code
 
 
 def in_lanes(model: Model, *given, **more) -> Queue:
@@ -137,9 +138,9 @@ def check_same(model: Model, close: float = 1e-9) -> None:
     run = trajectory.run
     starts = np.array([s.start for s in run.segments])
     scale = prepare(model).problem.absolute / (0.01 * model.simulation.rtol)
-    assert starts[queue.counters[0, 0]] + queue.reached[0] == pytest.approx(run.end_time, rel=1e-6, abs=1e-12)
+    assert starts[queue.counters[0, ENDED_IN]] + queue.reached[0] == pytest.approx(run.end_time, rel=1e-6, abs=1e-12)
     np.testing.assert_allclose(
-        queue.counters[0, 1:3], [run.statistics.steps, run.statistics.rejected], rtol=0.02, atol=2
+        queue.counters[0, [STEPS, REJECTED]], [run.statistics.steps, run.statistics.rejected], rtol=0.02, atol=2
     )
     if queue.status[0] >= 0:
         np.testing.assert_allclose(queue.end[0], run.end_state, rtol=close, atol=close * scale.max())
@@ -205,9 +206,9 @@ def test_a_run_depends_on_nothing_but_itself():
     paths = ["parameters.pump_rate", "membranes.plasma.permeability.K"]
     random = np.random.default_rng(2)
     points = np.array([1.4e-6, 4e-8]) * 10.0 ** random.uniform(-0.5, 0.5, (70, 2))
-    whole = in_lanes(model, points, paths, judging=True)
+    whole = in_lanes(model, points, paths, measure_ends=True)
     for order in (np.arange(70)[::-1], random.permutation(70), np.arange(33), np.array([5])):
-        part = in_lanes(model, points[order], paths, judging=True)
+        part = in_lanes(model, points[order], paths, measure_ends=True)
         for name in ("status", "counters", "reached", "end", "away", "samples"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[order])
 
@@ -221,14 +222,14 @@ def test_runs_that_fail_say_why_and_let_the_others_be():
     integrations = [alone(Population(model, ["parameters.P_K"]).variant(p))[0] for p in points[:3]]
     for k in range(3):
         assert (queue.status[k::3] == integrations[k].status).all()
-        assert queue.counters[k, 3] == integrations[k]._progress.counters[5] or queue.status[k] >= 0
+        assert queue.counters[k, WORST] == integrations[k]._progress.counters[single.WORST] or queue.status[k] >= 0
     assert status.TOO_MANY_STEPS in queue.status
 
 
 def test_how_far_an_end_is_from_rest():
     model = replace(p1(), recording=Recording("list", times=(0.0,)))
-    late = in_lanes(with_simulation(model, duration=1e6), judging=True)
-    early = in_lanes(with_simulation(model, duration=50.0), judging=True)
+    late = in_lanes(with_simulation(model, duration=1e6), measure_ends=True)
+    early = in_lanes(with_simulation(model, duration=50.0), measure_ends=True)
     assert late.away[0] < 1.0
     assert early.away[0] > 1e4
 

@@ -19,7 +19,7 @@ from tests.kernel.test_integrator import fingerprint
 from tests.support.models import p1
 from tests.support.paths import ROOT
 
-KERNEL = Path(cache.__file__).parent
+KERNEL = Path(cache.__file__).parent.parent
 
 
 @pytest.fixture
@@ -94,26 +94,34 @@ def test_name_of_the_folder_follows_what_the_code_depends_on(root, monkeypatch):
     read = Path.read_bytes
     for source in cache.COMPILED_SOURCES:
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_bytes", lambda p, s=source: read(p) + (b"#" if p.stem == s else b""))
+            changed = KERNEL / f"{source}.py"
+            patch.setattr(Path, "read_bytes", lambda p, c=changed: read(p) + (b"#" if p == c else b""))
             assert cache.cache_folder().name != name, source
 
 
 def test_every_source_that_numba_compiles_is_in_the_name():
-    """All that the two integrators import from this package, and what those import, but for the cache itself."""
+    """All that the compiled functions import from this package, and what those modules import."""
 
     def imported(module: str) -> Iterator[str]:
+        folder = (KERNEL / module).parent
         for node in ast.walk(ast.parse((KERNEL / f"{module}.py").read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                assert node.level == 1, f"{module} imports from outside of the kernel"
-                yield from [node.module] if node.module else [alias.name for alias in node.names]
+                package = folder if node.level == 1 else folder.parent
+                for alias in node.names:
+                    parts = [*(node.module or "").split("."), alias.name]
+                    while not (path := package.joinpath(*parts).with_suffix(".py")).exists():
+                        parts.pop()
+                    assert path.is_relative_to(KERNEL), f"{module} imports from outside of the kernel"
+                    yield str(path.relative_to(KERNEL).with_suffix(""))
 
-    found, waiting = set(), ["rosenbrock", "lanes"]
+    closure, waiting = set(), ["build/entry"]
     while waiting:
         module = waiting.pop()
-        if module not in found:
-            found.add(module)
+        if module not in closure:
+            closure.add(module)
             waiting += imported(module)
-    assert set(cache.COMPILED_SOURCES) == found | {"entry", "machine_code"}
+    assert {"integrator/rosenbrock", "batch/integrator", "layout/tableau"} <= closure
+    assert set(cache.COMPILED_SOURCES) == closure
 
 
 @pytest.mark.parametrize("kind", [symbols.RUN, symbols.LANES])
@@ -122,9 +130,9 @@ def test_must_compile_says_whether_one_has_to_wait(root, monkeypatch, kind):
     assert object_files.must_compile(kind)
     folder = cache.usable_cache_folder()
     assert folder is not None
-    object_files._keep(kind, b"object code")
+    object_files._store(kind, b"object code")
     assert not object_files.must_compile(kind)
-    assert object_files._kept(kind) == b"object code"
+    assert object_files._stored(kind) == b"object code"
     file = folder / f"{kind}.o"
     for spoilt in (b"", file.read_bytes()[:-1], file.read_bytes() + b"x", b"x" + file.read_bytes()[1:]):
         file.write_bytes(spoilt)

@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from iontide.kernel.codegen import machine_code
-from iontide.kernel.codegen import step_printer as llvm_step
-from iontide.kernel.codegen import tape_printer as llvm_text
-from iontide.kernel.codegen.machine_code import FUNCTIONS, compile_program
+from iontide.kernel.codegen import machine_code, math_functions, step_printer, writer
+from iontide.kernel.codegen.machine_code import compile_program
+from iontide.kernel.codegen.math_functions import lambert_polynomials
 from iontide.kernel.codegen.step_printer import Elimination, StepPrinter
-from iontide.kernel.codegen.tape_printer import Printer, lambert_polynomials
+from iontide.kernel.codegen.tape_printer import print_tape
+from iontide.kernel.codegen.writer import Module
 from iontide.kernel.layout import tableau
+from iontide.kernel.layout.functions import FACTOR, RATES, SOLVE, STEP, linear_offsets, linear_size
 from iontide.symbolic.expression import Graph
 from iontide.symbolic.tape import Program, Tape, assemble
 from tests.support.models import closed_pair, p1, pump_leak, series, single_ion
@@ -56,8 +57,7 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A function that makes all printing go in pieces of so many instructions."""
 
     def set_chunk(size: int) -> None:
-        monkeypatch.setattr(llvm_text, "CHUNK", size)
-        monkeypatch.setattr(llvm_step, "CHUNK", size)
+        monkeypatch.setattr(writer, "CHUNK", size)
         monkeypatch.setattr(machine_code, "_compiled", {})
 
     return set_chunk
@@ -70,7 +70,7 @@ def run_step(program: Program, y: NDArray, k: NDArray, mass: NDArray, t: float, 
     linear = np.concatenate([f, jacobian.ravel(), f_t])
     u, stage, work = np.full((tableau.STAGES, n), np.nan), np.full(n, np.nan), np.full(code.work, np.nan)
     given = (np.array([t, h]), y.copy(), k.copy(), mass.copy(), linear)
-    pointer_call(code.addresses[FUNCTIONS.index("step")], *given, u, stage, work)
+    pointer_call(code.addresses[STEP], *given, u, stage, work)
     return stage, u
 
 
@@ -99,9 +99,9 @@ def test_pieces_change_nothing(in_pieces, name, size):
 def test_pieces_are_made(in_pieces):
     in_pieces(7)
     program = system_of(p1()).program
-    printer = Printer()
-    work = printer.print_tape("linearised", program.linearised, {"f": 0, "J": 4, "f_t": 20})
-    pieces = [part for part in printer.parts if part.startswith("define internal void @linearised.")]
+    module = Module()
+    work = print_tape(module, "linearised", program.linearised, linear_offsets(4))
+    pieces = [part for part in module.parts if part.startswith("define internal void @linearised.")]
     assert len(pieces) == -(-len(program.linearised.instructions) // 7)
     assert work > 0
 
@@ -111,7 +111,7 @@ def test_step_number_by_number_and_vector_by_vector_agree(monkeypatch):
         _, _, program, y, k, mass = system_of(make())
         results = []
         for limit in (0, 100):
-            monkeypatch.setattr(llvm_step, "REGISTER_LIMIT", limit)
+            monkeypatch.setattr(step_printer, "REGISTER_LIMIT", limit)
             monkeypatch.setattr(machine_code, "_compiled", {})
             results.append(run_step(program, y, k, mass, 0.0, 1e-3))
         for a, b in zip(*results, strict=True):
@@ -122,9 +122,9 @@ def test_step_number_by_number_and_vector_by_vector_agree(monkeypatch):
 
 
 def in_lanes(tape: Tape, lanes: int, offsets: dict[str, int], t: NDArray, y: NDArray, k: NDArray, size: int) -> NDArray:
-    printer = Printer(lanes)
-    work = printer.print_tape("f", tape, offsets)
-    compiled = Compiled(printer.module())
+    module = Module(lanes)
+    work = print_tape(module, "f", tape, offsets)
+    compiled = Compiled(module.text())
     out = np.zeros((size, lanes))
     compiled("f", t, y, k, np.zeros((max(work, 1), lanes)), out)
     return out
@@ -135,7 +135,7 @@ def in_lanes(tape: Tape, lanes: int, offsets: dict[str, int], t: NDArray, y: NDA
 @pytest.mark.parametrize("name", ["pump_leak", "series", "divalent", "zoo"])
 def test_lanes_equal_runs_of_one(monkeypatch, name, lanes, chunk):
     """Every lane has its own state, constants and time; some lie beyond the switch of the Bernoulli function."""
-    monkeypatch.setattr(llvm_text, "CHUNK", chunk)
+    monkeypatch.setattr(writer, "CHUNK", chunk)
     monkeypatch.setattr(machine_code, "_compiled", {})  # what is compiled in pieces here is nobody else's
     rng = np.random.default_rng(3)
     if name == "zoo":
@@ -150,11 +150,11 @@ def test_lanes_equal_runs_of_one(monkeypatch, name, lanes, chunk):
         y[-1] = np.linspace(-0.4, 0.4, lanes)
         k = np.repeat(constants[:, np.newaxis], lanes, axis=1) * rng.uniform(0.9, 1.1, lanes)
     n = program.size
-    offsets = {"f": 0, "J": n, "f_t": n + n * n}
+    offsets = linear_offsets(n)
     t = rng.uniform(0.1, 2.0, (1, lanes))
     y, k = np.ascontiguousarray(y), np.ascontiguousarray(k)
     rates = in_lanes(program.rates, lanes, {"f": 0}, t, y, k, n)
-    linear = in_lanes(program.linearised, lanes, offsets, t, y, k, n + n * n + n)
+    linear = in_lanes(program.linearised, lanes, offsets, t, y, k, linear_size(n))
     for lane in range(lanes):
         own = np.ascontiguousarray(y[:, lane]), np.ascontiguousarray(k[:, lane])
         one_rates = machine_rates(program, t[0, lane], *own)
@@ -197,9 +197,9 @@ def lambert_error(depth: int, most: float) -> float:
 
 def test_lambert_polynomials_are_good_to_1e_16_up_to_the_switch():
     """The coefficients are rounded doubles; the fraction one step shorter would not do as well."""
-    most = llvm_text.NEAR_LIMIT / 2
-    assert lambert_error(llvm_text.LAMBERT_DEPTH, most) < 1e-16
-    assert lambert_error(llvm_text.LAMBERT_DEPTH - 4, most) > 1e-14
+    most = math_functions.NEAR_LIMIT / 2
+    assert lambert_error(math_functions.LAMBERT_DEPTH, most) < 1e-16
+    assert lambert_error(math_functions.LAMBERT_DEPTH - 4, most) > 1e-14
 
 
 def test_lambert_polynomials_are_the_continued_fraction():
@@ -253,9 +253,8 @@ def test_factor_and_solve_against_numpy(pattern, chunk, tables):
         matrix[i, j] = values[f"J {i} {j}"]
     dense = program.mass_matrix(mass) / (h * tableau.GAMMA) - matrix
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(llvm_text, "CHUNK", chunk)
-        patch.setattr(llvm_step, "CHUNK", chunk)
-        patch.setattr(llvm_step, "STRAIGHT_LIMIT", -1 if tables else 10**9)
+        patch.setattr(writer, "CHUNK", chunk)
+        patch.setattr(step_printer, "STRAIGHT_LIMIT", -1 if tables else 10**9)
         patch.setattr(machine_code, "_compiled", {})
         code = compile_program(program)
         f, jacobian, f_t = machine_linearised(program, 0.0, np.zeros(n), k)
@@ -263,8 +262,8 @@ def test_factor_and_solve_against_numpy(pattern, chunk, tables):
         lu, b = np.full(code.factors, np.nan), rng.uniform(-1, 1, n)
         x = b.copy()
         linear = np.concatenate([f, jacobian.ravel(), f_t])
-        pointer_call(code.addresses[FUNCTIONS.index("factor")], np.array([0.0, h]), mass.copy(), linear, lu)
-        pointer_call(code.addresses[FUNCTIONS.index("solve")], lu, x)
+        pointer_call(code.addresses[FACTOR], np.array([0.0, h]), mass.copy(), linear, lu)
+        pointer_call(code.addresses[SOLVE], lu, x)
     want = np.linalg.solve(dense, b)
     np.testing.assert_allclose(x, want, rtol=1e-11, atol=1e-12 * np.abs(want).max())
 
@@ -292,7 +291,7 @@ def test_a_sparse_system_stays_sparse():
         program = system_of(model).program
         pattern = {divmod(o.slot, program.size) for o in program.linearised.outputs if o.array == "J"}
         pattern |= set(zip(program.mass_rows, program.mass_columns, strict=True))
-        extra = set(llvm_step.elimination_of(program).entries) - pattern
+        extra = set(step_printer.elimination_of(program).entries) - pattern
         finite = sum(c.is_finite for c in model.compartments.values())
         assert len(extra) <= (finite - 1) * program.size
 
@@ -302,8 +301,8 @@ def test_a_singular_matrix_shows_as_something_not_finite():
     code = compile_program(program)
     k, mass = program.prepare({"J 0 0": 1.0, "M 0 0": 0.0})
     lu, x = np.zeros(code.factors), np.array([1.0])
-    pointer_call(code.addresses[2], np.array([0.0, 1.0]), mass.copy(), np.array([0.0, 0.0, 0.0]), lu)
-    pointer_call(code.addresses[3], lu, x)
+    pointer_call(code.addresses[FACTOR], np.array([0.0, 1.0]), mass.copy(), np.array([0.0, 0.0, 0.0]), lu)
+    pointer_call(code.addresses[SOLVE], lu, x)
     assert not np.isfinite(x[0])
     assert k.tolist() == [1.0]
 
@@ -323,7 +322,7 @@ def test_code_is_made_once_and_outlives_many_others(monkeypatch):
         compile_program(other)
     assert len(machine_code._compiled) == 2
     out, work = np.zeros(4), np.zeros(code.work)  # the code itself is still held here
-    pointer_call(code.addresses[0], np.zeros(2), y.copy(), k.copy(), work, out)
+    pointer_call(code.addresses[RATES], np.zeros(2), y.copy(), k.copy(), work, out)
     np.testing.assert_array_equal(out, want)
 
 
@@ -340,7 +339,7 @@ def test_a_program_lives_as_long_as_its_code(monkeypatch):
 
 def test_step_printer_says_how_much_work_it_needs():
     program = system_of(p1()).program
-    printer = Printer()
-    tape_work = printer.print_tape("rates", program.rates, {"f": 0})
-    step = StepPrinter(printer, program)
+    module = Module()
+    tape_work = print_tape(module, "rates", program.rates, {"f": 0})
+    step = StepPrinter(module, program)
     assert step.print_all(tape_work) == len(step.elimination.entries) + 2 * 4 + 1 + tape_work

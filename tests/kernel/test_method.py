@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from iontide.kernel.integrator import rosenbrock
+from iontide.kernel.integrator import events
 from iontide.kernel.layout.tableau import GAMMA, NODES, ORDER, STAGES, TIME_WEIGHTS, A, C, H
 from iontide.symbolic.expression import Graph, exp
 from iontide.symbolic.tape import Program, assemble
@@ -302,7 +302,7 @@ def test_interpolant_is_of_order_4(theta):
         h = 1e-3 / n
         after, u = run_step(program, y, k, mass, 0.0, h)
         dense, out = np.vstack([y, after, H @ u]), np.empty(len(y))
-        rosenbrock.interpolate.py_func(dense, theta, 3, out[np.newaxis], 0)
+        events.interpolate.py_func(dense, theta, 3, out[np.newaxis], 0)
         return abs(out[-1] - march(program, y, k, mass, theta * h, 16)[-1, -1])
 
     assert measured_order(error, [8, 12, 16, 24, 32]) == pytest.approx(5.0, abs=0.4)
@@ -342,7 +342,7 @@ def test_interpolation_never_makes_an_amount_negative(states, theta):
     dense = np.array([*zip(*states, strict=True)])
     dense = np.hstack([dense, -dense.sum(axis=1, keepdims=True)])  # a last state, free, so that the sum is 0
     out = np.empty(dense.shape[1])
-    rosenbrock.interpolate.py_func(dense, theta, dense.shape[1] - 1, out[np.newaxis], 0)
+    events.interpolate.py_func(dense, theta, dense.shape[1] - 1, out[np.newaxis], 0)
     assert np.all(out[:-1] >= 0.0)
     assert out.sum() == pytest.approx(0.0, abs=1e-13)
     plain = (1 - theta) * dense[0] + theta * dense[1]
@@ -355,5 +355,5 @@ def test_interpolation_meets_the_ends_of_the_step():
     dense = np.random.default_rng(1).uniform(0.1, 1.0, (5, 3))
     for theta in (0.0, 1.0):
         out = np.empty(3)
-        rosenbrock.interpolate.py_func(dense, theta, 2, out[np.newaxis], 0)
+        events.interpolate.py_func(dense, theta, 2, out[np.newaxis], 0)
         np.testing.assert_array_equal(out, dense[int(theta)])

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from iontide.equations import assembly as equations
 from iontide.equations.assembly import build_program
 from iontide.equations.states import Layout
-from iontide.kernel.codegen.machine_code import FUNCTIONS, compile_program
+from iontide.kernel.codegen.machine_code import compile_program
+from iontide.kernel.layout.functions import LINEARISED, RATES
 from iontide.model.model import Compartment, Membrane, Model, Simulation, Species
 from iontide.simulation.simulate import Integration
 from iontide.symbolic.expression import (
@@ -145,7 +146,7 @@ def machine_rates(program: Program, time: float, y: NDArray, k: NDArray) -> NDAr
     """f by machine code."""
     code = compile_program(program)
     out, work = np.full(program.size, np.nan), np.full(code.work, np.nan)
-    pointer_call(code.addresses[FUNCTIONS.index("rates")], np.array([time, np.nan]), y.copy(), k.copy(), work, out)
+    pointer_call(code.addresses[RATES], np.array([time, np.nan]), y.copy(), k.copy(), work, out)
     return out
 
 
@@ -153,7 +154,7 @@ def machine_linearised(program: Program, time: float, y: NDArray, k: NDArray) ->
     """f, J and f_t by machine code."""
     code, n = compile_program(program), program.size
     out, work = np.zeros(n + n * n + n), np.full(code.work, np.nan)
-    pointer_call(code.addresses[FUNCTIONS.index("linearised")], np.array([time, np.nan]), y.copy(), k.copy(), work, out)
+    pointer_call(code.addresses[LINEARISED], np.array([time, np.nan]), y.copy(), k.copy(), work, out)
     return out[:n], out[n : n + n * n].reshape(n, n), out[n + n * n :]
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..equations.assembly import build_equations
 from ..equations.evaluation import Evaluation
 from ..errors import SolverError, UnknownNameError, UsageError
-from ..kernel.codegen.machine_code import compile_program
+from ..kernel.codegen.machine_code import MachineCode, compile_program
 from ..kernel.layout import status
 from ..kernel.layout.problem import CROSSING, JACOBIANS, REJECTED, SAMPLE, SEGMENT, STEPS, Problem, Samples, T
 from ..kernel.run import Integrator, table_of
@@ -186,7 +186,7 @@ class _Forward:
 
     def run(self) -> TrajectorySensitivities:
         prepared, n, many = self.prepared, self.prepared.layout.size, len(self.parameters)
-        integrator = Integrator(table_of(self._problem), self._start)  # by addresses: the problem must live on
+        integrator = Integrator(table_of(self._problem, self._code), self._start)
         blocks = list(prepared.sample_blocks(self.model))
         time, within, segment = (np.concatenate(column) for column in zip(*blocks, strict=True))
         states = np.empty((len(time), n * (1 + many)))
@@ -261,24 +261,24 @@ class _Forward:
         return assemble(enlarged, enlarged_mass, watched)
 
     @cached_property
+    def _code(self) -> MachineCode:
+        return compile_program(self._program)
+
+    @cached_property
     def _problem(self) -> Problem:
         prepared, problem = self.prepared, self.prepared.problem
         assert problem is not None
-        program, code = self._program, compile_program(self._program)
-        self._code = code  # must stay alive
+        program, code = self._program, self._code
         values = [
             {**base, **self._slope_values(of_segment)}
             for of_segment, base in zip(self.slopes, prepared.values, strict=True)
         ]
         constants, mass = program.prepare_all(values)
-        counts = problem.counts.copy()
-        counts[1], counts[2] = code.work, code.factors
         return problem._replace(
             code=np.array(code.addresses, dtype=np.int64),
             mass=mass,
             constants=constants,
             absolute=np.concatenate([problem.absolute, *(problem.absolute * size for size in self._sizes)]),
-            counts=counts,
         )
 
     def _slope_values(self, slopes: Mapping[str, NDArray]) -> dict[str, float]:

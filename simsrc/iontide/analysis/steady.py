@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..formulas.display import duration_text
 from ..formulas.formula import Formula
+from ..kernel.codegen.machine_code import MachineCode
 from ..kernel.layout import status as kernel_status
-from ..kernel.layout.problem import SAMPLE, Problem, Samples, T
+from ..kernel.layout.problem import RELATIVE, SAMPLE, Problem, Samples, T, options_of
 from ..kernel.run import Integrator, table_of
 from ..model.model import Model
 from ..numerics.period import period_of
@@ -171,7 +172,7 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
     problem = prepared.problem
     first, last = prepared.segments[0], prepared.segments[-1]
     through = problem is not None and _reads_time(model)  # what depends on time is taken as where the run ends
-    if problem is None or (last is first and not through):
+    if problem is None or prepared.code is None or (last is first and not through):
         return integration.outcome(), np.array(prepared.initial.y), f"the initial state{note}"
     origin = (
         "the end of the protocol" if through else f"the state at the last step of the protocol, t = {last.start:g} s"
@@ -180,7 +181,7 @@ def _at_last_segment(model: Model) -> tuple[Run, NDArray, str]:
         problem = problem._replace(
             lengths=problem.lengths[:-1], mass=problem.mass[:-1].copy(), constants=problem.constants[:-1].copy()
         )
-    integrator = Integrator(table_of(problem), prepared.initial.y)
+    integrator = Integrator(table_of(problem, prepared.code), prepared.initial.y)
     _drive(integrator)
     return integration.outcome(), integrator.progress.y.copy(), f"{origin}{note}"
 
@@ -242,7 +243,7 @@ def _period(system: System, y: NDArray) -> float | None:
     """Period (s) with which a potential oscillates from a state on; None where it does not."""
     layout = system.prepared.layout
     problem = _alone(system, system.model.simulation.duration * 10.0**ROUNDS)
-    integrator = Integrator(table_of(problem), y)
+    integrator = Integrator(table_of(problem, _code_of(system)), y)
     samples = _no_samples(len(y))
     times, states = [], []
     for _ in range(WATCHED_STEPS):
@@ -296,18 +297,22 @@ def _newton(system: System, y: NDArray, start: NDArray) -> NDArray | None:
 
 def _integrated(system: System, y: NDArray, duration: float) -> tuple[NDArray, int]:
     """The state after some time of the last segment, and how the integration ended (paused: it took too long)."""
-    problem = _alone(system, duration)  # must stay alive: a table holds only its addresses
-    integrator = Integrator(table_of(problem), y)
+    integrator = Integrator(table_of(_alone(system, duration), _code_of(system)), y)
     ended = _drive(integrator)
     return integrator.progress.y.copy(), kernel_status.PAUSED if ended == kernel_status.TOO_MANY_STEPS else ended
+
+
+def _code_of(system: System) -> MachineCode:
+    code = system.prepared.code
+    assert code is not None
+    return code
 
 
 def _alone(system: System, duration: float) -> Problem:
     """The last segment by itself, to be integrated until nothing moves."""
     problem = system.prepared.problem
     assert problem is not None
-    options = problem.options.copy()
-    options[1], options[2] = 1.0, MOST_STEPS  # stop where nothing moves
+    options = options_of(problem.options[RELATIVE], True, MOST_STEPS)  # stop where nothing moves
     return problem._replace(
         lengths=np.array([duration]),
         mass=problem.mass[-1:].copy(),

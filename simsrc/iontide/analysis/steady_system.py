@@ -55,7 +55,7 @@ class System:
         prepared = self.prepared
         assert prepared.code is not None
         assert prepared.problem is not None
-        return Direct(prepared.code, len(self.scales), prepared.problem.constants[-1])
+        return Direct(prepared.code, prepared.problem.constants[-1])
 
     @property
     def time(self) -> float:

@@ -1,98 +1,137 @@
-"""One integration in progress: its arrays, and the table by which the compiled integrator finds them."""
+"""One integration in progress: its arrays, and the table by which the compiled integrator reads and writes them."""
 
 from __future__ import annotations
 
 from itertools import accumulate
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .build import object_files
+from .codegen.machine_code import MachineCode
+from .layout.checks import check_arrays
 from .layout.problem import (
     LENGTH,
     PROGRESS,
     SAMPLES,
     SCRATCH,
     SIZES,
+    SIZES_AT,
     Problem,
     Progress,
     Samples,
-    Scratch,
-    empty_progress,
+    Sizes,
+    problem_shapes,
+    progress_shapes,
+    sample_shapes,
+    scratch_shapes,
 )
-from .layout.tableau import STAGES
-
-#: Counters of an integration.
-COUNTERS = len(empty_progress().counters)
 
 
 def address(array: NDArray) -> int:
-    """Where the data of an array lie (``array.ctypes.data``, four times as fast)."""
+    """Where the data of an array begin in memory (``array.ctypes.data``, four times as fast)."""
     return int(array.__array_interface__["data"][0])
 
 
 class Table(NamedTuple):
-    """What the table of every integration of one problem has in common.
+    """What all integrations of one problem have in common.
 
     Attributes
     ----------
     start : int64 (LENGTH,)
-        The table, with the places of one integration still empty.
+        The table of addresses, with those of one integration still empty.
     places : int64
-        Where the arrays of progress and scratch lie within the room of an integration, bytes.
-    room : int
-        Its size, doubles.
+        Where the arrays of progress and scratch begin within the memory of an integration, bytes.
+    size : int
+        Doubles of that memory.
+    progress : dict of str to (slice, shape)
+        The part of it that is each array of ``Progress``.
+    problem : Problem
+        The arrays and the code that the table points to, which must live as long as it does; ``code`` likewise.
     """
 
     start: NDArray
     places: NDArray
-    room: int
+    size: int
+    progress: dict[str, tuple[slice, tuple[int, ...]]]
+    problem: Problem
+    code: MachineCode
+
+    @property
+    def states(self) -> int:
+        """How many there are."""
+        return self.code.states
 
 
-def table_of(problem: Problem) -> Table:
-    """The table of a problem."""
-    n, work, lu = len(problem.absolute), int(problem.counts[1]), int(problem.counts[2])
-    watched = len(problem.watched)
+def table_of(problem: Problem, code: MachineCode) -> Table:
+    """The table of a problem.
+
+    Raises
+    ------
+    ValueError
+        An array of the problem is not as long as its machine code takes it.
+    """
+    segments, n, watched = len(problem.lengths), code.states, code.watched
+    check_arrays("the problem", problem, problem_shapes(segments, n, code.masses, code.constants, watched))
+    sizes = Sizes(segments, code.masses, code.constants, n, watched, code.work, code.factors, 0, 0, 0)
     start = np.zeros(LENGTH, dtype=np.int64)
     start[:PROGRESS] = [address(a) for a in problem]
-    segments, entries = problem.mass.shape
-    start[SIZES : SIZES + 5] = segments, entries, problem.constants.shape[1], n, watched
-    # Progress: y, real, counters, dense, levels. Scratch: u, linear, stage, first, second, clock, work, lu, levels.
-    sizes = [n, 5, COUNTERS, 5 * n, watched, STAGES * n, n * (n + 2), n, n, n, 2, work, lu, 2 * watched]
-    assert len(sizes) == len(Progress._fields) + len(Scratch._fields)
-    *places, room = accumulate(sizes, initial=0)
-    return Table(start, 8 * np.array(places, dtype=np.int64), room)
+    start[SIZES:] = sizes
+    progress = progress_shapes(n, watched)
+    shapes = [*progress.values(), *scratch_shapes(n, watched, code.work, code.factors).values()]
+    *places, size = accumulate(map(prod, shapes), initial=0)
+    parts = {
+        name: (slice(first, first + prod(shape)), shape)
+        for (name, shape), first in zip(progress.items(), places, strict=False)
+    }
+    return Table(start, 8 * np.array(places, dtype=np.int64), size, parts, problem, code)
 
 
 class Integrator:
-    """The compiled integrator at work on one problem; ``progress`` says how far it has come.
+    """The compiled integrator with one problem; ``progress`` is how far it is.
 
     All arrays of one integration are parts of one, so that it begins in a few microseconds.
+
+    Parameters
+    ----------
+    table : Table
+    y : array, shape (n,)
+        The state at the start, SI.
+
+    Raises
+    ------
+    ValueError
+        The state at the start is not as long as the problem has states.
     """
 
     def __init__(self, table: Table, y: NDArray) -> None:
-        n = len(y)
-        room = self._room = np.zeros(table.room)
-        room[:n] = y
-        counters, dense = n + 5, n + 5 + COUNTERS
-        levels = room[dense + 5 * n : dense + 5 * n + int(table.start[SIZES + 4])]
-        levels[:] = np.nan
-        self.progress = Progress(
-            y=room[:n],
-            real=room[n : n + 5],
-            counters=room[counters:dense].view(np.int64),
-            dense=room[dense : dense + 5 * n].reshape(5, n),
-            levels=levels,
-        )
+        if y.shape != (table.states,):  # of any type and order: it is copied
+            raise ValueError(f"the state at the start: the shape must be {(table.states,)}, got {y.shape}")
+        self._problem, self._code = table.problem, table.code  # which the addresses point to
+        memory = self._memory = np.zeros(table.size)
+        parts = {name: memory[part].reshape(shape) for name, (part, shape) in table.progress.items()}
+        parts["counters"] = parts["counters"].view(np.int64)
+        self.progress = Progress(**parts)
+        self.progress.y[:] = y
+        self.progress.levels[:] = np.nan
         self._table = table.start.copy()
-        places = table.places + address(room)
+        places = table.places + address(memory)
         self._table[PROGRESS:SAMPLES] = places[: SAMPLES - PROGRESS]
         self._table[SCRATCH:SIZES] = places[SAMPLES - PROGRESS :]
 
     def advance(self, samples: Samples, budget: int) -> int:
-        """Go on for at most ``budget`` steps, or until the samples are full; returns a status."""
+        """Go on for at most ``budget`` steps, or until the samples are full; returns a status.
+
+        Raises
+        ------
+        ValueError
+            The arrays of the samples do not go together, or not with the states.
+        """
+        count, crossings = len(samples.times), len(samples.crossed_at)
+        check_arrays("the samples", samples, sample_shapes(count, len(self.progress.y), crossings))
         table = self._table
         table[SAMPLES:SCRATCH] = [address(a) for a in samples]
-        table[SIZES + 5 :] = len(samples.times), len(samples.crossed_at), budget
+        table[SIZES_AT.samples], table[SIZES_AT.crossings], table[SIZES_AT.budget] = count, crossings, budget
         return object_files.load()(address(table))

@@ -21,7 +21,7 @@ from ..equations.evaluation import Evaluation
 from ..equations.initial_state import InitialState, complete_values, initial_state
 from ..equations.states import ABSOLUTE_FRACTION, POTENTIAL_SCALE, Layout
 from ..kernel.codegen.machine_code import MachineCode, compile_program
-from ..kernel.layout.problem import NEVER, Problem
+from ..kernel.layout.problem import NEVER, Problem, counts_of, options_of
 from ..kernel.run import Table, table_of
 from ..model.circuit import membranes_of
 from ..model.model import Model, ParameterStep
@@ -96,6 +96,7 @@ class Preparation:
         """The same model with the last of these segments for its last: what holds when a run has come that far."""
         assert self.problem is not None
         assert self.program is not None
+        assert self.code is not None
         constants, mass = self.program.prepare_all(values[-1:])
         lengths = np.array([segments[-1].end - segments[-1].start])
         problem = self.problem._replace(constants=constants, mass=mass, lengths=lengths)
@@ -128,6 +129,7 @@ class Preparation:
         values = complete_values(model, coming, self.values[0], values_of(model, coming), self.initial)
         assert self.problem is not None
         assert self.program is not None
+        assert self.code is not None
         constants, mass = self.program.prepare_all(values)
         watched = self.problem.watched.copy()
         for row, event in enumerate(model.events):
@@ -144,7 +146,7 @@ class Preparation:
             segments=(*past, *coming),
             values=(*self.values[:ended], *values),
             problem=problem,
-            table=table_of(problem),
+            table=table_of(problem, self.code),
             samples=None,
             first=ended,
             triggered=triggered,
@@ -191,7 +193,7 @@ def _prepare(model: Model) -> Preparation:
         values=tuple(values),
         initial=initial,
         problem=problem,
-        table=table_of(problem) if problem else None,
+        table=table_of(problem, code) if problem and code else None,
         code=code,
         samples=list(scheduled_samples(model.recording, segments, BLOCK)) if few else None,
     )
@@ -215,11 +217,8 @@ def _problem(
         constants=constants,
         lengths=np.array([s.end - s.start for s in segments]),
         absolute=absolute_tolerances(model, layout, values[0], initial),
-        options=np.array([simulation.rtol, float(simulation.stop_at_steady_state), float(simulation.max_steps)]),
-        counts=np.array(
-            [layout.nonnegative, code.work, code.factors, algebraic, algebraic or not program.autonomous],
-            dtype=np.int64,
-        ),
+        options=options_of(simulation.rtol, simulation.stop_at_steady_state, simulation.max_steps),
+        counts=counts_of(layout.nonnegative, algebraic, algebraic or not program.autonomous),
         watched=np.array([(_DIRECTIONS[e.direction], e.interrupts) for e in model.events], dtype=np.int64).reshape(
             -1, 2
         ),

@@ -16,6 +16,7 @@ from scipy.linalg import lapack
 from ...constants import FARADAY, GAS_CONSTANT
 from ...errors import SolverError, UsageError
 from ...kernel.layout import tableau
+from ...kernel.layout.step_control import GROW_MOST, SAFETY, SHRINK_MOST
 from ...physics.activity.debye_hueckel import VACUUM_PERMITTIVITY
 from ...physics.activity.water import TEMPERATURE_RANGE, permittivity
 from ...physics.electrochemical import thermal_potential
@@ -34,7 +35,7 @@ SAMPLES, EARLIEST = 120, 1e-6
 MOST_STEPS = 50_000
 
 #: Step size control, as in Hairer & Wanner, Solving ODEs II, IV.8; the first step, over the quickest change there is.
-SAFETY, SHRINK_MOST, GROW_MOST, FIRST_STEP = 0.9, 0.2, 6.0, 1e-3
+FIRST_STEP = 1e-3
 
 #: Below this share of its largest concentration an ion's errors count no less, and below 0 by so little is rounding.
 LITTLE, ROUNDING = 1e-3, 1e-12

@@ -1,10 +1,8 @@
 """Many runs of one program, a lane each: a lane that is done takes the next run from the queue.
 
-The printed ``advance`` (see ``lane_step``) makes the steps; what stands here is done for one lane at a time, when a
-segment ends, a sample is due or a run is over. It is compiled once for all models, like ``rosenbrock``, whose single
-run it repeats in what it does and in what order.
-
-``forceinline``: a call hands on some three hundred words (every array with its shape), more than most of these do.
+The printed ``advance`` (see ``codegen.batch_step_printer``) makes the steps; this module does the rest, for one lane at
+a time, when a segment ends, a sample is due or a run is over. It is compiled once for all models, like
+``integrator.rosenbrock``, and does what that does for a single run, in the same order.
 """
 
 from __future__ import annotations
@@ -13,39 +11,43 @@ import numpy as np
 from numba import njit
 
 from ..integrator.call import call
-from ..integrator.rosenbrock import CONSISTENT, INSTANT, MOST_ITERATIONS, STEADY_HORIZON
 from ..layout import batch_problem as place
 from ..layout import batch_rows as row
+from ..layout import functions
 from ..layout.status import DONE, NEGATIVE_AMOUNT, NO_CONSISTENT_STATE, STEADY, TOO_MANY_STEPS
+from ..layout.step_control import CONSISTENT, INSTANT, MOST_ITERATIONS, STEADY_HORIZON
 from ..layout.tableau import STAGES
 from .samples import record_samples, write_samples_at_start
 
 LANES = place.LANES
-RUN, SEGMENT, CURSOR, TASK = place.RUN, place.SEGMENT, place.CURSOR, place.TASK
+RUN, SEGMENT, NEXT_SAMPLE, TASK = place.RUN, place.SEGMENT, place.NEXT_SAMPLE, place.TASK
 NO_TASK, BEGINS, SAMPLES_DUE = place.NO_TASK, place.BEGINS, place.SAMPLES_DUE
+
+#: In place of a time of 0 (of a lane without a run), s: a step must have a length.
+LEAST_TIME = 1e-300
 
 
 @njit(error_model="numpy")
-def integrate_lanes(queue, bench):
+def integrate_lanes(queue, workspace):
     """Integrate every run that waits in the queue."""
-    control, tasks = bench.control, bench.place[TASK]
+    control, tasks = workspace.control, workspace.place[TASK]
     waiting = 0
     for lane in range(LANES):
-        waiting = take_run(queue, bench, lane, waiting)
+        waiting = take_run(queue, workspace, lane, waiting)
     code = queue.code
     while True:
-        while begin_segments(queue, bench):
-            waiting = refill(queue, bench, waiting)
+        while begin_segments(queue, workspace):
+            waiting = refill(queue, workspace, waiting)
         busy = False
         for lane in range(LANES):
             busy = busy or control[row.ACTIVE, lane] > 0.0
         if not busy:
             return
         call(
-            code[place.ADVANCE],
+            code[functions.LANE_ADVANCE],
             (
-                *(control, bench.clock, bench.y, bench.before, bench.k, bench.mass),
-                *(bench.absolute, bench.linear, bench.u, bench.stage, bench.work),
+                *(control, workspace.clock, workspace.y, workspace.before, workspace.k, workspace.mass),
+                *(workspace.absolute, workspace.linear, workspace.u, workspace.stage, workspace.work),
             ),
         )
         settling = False
@@ -55,114 +57,114 @@ def integrate_lanes(queue, bench):
                 continue
             if need == row.STUCK or need == row.EXHAUSTED:
                 status = TOO_MANY_STEPS if need == row.EXHAUSTED else int(control[row.CAUSE, lane])
-                finish(queue, bench, lane, status, limiting_state(queue, bench, lane))
+                finish(queue, workspace, lane, status, limiting_state(queue, workspace, lane))
                 continue
             if need != row.MAY_BE_STEADY:
                 tasks[lane] = SAMPLES_DUE
             settling = settling or need >= row.MAY_BE_STEADY
-        record_samples(queue, bench)
+        record_samples(queue, workspace)
         if settling:
-            end_where_steady(queue, bench)
-        if queue.counts[place.JUDGING] > 0:
-            judge_ends(queue, bench)
+            end_where_steady(queue, workspace)
+        if queue.counts[place.MEASURE_ENDS] > 0:
+            measure_ends(queue, workspace)
         for lane in range(LANES):
             if control[row.ACTIVE, lane] > 0.0 and control[row.T, lane] >= control[row.LENGTH, lane]:
-                end_segment(queue, bench, lane)
-        waiting = refill(queue, bench, waiting)
+                end_segment(queue, workspace, lane)
+        waiting = refill(queue, workspace, waiting)
 
 
-@njit(error_model="numpy", forceinline=True)
-def refill(queue, bench, waiting):
+@njit(error_model="numpy")
+def refill(queue, workspace, waiting):
     """Give every lane that is free a run from the queue; returns where in the queue to look next."""
     for lane in range(LANES):
-        if bench.control[row.ACTIVE, lane] == 0.0:
-            waiting = take_run(queue, bench, lane, waiting)
+        if workspace.control[row.ACTIVE, lane] == 0.0:
+            waiting = take_run(queue, workspace, lane, waiting)
     return waiting
 
 
-@njit(error_model="numpy", forceinline=True)
-def take_run(queue, bench, lane, waiting):
-    """Put the next run that waits into a lane; without one, the lane stays as it is, at rest."""
-    control = bench.control
+@njit(error_model="numpy")
+def take_run(queue, workspace, lane, waiting):
+    """Put the next run that waits into a lane; without one, the lane is inactive."""
+    control = workspace.control
     runs = queue.status.shape[0]
     while waiting < runs and queue.status[waiting] != place.WAITING:
         waiting += 1
     if waiting == runs:
         control[row.ACTIVE, lane] = 0.0
         return waiting
-    for i in range(bench.y.shape[0]):
-        bench.y[i, lane] = queue.start[waiting, i]
-        bench.before[i, lane] = queue.start[waiting, i]
-        bench.absolute[i, lane] = queue.absolute[waiting, i]
-    bench.place[RUN, lane] = waiting
-    bench.place[CURSOR, lane] = 0
+    for i in range(workspace.y.shape[0]):
+        workspace.y[i, lane] = queue.start[waiting, i]
+        workspace.before[i, lane] = queue.start[waiting, i]
+        workspace.absolute[i, lane] = queue.absolute[waiting, i]
+    workspace.place[RUN, lane] = waiting
+    workspace.place[NEXT_SAMPLE, lane] = 0
     for r in (row.STEPS, row.REJECTED, row.CAUSE, row.ATTENTION):
         control[r, lane] = 0.0
     control[row.ACTIVE, lane] = 1.0
-    control[row.RELATIVE, lane] = queue.options[0]
-    control[row.MOST, lane] = queue.options[1]
-    enter_segment(queue, bench, lane, 0)
+    control[row.RELATIVE, lane] = queue.options[place.RELATIVE]
+    control[row.MOST_STEPS, lane] = queue.options[place.MOST_STEPS]
+    enter_segment(queue, workspace, lane, 0)
     return waiting + 1
 
 
-@njit(error_model="numpy", forceinline=True)
-def enter_segment(queue, bench, lane, segment):
+@njit(error_model="numpy")
+def enter_segment(queue, workspace, lane, segment):
     """Set a lane to the start of a segment, with the values that hold there."""
-    control, run = bench.control, bench.place[RUN, lane]
+    control, run = workspace.control, workspace.place[RUN, lane]
     for i in range(queue.constants.shape[2]):
-        bench.k[i, lane] = queue.constants[run, segment, i]
+        workspace.k[i, lane] = queue.constants[run, segment, i]
     for i in range(queue.mass.shape[2]):
-        bench.mass[i, lane] = queue.mass[run, segment, i]
-    bench.place[SEGMENT, lane] = segment
-    bench.place[TASK, lane] = BEGINS
-    for r in (row.T, row.LAST_STEP, row.LAST_ROOT, row.BEFORE, row.STEP):
+        workspace.mass[i, lane] = queue.mass[run, segment, i]
+    workspace.place[SEGMENT, lane] = segment
+    workspace.place[TASK, lane] = BEGINS
+    for r in (row.T, row.LAST_STEP, row.LAST_ROOT, row.AFTER_REJECTION, row.STEP):
         control[r, lane] = 0.0
     control[row.LENGTH, lane] = queue.lengths[run, segment]
     last = segment + 1 == queue.lengths.shape[1]
-    control[row.WATCH_STEADY, lane] = 1.0 if last and queue.counts[place.SETTLING] > 0 else 0.0
-
-
-@njit(error_model="numpy", forceinline=True)
-def end_segment(queue, bench, lane):
-    """What comes after the end of a segment: the next one, or the end."""
-    segment = bench.place[SEGMENT, lane]
-    if segment + 1 == queue.lengths.shape[1]:
-        finish(queue, bench, lane, DONE, 0)
-    else:
-        enter_segment(queue, bench, lane, segment + 1)
-
-
-@njit(error_model="numpy", forceinline=True)
-def finish(queue, bench, lane, status, worst):
-    """Write down how a run ended, and leave the lane free."""
-    run, control = bench.place[RUN, lane], bench.control
-    queue.status[run] = status
-    queue.reached[run] = control[row.T, lane]
-    queue.counters[run, 0] = bench.place[SEGMENT, lane]
-    queue.counters[run, 1] = int(control[row.STEPS, lane])
-    queue.counters[run, 2] = int(control[row.REJECTED, lane])
-    queue.counters[run, 3] = worst
-    for i in range(bench.y.shape[0]):
-        queue.end[run, i] = bench.y[i, lane]
-    control[row.ACTIVE, lane] = 0.0
-    bench.place[TASK, lane] = NO_TASK
+    control[row.WATCH_STEADY, lane] = 1.0 if last and queue.counts[place.STOP_AT_STEADY_STATE] > 0 else 0.0
 
 
 @njit(error_model="numpy")
-def limiting_state(queue, bench, lane):
-    """The state that keeps a run from going on: largest in its error, first that is no number, or used up."""
-    n = bench.y.shape[0]
-    if int(bench.control[row.CAUSE, lane]) == NEGATIVE_AMOUNT:
+def end_segment(queue, workspace, lane):
+    """Enter the next segment, or end the run with the last one."""
+    segment = workspace.place[SEGMENT, lane]
+    if segment + 1 == queue.lengths.shape[1]:
+        finish(queue, workspace, lane, DONE, 0)
+    else:
+        enter_segment(queue, workspace, lane, segment + 1)
+
+
+@njit(error_model="numpy")
+def finish(queue, workspace, lane, status, worst):
+    """Store how a run ended, and free its lane."""
+    run, control = workspace.place[RUN, lane], workspace.control
+    queue.status[run] = status
+    queue.reached[run] = control[row.T, lane]
+    queue.counters[run, place.ENDED_IN] = workspace.place[SEGMENT, lane]
+    queue.counters[run, place.STEPS] = int(control[row.STEPS, lane])
+    queue.counters[run, place.REJECTED] = int(control[row.REJECTED, lane])
+    queue.counters[run, place.WORST] = worst
+    for i in range(workspace.y.shape[0]):
+        queue.end[run, i] = workspace.y[i, lane]
+    control[row.ACTIVE, lane] = 0.0
+    workspace.place[TASK, lane] = NO_TASK
+
+
+@njit(error_model="numpy")
+def limiting_state(queue, workspace, lane):
+    """The state because of which a run cannot go on: the largest error, the first that is no number, or the lowest."""
+    n = workspace.y.shape[0]
+    if int(workspace.control[row.CAUSE, lane]) == NEGATIVE_AMOUNT:
         worst, least = 0, np.inf
         for i in range(queue.counts[place.NONNEGATIVE]):
-            left = min(bench.stage[i, lane], bench.y[i, lane]) / bench.absolute[i, lane]
+            left = min(workspace.stage[i, lane], workspace.y[i, lane]) / workspace.absolute[i, lane]
             if left < least:
                 worst, least = i, left
         return worst
     worst, largest = 0, -1.0
     for i in range(n):
-        q = abs(bench.u[(STAGES - 1) * n + i, lane]) / (
-            bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
+        q = abs(workspace.u[(STAGES - 1) * n + i, lane]) / (
+            workspace.absolute[i, lane] + queue.options[place.RELATIVE] * abs(workspace.y[i, lane])
         )
         if np.isnan(q):
             return i
@@ -174,145 +176,150 @@ def limiting_state(queue, bench, lane):
 # -- the start of a segment -------------------------------------------------------------------------------------------
 
 
-@njit(error_model="numpy", forceinline=True)
-def begin_segments(queue, bench):
+@njit(error_model="numpy")
+def begin_segments(queue, workspace):
     """Consistent states, the samples of this moment and a first step, for the lanes whose segment begins.
 
-    Returns whether there was any: where a run has no consistent state, another may have to begin in its place.
+    Returns whether there was any: where a run has no consistent state, another may begin in its place.
     """
-    control, tasks = bench.control, bench.place[TASK]
+    control, tasks = workspace.control, workspace.place[TASK]
     anything = False
     for lane in range(LANES):
         anything = anything or tasks[lane] == BEGINS
     if not anything:
         return False
     if queue.counts[place.ALGEBRAIC] > 0:
-        make_consistent(queue, bench)
+        make_consistent(queue, workspace)
     for lane in range(LANES):
         if tasks[lane] == BEGINS:
-            write_samples_at_start(queue, bench, lane)
+            write_samples_at_start(queue, workspace, lane)
     call(
-        queue.code[place.BEGIN],
+        queue.code[functions.LANE_BEGIN],
         (
-            *(control, bench.clock, bench.y, bench.k, bench.mass, bench.absolute),
-            *(bench.linear, bench.lu, bench.speed, bench.move, bench.work),
+            *(control, workspace.clock, workspace.y, workspace.k, workspace.mass, workspace.absolute),
+            *(workspace.linear, workspace.lu, workspace.speed, workspace.move, workspace.work),
         ),
     )
     for lane in range(LANES):
         if tasks[lane] == BEGINS:
-            control[row.STEP, lane] = control[row.FIRST, lane]
+            control[row.STEP, lane] = control[row.FIRST_STEP, lane]
             tasks[lane] = NO_TASK
     return True
 
 
-@njit(error_model="numpy", forceinline=True)
-def newton(queue, bench):
+@njit(error_model="numpy")
+def newton(queue, workspace):
     """A linearised step of the lengths in ``clock``, from the times there, into ``move``."""
     call(
-        queue.code[place.NEWTON],
+        queue.code[functions.LANE_NEWTON],
         (
-            *(bench.control, bench.clock, bench.y, bench.k, bench.mass),
-            *(bench.absolute, bench.linear, bench.lu, bench.move, bench.work),
+            *(workspace.control, workspace.clock, workspace.y, workspace.k, workspace.mass),
+            *(workspace.absolute, workspace.linear, workspace.lu, workspace.move, workspace.work),
         ),
     )
 
 
 @njit(error_model="numpy")
-def make_consistent(queue, bench):
-    """Algebraic states to where their equations hold, as ``rosenbrock.make_consistent``."""
-    control, tasks, y, n = bench.control, bench.place[TASK], bench.y, bench.y.shape[0]
-    settled, left = control[row.FIRST], 0  # a row that is free until there is a first step
+def make_consistent(queue, workspace):
+    """Bring algebraic states to where their equations hold, as ``integrator.start.make_consistent``."""
+    control, tasks, y, n = workspace.control, workspace.place[TASK], workspace.y, workspace.y.shape[0]
+    settled, left = control[row.FIRST_STEP], 0  # a row that is free until there is a first step
     for lane in range(LANES):
         if tasks[lane] == BEGINS:
             left += 1
             for i in range(n):
-                bench.before[i, lane] = y[i, lane]
+                workspace.before[i, lane] = y[i, lane]
         settled[lane] = 0.0
     for _ in range(MOST_ITERATIONS):
         if left == 0:
             break
         for lane in range(LANES):
-            bench.clock[0, lane] = 0.0
-            bench.clock[1, lane] = INSTANT * control[row.LENGTH, lane]
-        newton(queue, bench)
+            workspace.clock[functions.TIME, lane] = 0.0
+            workspace.clock[functions.STEP_LENGTH, lane] = INSTANT * control[row.LENGTH, lane]
+        newton(queue, workspace)
         for lane in range(LANES):
             if tasks[lane] != BEGINS or settled[lane] > 0.0:
                 continue
-            size = control[row.SIZE, lane]
+            size = control[row.MOVE_NORM, lane]
             if not np.isfinite(size):
                 settled[lane] = 1.0
                 left -= 1
-                abandon(queue, bench, lane, NO_CONSISTENT_STATE, 0)
+                abandon(queue, workspace, lane, NO_CONSISTENT_STATE, 0)
                 continue
             for i in range(n):
-                y[i, lane] += bench.move[i, lane]
+                y[i, lane] += workspace.move[i, lane]
             if size < CONSISTENT:
                 settled[lane] = 1.0
                 left -= 1
                 for i in range(queue.counts[place.NONNEGATIVE]):
                     if tasks[lane] == BEGINS and y[i, lane] < 0.0:
-                        abandon(queue, bench, lane, NEGATIVE_AMOUNT, i)
+                        abandon(queue, workspace, lane, NEGATIVE_AMOUNT, i)
     for lane in range(LANES):
         if tasks[lane] == BEGINS and settled[lane] == 0.0:
-            abandon(queue, bench, lane, NO_CONSISTENT_STATE, 0)
+            abandon(queue, workspace, lane, NO_CONSISTENT_STATE, 0)
 
 
 @njit(error_model="numpy")
-def abandon(queue, bench, lane, status, worst):
+def abandon(queue, workspace, lane, status, worst):
     """End a run that has no consistent state in the one that it had."""
-    for i in range(bench.y.shape[0]):
-        bench.y[i, lane] = bench.before[i, lane]
-    finish(queue, bench, lane, status, worst)
+    for i in range(workspace.y.shape[0]):
+        workspace.y[i, lane] = workspace.before[i, lane]
+    finish(queue, workspace, lane, status, worst)
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------
 
 
 @njit(error_model="numpy")
-def end_where_steady(queue, bench):
-    """End the runs that may be steady and whose linearised equations keep them where they are, however long."""
-    control = bench.control
+def step_far_ahead(queue, workspace):
+    """A linearised step over a very long time, for all lanes: what it moves is how far they are from a steady state."""
     for lane in range(LANES):
-        bench.clock[0, lane] = control[row.T, lane]
-        bench.clock[1, lane] = STEADY_HORIZON * max(control[row.T, lane], 1e-300)
-    newton(queue, bench)
+        time = workspace.control[row.T, lane]
+        workspace.clock[functions.TIME, lane] = time
+        workspace.clock[functions.STEP_LENGTH, lane] = STEADY_HORIZON * max(time, LEAST_TIME)
+    newton(queue, workspace)
+
+
+@njit(error_model="numpy")
+def end_where_steady(queue, workspace):
+    """End the runs that may be steady and that the linearised equations do not move, over a very long time."""
+    control = workspace.control
+    step_far_ahead(queue, workspace)
     for lane in range(LANES):
         need = control[row.ATTENTION, lane]
         watched = need == row.MAY_BE_STEADY or need == row.DUE_AND_STEADY
         if control[row.ACTIVE, lane] == 0.0 or not watched or control[row.T, lane] >= control[row.LENGTH, lane]:
             continue
-        away = distance(queue, bench, lane)
+        away = distance(queue, workspace, lane)
         if away <= 1.0:
-            queue.away[bench.place[RUN, lane]] = away
-            finish(queue, bench, lane, STEADY, 0)
+            queue.away[workspace.place[RUN, lane]] = away
+            finish(queue, workspace, lane, STEADY, 0)
 
 
-@njit(error_model="numpy", forceinline=True)
-def distance(queue, bench, lane):
-    """The largest part of ``move`` in units of the tolerance at y; not a number where one of them is none."""
+@njit(error_model="numpy")
+def distance(queue, workspace, lane):
+    """The largest part of ``move`` in units of the tolerance at y; NaN where one of them is NaN."""
     largest = 0.0
-    for i in range(bench.y.shape[0]):
-        allowed = bench.absolute[i, lane] + queue.options[0] * abs(bench.y[i, lane])
-        moved = abs(bench.move[i, lane]) / allowed
+    for i in range(workspace.y.shape[0]):
+        allowed = workspace.absolute[i, lane] + queue.options[place.RELATIVE] * abs(workspace.y[i, lane])
+        moved = abs(workspace.move[i, lane]) / allowed
         if not moved <= largest:
             largest = moved
     return largest
 
 
 @njit(error_model="numpy")
-def judge_ends(queue, bench):
-    """How far from a steady state the runs are that have come to their end."""
-    control, last = bench.control, queue.lengths.shape[1] - 1
+def measure_ends(queue, workspace):
+    """Store how far from a steady state the runs are that have reached their end."""
+    control, last = workspace.control, queue.lengths.shape[1] - 1
     ended = False
     for lane in range(LANES):
-        over = control[row.T, lane] >= control[row.LENGTH, lane] and bench.place[SEGMENT, lane] == last
+        over = control[row.T, lane] >= control[row.LENGTH, lane] and workspace.place[SEGMENT, lane] == last
         ended = ended or (control[row.ACTIVE, lane] > 0.0 and over)
-        bench.clock[0, lane] = control[row.T, lane]
-        bench.clock[1, lane] = STEADY_HORIZON * max(control[row.T, lane], 1e-300)
     if not ended:
         return
-    newton(queue, bench)
+    step_far_ahead(queue, workspace)
     for lane in range(LANES):
-        over = control[row.T, lane] >= control[row.LENGTH, lane] and bench.place[SEGMENT, lane] == last
+        over = control[row.T, lane] >= control[row.LENGTH, lane] and workspace.place[SEGMENT, lane] == last
         if control[row.ACTIVE, lane] > 0.0 and over:
-            queue.away[bench.place[RUN, lane]] = distance(queue, bench, lane)
+            queue.away[workspace.place[RUN, lane]] = distance(queue, workspace, lane)

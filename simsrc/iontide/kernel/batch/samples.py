@@ -1,4 +1,4 @@
-"""Samples of runs in lanes: by the interpolant of the step just made, or by steps of their own."""
+"""Samples of runs in lanes: by the interpolant of the step just made, or by steps that lead to them."""
 
 from __future__ import annotations
 
@@ -6,112 +6,123 @@ import numpy as np
 from numba import njit
 
 from ..integrator.call import call
-from ..integrator.events import interpolate
+from ..integrator.events import fit_interpolant, interpolate
 from ..layout import batch_problem as place
 from ..layout import batch_rows as row
-from ..layout.batch_problem import CURSOR, LANES, NO_TASK, RUN, SAMPLES_DUE, SEGMENT, TASK
-from ..layout.tableau import STAGES, H
+from ..layout import functions
+from ..layout.batch_problem import LANES, NEXT_SAMPLE, NO_TASK, RUN, SAMPLES_DUE, SEGMENT, TASK
+from ..layout.problem import AFTER, BEFORE
+from ..layout.tableau import STAGES
 
 
-@njit(error_model="numpy", forceinline=True)
-def next_sample(queue, bench, lane):
+@njit(error_model="numpy")
+def next_sample(queue, workspace, lane):
     """Time of the next sample in this segment, infinite where there is none."""
-    i = bench.place[CURSOR, lane]
-    if i < queue.times.shape[0] and queue.segments[i] == bench.place[SEGMENT, lane]:
+    i = workspace.place[NEXT_SAMPLE, lane]
+    if i < queue.times.shape[0] and queue.segments[i] == workspace.place[SEGMENT, lane]:
         return queue.times[i]
     return np.inf
 
 
-@njit(error_model="numpy", forceinline=True)
-def write_samples_at_start(queue, bench, lane):
-    """Samples of the moment in which a segment begins."""
-    run = bench.place[RUN, lane]
-    while next_sample(queue, bench, lane) <= 0.0:
-        for i in range(bench.y.shape[0]):
-            queue.samples[run, bench.place[CURSOR, lane], i] = bench.y[i, lane]
-        bench.place[CURSOR, lane] += 1
-    bench.control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
+@njit(error_model="numpy")
+def write_samples_at_start(queue, workspace, lane):
+    """Write the samples at the start of a segment."""
+    run = workspace.place[RUN, lane]
+    while next_sample(queue, workspace, lane) <= 0.0:
+        for i in range(workspace.y.shape[0]):
+            queue.samples[run, workspace.place[NEXT_SAMPLE, lane], i] = workspace.y[i, lane]
+        workspace.place[NEXT_SAMPLE, lane] += 1
+    workspace.control[row.NEXT_SAMPLE, lane] = next_sample(queue, workspace, lane)
 
 
-@njit(error_model="numpy", forceinline=True)
-def record_samples(queue, bench):
-    """Samples that the last steps have brought within reach."""
-    tasks, control = bench.place[TASK], bench.control
+@njit(error_model="numpy")
+def record_samples(queue, workspace):
+    """Write the samples that the last steps have passed."""
+    tasks, control = workspace.place[TASK], workspace.control
     for lane in range(LANES):
         if tasks[lane] == SAMPLES_DUE:
-            first = bench.place[CURSOR, lane]
-            interpolate_samples(queue, bench, lane)
-            if queue.counts[place.OWN_STEPS] > 0:
-                bench.place[CURSOR, lane] = first
+            first = workspace.place[NEXT_SAMPLE, lane]
+            interpolate_samples(queue, workspace, lane)
+            if queue.counts[place.SAMPLE_BY_STEPS] > 0:
+                workspace.place[NEXT_SAMPLE, lane] = first
             else:
                 tasks[lane] = NO_TASK
-                control[row.NEXT_SAMPLE, lane] = next_sample(queue, bench, lane)
-    left = queue.counts[place.OWN_STEPS] > 0
+                control[row.NEXT_SAMPLE, lane] = next_sample(queue, workspace, lane)
+    left = queue.counts[place.SAMPLE_BY_STEPS] > 0
     while left:
-        left = sample_by_own_steps(queue, bench)
+        left = sample_by_steps(queue, workspace)
 
 
 @njit(error_model="numpy")
-def interpolate_samples(queue, bench, lane):
-    """By the interpolant of the step just made."""
-    t, n = bench.control[row.T, lane], bench.y.shape[0]
-    if next_sample(queue, bench, lane) > t:
+def interpolate_samples(queue, workspace, lane):
+    """Write the samples of a lane by the interpolant of the step just made."""
+    t, n = workspace.control[row.T, lane], workspace.y.shape[0]
+    if next_sample(queue, workspace, lane) > t:
         return
-    dense, run = bench.dense, bench.place[RUN, lane]
-    for r in range(3):
+    dense, run = workspace.dense, workspace.place[RUN, lane]
+    for q in range(STAGES):
         for i in range(n):
-            dense[2 + r, i] = 0.0
-        for q in range(STAGES):
-            weight = H[r, q]
-            for i in range(n):
-                dense[2 + r, i] += weight * bench.u[q * n + i, lane]
+            workspace.stages[q, i] = workspace.u[q * n + i, lane]
+    fit_interpolant(dense, workspace.stages)
     for i in range(n):
-        dense[0, i] = bench.before[i, lane]
-        dense[1, i] = bench.y[i, lane]
-    while next_sample(queue, bench, lane) <= t:
-        i = bench.place[CURSOR, lane]
-        theta = 1.0 - (t - queue.times[i]) / bench.control[row.LAST_STEP, lane]
+        dense[BEFORE, i] = workspace.before[i, lane]
+        dense[AFTER, i] = workspace.y[i, lane]
+    while next_sample(queue, workspace, lane) <= t:
+        i = workspace.place[NEXT_SAMPLE, lane]
+        theta = 1.0 - (t - queue.times[i]) / workspace.control[row.LAST_STEP, lane]
         interpolate(dense, theta, queue.counts[place.NONNEGATIVE], queue.samples[run], i)
-        bench.place[CURSOR, lane] += 1
+        workspace.place[NEXT_SAMPLE, lane] += 1
 
 
 @njit(error_model="numpy")
-def sample_by_own_steps(queue, bench):
+def sample_by_steps(queue, workspace):
     """One sample of each lane that has some due, by a step from where the last one began; whether more are left.
 
-    Where that step leads to no number, or to less than nothing, the sample of the interpolant stays.
+    Where that step leads to no number, or to a negative amount, the sample of the interpolant remains.
     """
-    tasks, control, n = bench.place[TASK], bench.control, bench.y.shape[0]
+    tasks, control, n = workspace.place[TASK], workspace.control, workspace.y.shape[0]
     wanted = False
     for lane in range(LANES):
         if tasks[lane] != SAMPLES_DUE:
             continue
-        t, due = control[row.T, lane], next_sample(queue, bench, lane)
+        t, due = control[row.T, lane], next_sample(queue, workspace, lane)
         if due > t:
             tasks[lane] = NO_TASK
             control[row.NEXT_SAMPLE, lane] = due
             continue
         wanted = True
-        bench.clock[0, lane] = t - control[row.LAST_STEP, lane]
-        bench.clock[1, lane] = due - bench.clock[0, lane]
+        workspace.clock[functions.TIME, lane] = t - control[row.LAST_STEP, lane]
+        workspace.clock[functions.STEP_LENGTH, lane] = due - workspace.clock[functions.TIME, lane]
     if not wanted:
         return False
-    call(queue.code[place.LINEARISED], (bench.clock, bench.before, bench.k, bench.work, bench.linear))
     call(
-        queue.code[place.STEP_CODE],
-        (bench.clock, bench.before, bench.k, bench.mass, bench.linear, bench.u, bench.stage, bench.work),
+        queue.code[functions.LANE_LINEARISED],
+        (workspace.clock, workspace.before, workspace.k, workspace.work, workspace.linear),
+    )
+    call(
+        queue.code[functions.LANE_STEP],
+        (
+            workspace.clock,
+            workspace.before,
+            workspace.k,
+            workspace.mass,
+            workspace.linear,
+            workspace.u,
+            workspace.stage,
+            workspace.work,
+        ),
     )
     for lane in range(LANES):
         if tasks[lane] != SAMPLES_DUE:
             continue
-        run, i = bench.place[RUN, lane], bench.place[CURSOR, lane]
+        run, i = workspace.place[RUN, lane], workspace.place[NEXT_SAMPLE, lane]
         theta = 1.0 - (control[row.T, lane] - queue.times[i]) / control[row.LAST_STEP, lane]
         good = theta < 1.0
         for j in range(n):
-            value = bench.stage[j, lane]
+            value = workspace.stage[j, lane]
             good = good and np.isfinite(value) and not (j < queue.counts[place.NONNEGATIVE] and value < 0.0)
         for j in range(n):
             if good:
-                queue.samples[run, i, j] = bench.stage[j, lane]
-        bench.place[CURSOR, lane] += 1
+                queue.samples[run, i, j] = workspace.stage[j, lane]
+        workspace.place[NEXT_SAMPLE, lane] += 1
     return True

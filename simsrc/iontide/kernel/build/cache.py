@@ -1,8 +1,8 @@
-"""Where the compiled integrator is kept, so that only the first run on a machine waits for it.
+"""The folder in which the compiled integrator is stored, so that only the first run on a machine waits for it.
 
 The folder is private to the user and named by everything the code in it depends on: the source of this package's
-kernel, the versions of numba and Python, and the processor. What lies in it is machine code, so it is never shared
-and never lies among results. ``IONTIDE_CACHE_DIR`` moves it; an unusable folder means no cache, never a failed run.
+kernel, the versions of numba and Python, and the processor. It holds machine code, so it is never shared and is never
+put among results. ``IONTIDE_CACHE_DIR`` moves it; an unusable folder means no cache, never a failed run.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-#: Modules of this package that numba compiles, or whose constants it freezes in.
+#: Modules of this package that numba compiles, or whose constants become part of the compiled code.
 COMPILED_SOURCES = (
-    *("build/entry", "codegen/machine_code"),
-    *("layout/problem", "layout/status", "layout/tableau", "layout/batch_problem", "layout/batch_rows"),
-    *("integrator/call", "integrator/events", "integrator/rosenbrock", "batch/integrator", "batch/samples"),
+    *("build/entry", "build/symbols", "codegen/optimization"),
+    *("layout/problem", "layout/functions", "layout/status", "layout/tableau", "layout/step_control"),
+    *("layout/batch_problem", "layout/batch_rows", "batch/integrator", "batch/samples"),
+    *("integrator/call", "integrator/control", "integrator/start", "integrator/events", "integrator/recording"),
+    "integrator/rosenbrock",
 )
 
 
@@ -51,7 +53,7 @@ def _processor() -> str:
 
 
 def usable_cache_folder() -> Path | None:
-    """The cache folder, made if need be, private and writable; None where it cannot be had."""
+    """The cache folder, made if need be, private and writable; None where there can be none."""
     try:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

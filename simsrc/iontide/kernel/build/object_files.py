@@ -1,4 +1,4 @@
-"""The compiled integrators in this process: from their object files where they are kept, else compiled first."""
+"""The compiled integrators in this process: from their stored object files, or compiled first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from ..codegen.machine_code import optimized
+from ..codegen.optimization import optimized
 from . import cache
 from .symbols import RUN, symbol
 
@@ -22,25 +22,24 @@ _lock = threading.Lock()
 
 
 def must_compile(kind: str = RUN) -> bool:
-    """Whether the next run has to compile the integrator first (some ten seconds), for want of an object file."""
-    return kind not in _loaded and _kept(kind) is None
+    """Whether the next run has to compile the integrator first (some ten seconds), where there is no object file."""
+    return kind not in _loaded and _stored(kind) is None
 
 
 def load(kind: str = RUN) -> Callable[[int], int]:
     """An integrator: a function of the address of its table (see ``entry``), which returns a status."""
-    found = _loaded.get(kind)
-    return (found or _load(kind))[0]
+    return (_loaded.get(kind) or _load(kind))[0]
 
 
 def _load(kind: str) -> tuple[Callable[[int], int], Any]:
     with _lock:
         if kind not in _loaded:
-            code = _kept(kind)
+            code = _stored(kind)
             if code is None:
                 from .entry import object_code
 
                 code = object_code(kind)
-                _keep(kind, code)
+                _store(kind, code)
             engine, machine = _engine()
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             engine.finalize_object()
@@ -54,8 +53,8 @@ def _engine() -> tuple[Any, Any]:
     return llvm.create_mcjit_compiler(module, machine), machine
 
 
-def _kept(kind: str) -> bytes | None:
-    """The object code that lies in the cache, if it is whole: it opens with its own digest."""
+def _stored(kind: str) -> bytes | None:
+    """The object code in the cache, if it is whole: it begins with its own digest."""
     folder = cache.usable_cache_folder()
     if folder is None:
         return None
@@ -67,7 +66,7 @@ def _kept(kind: str) -> bytes | None:
     return code if hashlib.sha256(code).digest() == digest else None
 
 
-def _keep(kind: str, code: bytes) -> None:
+def _store(kind: str, code: bytes) -> None:
     """Put object code into the cache, whole or not at all; where that fails, the next process compiles again."""
     folder = cache.usable_cache_folder()
     if folder is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The integrators: of one run, and of many side by side. Each is one function, and one file that keeps it.
+#: The integrators: of one run, and of many at once. Each is one function, stored in one file.
 RUN, LANES = "integrator", "lanes"
 
 

@@ -7,25 +7,48 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from .machine_code import FUNCTIONS, MachineCode
+from ..layout.checks import check_array
+from ..layout.functions import LINEARISED, linear_offsets, linear_size
+from .machine_code import MachineCode
 
 _TAPE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 
 
 class Direct:
-    """Right-hand side and Jacobian of one program at given constants."""
+    """Right-hand side and Jacobian of one program at given constants.
 
-    def __init__(self, code: MachineCode, states: int, constants: NDArray) -> None:
-        self._code = code  # kept alive: what follows are addresses into it
-        self._linearised = _TAPE(code.addresses[FUNCTIONS.index("linearised")])
-        self._states = states
+    Parameters
+    ----------
+    code : MachineCode
+        For single runs.
+    constants : array, shape (m,)
+        From the prologue of the program.
+
+    Raises
+    ------
+    ValueError
+        There are not as many constants as the code reads.
+    """
+
+    def __init__(self, code: MachineCode, constants: NDArray) -> None:
+        self._code = code  # alive as long as the address of its function is used
+        self._linearised = _TAPE(code.addresses[LINEARISED])
         self._constants = np.ascontiguousarray(constants, dtype=float)
+        check_array("constants of the program", self._constants, (code.constants,))
         self._work = np.zeros(code.work + 1)
 
     def __call__(self, time: float, y: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """f, ∂f/∂y and ∂f/∂t at a time within the segment (s), shapes (n,), (n, n), (n,)."""
-        n = self._states
-        state, clock, out = np.ascontiguousarray(y, dtype=float), np.array([time]), np.zeros(n * (n + 2))
-        arrays = (clock, state, self._constants, self._work, out)
+        """f, ∂f/∂y and ∂f/∂t at a time within the segment (s), shapes (n,), (n, n), (n,).
+
+        Raises
+        ------
+        ValueError
+            The state has not as many numbers as the program has states.
+        """
+        n = self._code.states
+        state, clock, linear = np.ascontiguousarray(y, dtype=float), np.array([time]), np.zeros(linear_size(n))
+        check_array("the state", state, (n,))
+        arrays = (clock, state, self._constants, self._work, linear)
         self._linearised(*(array.ctypes.data for array in arrays))
-        return out[:n], out[n : n + n * n].reshape(n, n), out[n + n * n :]
+        at = linear_offsets(n)
+        return linear[:n], linear[at["J"] : at["f_t"]].reshape(n, n), linear[at["f_t"] :]

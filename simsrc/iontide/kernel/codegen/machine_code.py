@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +11,16 @@ import llvmlite.binding as llvm
 
 from ...symbolic.tape import Program
 from ..layout.batch_problem import LANES
-from .batch_step_printer import LanePrinter
+from ..layout.functions import LANE_FUNCTIONS, RUN_FUNCTIONS, linear_offsets
+from .batch_step_printer import BatchStepPrinter
+from .optimization import optimized
 from .step_printer import StepPrinter
-from .tape_printer import Printer
+from .tape_printer import print_tape
+from .writer import Module
 
 _lock = threading.Lock()
-_ready = False
-#: Code by the identity of its program (which is kept, so that the identity stays its own).
-_compiled: dict[int, tuple[Program, MachineCode]] = {}
+#: Code by the identity of its program (stored with it, so that no other program gets that identity) and its variant.
+_compiled: dict[tuple[int, ...], tuple[Program, MachineCode]] = {}
 _MOST_COMPILED = 64
 
 
@@ -28,8 +31,10 @@ class MachineCode:
     Attributes
     ----------
     addresses : tuple of int
-        Of ``rates``, ``linearised``, ``factor``, ``solve``, ``step`` and ``crossings``, in the order of ``FUNCTIONS``;
-        or of ``LANE_FUNCTIONS``.
+        Of its functions, in the order of ``RUN_FUNCTIONS`` or of ``LANE_FUNCTIONS``.
+    states, constants, masses, watched : int
+        How many numbers it reads: states, constants of the tapes, entries of the mass matrix; and how many quantities
+        are watched for passing through 0.
     work : int
         Doubles of scratch space that any of them needs.
     factors : int
@@ -37,92 +42,72 @@ class MachineCode:
     """
 
     addresses: tuple[int, ...]
+    states: int
+    constants: int
+    masses: int
+    watched: int
     work: int
     factors: int
-    _keep: tuple[Any, ...] = field(repr=False)
-
-
-#: Names of the functions, in the order of ``MachineCode.addresses``.
-FUNCTIONS = ("rates", "linearised", "factor", "solve", "step", "crossings")
+    _alive: tuple[Any, ...] = field(repr=False)
 
 
 def compile_program(program: Program) -> MachineCode:
-    """Machine code for a program, made once."""
-    with _lock:
-        found = _compiled.get(id(program))
-        if found is None:
-            n = program.size
-            printer = Printer()
-            tape_work = max(
-                printer.print_tape("rates", program.rates, {"f": 0}),
-                printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
-                printer.print_tape("crossings", program.crossings, {"g": 0}),
-            )
-            step = StepPrinter(printer, program)
-            work = step.print_all(tape_work)
-            code = _compile(printer.module(), work, len(step.elimination.entries))
-            while len(_compiled) >= _MOST_COMPILED:
-                _compiled.pop(next(iter(_compiled)))
-            found = _compiled[id(program)] = program, code
-        return found[1]
-
-
-#: Of the code over lanes, in the order of ``Queue.code``.
-LANE_FUNCTIONS = ("linearised", "step", "advance", "begin", "newton")
-
-_compiled_lanes: dict[tuple[int, int], tuple[Program, MachineCode]] = {}
+    """Machine code for single runs of a program, made once."""
+    return _compiled_once((id(program),), program, _for_one_run)
 
 
 def compile_lanes(program: Program, nonnegative: int) -> MachineCode:
-    """Machine code for many runs of a program side by side, made once; the first states must not become negative."""
-    key = id(program), nonnegative
+    """Machine code for many runs of a program at once, made once; the first states must not become negative."""
+    return _compiled_once((id(program), nonnegative), program, lambda p: _for_lanes(p, nonnegative))
+
+
+def _compiled_once(key: tuple[int, ...], program: Program, make: Callable[[Program], MachineCode]) -> MachineCode:
     with _lock:
-        found = _compiled_lanes.get(key)
-        if found is None:
-            n = program.size
-            printer = Printer(LANES)
-            tape_work = max(
-                printer.print_tape("rates", program.rates, {"f": 0}),
-                printer.print_tape("linearised", program.linearised, {"f": 0, "J": n, "f_t": n + n * n}),
-            )
-            step = StepPrinter(printer, program)
-            work = step.print_all(tape_work)
-            LanePrinter(printer, program, nonnegative).print_all()
-            code = _compile(printer.module(), work, len(step.elimination.entries), LANE_FUNCTIONS)
-            while len(_compiled_lanes) >= _MOST_COMPILED:
-                _compiled_lanes.pop(next(iter(_compiled_lanes)))
-            found = _compiled_lanes[key] = program, code
-        return found[1]
+        entry = _compiled.get(key)
+        if entry is None:
+            code = make(program)
+            while len(_compiled) >= _MOST_COMPILED:
+                _compiled.pop(next(iter(_compiled)))
+            entry = _compiled[key] = program, code
+        return entry[1]
 
 
-def optimized(module: Any) -> tuple[Any, Any]:
-    """A module after LLVM's passes for this processor, and the target machine it is for.
+def _for_one_run(program: Program) -> MachineCode:
+    module = Module()
+    crossings_work = print_tape(module, "crossings", program.crossings, {"g": 0})
+    work, factors = _print_equations(module, program, crossings_work)
+    return _compile(module.text(), program, work, factors, RUN_FUNCTIONS)
 
-    An execution engine owns its target machine: one each, kept alive with the code.
-    """
-    global _ready
-    if not _ready:
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        _ready = True
-    module.verify()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
+
+def _for_lanes(program: Program, nonnegative: int) -> MachineCode:
+    module = Module(LANES)
+    work, factors = _print_equations(module, program)
+    BatchStepPrinter(module, program, nonnegative).print_all()
+    return _compile(module.text(), program, work, factors, LANE_FUNCTIONS)
+
+
+def _print_equations(module: Module, program: Program, least_work: int = 0) -> tuple[int, int]:
+    """Print the tapes and the step of a program; returns the doubles of ``work`` and of an LU."""
+    tape_work = max(
+        least_work,
+        print_tape(module, "rates", program.rates, {"f": 0}),
+        print_tape(module, "linearised", program.linearised, linear_offsets(program.size)),
     )
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False  # vector stores next to scalar loads stall
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    return module, machine
+    step = StepPrinter(module, program)
+    return step.print_all(tape_work), len(step.elimination.entries)
 
 
-def _compile(text: str, work: int, factors: int, functions: tuple[str, ...] = FUNCTIONS) -> MachineCode:
+def _compile(text: str, program: Program, work: int, factors: int, functions: tuple[str, ...]) -> MachineCode:
     module, machine = optimized(llvm.parse_assembly(text))
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return MachineCode(
         addresses=tuple(engine.get_function_address(name) for name in functions),
+        states=program.size,
+        constants=program.constants,
+        masses=len(program.mass_rows),
+        watched=program.watched,
         work=work,
         factors=factors,
-        _keep=(engine, module),
+        _alive=(engine, module),
     )

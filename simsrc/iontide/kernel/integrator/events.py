@@ -1,14 +1,28 @@
-"""Within a step: its interpolant, and when what is watched passes through 0."""
+"""Within a step: its interpolant, and when watched quantities pass through 0."""
 
 from __future__ import annotations
 
 from numba import njit
 
-from ..layout import tableau
-from ..layout.problem import CAUSE, CROSSING, SEGMENT, T
+from ..layout.functions import CROSSINGS, TIME
+from ..layout.problem import (
+    AFTER,
+    AT_END,
+    BEFORE,
+    BOW,
+    CAUSE,
+    CROSSED_QUANTITY,
+    CROSSED_SEGMENT,
+    CROSSING,
+    DIRECTION,
+    INTERRUPTS,
+    NONNEGATIVE,
+    SEGMENT,
+    WITHIN,
+    T,
+)
+from ..layout.tableau import STAGES, H
 from .call import call
-
-H, STAGES = tableau.H, tableau.STAGES
 
 #: Halvings that bring a time within a step down to rounding.
 HALVINGS = 52
@@ -19,102 +33,103 @@ def fit_interpolant(dense, u):
     """The three vectors of the interpolant of a step, from its stages."""
     for r in range(3):
         for i in range(dense.shape[1]):
-            dense[2 + r, i] = 0.0
+            dense[BOW + r, i] = 0.0
         for q in range(STAGES):
             for i in range(dense.shape[1]):
-                dense[2 + r, i] += H[r, q] * u[q, i]
+                dense[BOW + r, i] += H[r, q] * u[q, i]
 
 
 @njit(error_model="numpy")
 def interpolate(dense, theta, nonnegative, states, row):
     """State at fraction ``theta`` of the last step.
 
-    Where the polynomial dips below zero for an amount that is positive at both ends, all states are drawn towards
-    the chord by the one factor that keeps it at zero: that moves them by less than the error of the polynomial and,
-    unlike a clip, keeps charge and mass.
+    Where the polynomial is below zero for an amount that is positive at both ends, all states are moved towards the
+    chord by the one factor that makes it zero: that changes them by less than the error of the polynomial and, unlike a
+    clip, conserves charge and mass.
     """
     n = states.shape[1]
     rest = 1.0 - theta
-    keep = 1.0
+    factor = 1.0
     for i in range(n):
-        chord = rest * dense[0, i] + theta * dense[1, i]
-        bow = theta * rest * (dense[2, i] + theta * (dense[3, i] + theta * dense[4, i]))
+        chord = rest * dense[BEFORE, i] + theta * dense[AFTER, i]
+        bow = theta * rest * (dense[BOW, i] + theta * (dense[BOW + 1, i] + theta * dense[BOW + 2, i]))
         states[row, i] = chord + bow
-        if i < nonnegative and states[row, i] < 0.0 and chord + keep * bow < 0.0:
-            keep = chord / -bow
-    if keep < 1.0:
+        if i < nonnegative and states[row, i] < 0.0 and chord + factor * bow < 0.0:
+            factor = chord / -bow
+    if factor < 1.0:
         for i in range(n):
-            chord = rest * dense[0, i] + theta * dense[1, i]
-            states[row, i] = chord + keep * (states[row, i] - chord)
-            if i < nonnegative and states[row, i] < 0.0:  # rounding of the line above, where it lands on zero
+            chord = rest * dense[BEFORE, i] + theta * dense[AFTER, i]
+            states[row, i] = chord + factor * (states[row, i] - chord)
+            if i < nonnegative and states[row, i] < 0.0:  # rounding of the line above, at zero
                 states[row, i] = 0.0
 
 
 @njit(error_model="numpy")
 def passes(before, after, direction):
-    """Whether a quantity goes through 0, in the direction that counts: to 0 or beyond, from what was not 0."""
+    """Whether a quantity passes through 0 in the direction that counts: to 0 or beyond, from what was not 0."""
     upward = before < 0.0 and after >= 0.0 and (direction == 0 or direction == 1)
     return upward or (before > 0.0 and after <= 0.0 and (direction == 0 or direction == -1))
 
 
 @njit(error_model="numpy")
-def note(problem, progress, samples, e, t):
-    """Record that something passed through 0, and whether that ends the call."""
+def record_crossing(problem, progress, samples, e, t):
+    """Record that a quantity passed through 0, and whether that ends the call."""
     count = progress.counters
     samples.crossed_at[count[CROSSING]] = t
-    samples.crossed[count[CROSSING], 0] = count[SEGMENT]
-    samples.crossed[count[CROSSING], 1] = e
+    samples.crossed[count[CROSSING], CROSSED_SEGMENT] = count[SEGMENT]
+    samples.crossed[count[CROSSING], CROSSED_QUANTITY] = e
     count[CROSSING] += 1
-    if problem.watched[e, 1] > 0 and count[CAUSE] == 0:
+    if problem.watched[e, INTERRUPTS] > 0 and count[CAUSE] == 0:
         count[CAUSE] = e + 1
 
 
 @njit(error_model="numpy")
-def look(problem, progress, scratch, k, t, y, row):
-    """Evaluate what is watched into a row of ``scratch.levels``."""
-    scratch.clock[0] = t
-    call(problem.code[5], (scratch.clock, y, k, scratch.work, scratch.levels[row]))
+def evaluate_watched(problem, progress, scratch, k, t, y, row):
+    """Evaluate the watched quantities into a row of ``scratch.levels``."""
+    scratch.clock[TIME] = t
+    call(problem.code[CROSSINGS], (scratch.clock, y, k, scratch.work, scratch.levels[row]))
 
 
 @njit(error_model="numpy")
-def look_at_start(problem, progress, samples, scratch, k):
-    """Look at the start of a segment, where a jump may have taken something through 0."""
-    look(problem, progress, scratch, k, 0.0, progress.y, 0)
+def record_jumps(problem, progress, samples, scratch, k):
+    """Record what passed through 0 by a jump at the start of a segment."""
+    evaluate_watched(problem, progress, scratch, k, 0.0, progress.y, AT_END)
+    now = scratch.levels[AT_END]
     for e in range(problem.watched.shape[0]):
-        if passes(progress.levels[e], scratch.levels[0, e], problem.watched[e, 0]):
-            note(problem, progress, samples, e, 0.0)
-        progress.levels[e] = scratch.levels[0, e]
+        if passes(progress.levels[e], now[e], problem.watched[e, DIRECTION]):
+            record_crossing(problem, progress, samples, e, 0.0)
+        progress.levels[e] = now[e]
 
 
 @njit(error_model="numpy")
-def look_within_step(problem, progress, samples, scratch, k, t, h):
-    """Find what passed through 0 within the step just made, from ``t`` over ``h``; returns the length of the step.
+def record_crossings(problem, progress, samples, scratch, k, t, h):
+    """Record what passed through 0 within the step just made, from ``t`` over ``h``; returns the length of the step.
 
     Each crossing is located on the interpolant. Where one ends the call, the step is cut off there, and what would
     come after it has not happened.
     """
-    watched, levels, now = problem.watched, progress.levels, scratch.levels[0]
-    look(problem, progress, scratch, k, progress.real[T], progress.y, 0)
-    found, end, cause = False, 1.0, -1
+    watched, levels, now = problem.watched, progress.levels, scratch.levels[AT_END]
+    evaluate_watched(problem, progress, scratch, k, progress.real[T], progress.y, AT_END)
+    any_passed, end, cause = False, 1.0, -1
     for e in range(watched.shape[0]):
-        if passes(levels[e], now[e], watched[e, 0]):
-            if not found:
+        if passes(levels[e], now[e], watched[e, DIRECTION]):
+            if not any_passed:
                 fit_interpolant(progress.dense, scratch.u)
-                found = True
-            if watched[e, 1] > 0:
+                any_passed = True
+            if watched[e, INTERRUPTS] > 0:
                 theta = locate(problem, progress, scratch, k, t, h, e)
                 if cause < 0 or theta < end:
                     end, cause = theta, e
-    if found:
+    if any_passed:
         for e in range(watched.shape[0]):
-            if passes(levels[e], now[e], watched[e, 0]):
+            if passes(levels[e], now[e], watched[e, DIRECTION]):
                 theta = locate(problem, progress, scratch, k, t, h, e)
                 if theta <= end:
-                    note(problem, progress, samples, e, t + theta * h)
+                    record_crossing(problem, progress, samples, e, t + theta * h)
         if cause >= 0 and end < 1.0:
             cut_step(problem, progress, scratch, end)
             progress.real[T] = t + end * h
-            look(problem, progress, scratch, k, progress.real[T], progress.y, 0)
+            evaluate_watched(problem, progress, scratch, k, progress.real[T], progress.y, AT_END)
     for e in range(watched.shape[0]):
         levels[e] = now[e]
     return end * h
@@ -126,9 +141,9 @@ def locate(problem, progress, scratch, k, t, h, e):
     before, low, high = progress.levels[e], 0.0, 1.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        interpolate(progress.dense, middle, problem.counts[0], scratch.u, 0)
-        look(problem, progress, scratch, k, t + middle * h, scratch.u[0], 1)
-        if scratch.levels[1, e] * before > 0.0:
+        interpolate(progress.dense, middle, problem.counts[NONNEGATIVE], scratch.u, 0)
+        evaluate_watched(problem, progress, scratch, k, t + middle * h, scratch.u[0], WITHIN)
+        if scratch.levels[WITHIN, e] * before > 0.0:
             low = middle
         else:
             high = middle
@@ -139,11 +154,11 @@ def locate(problem, progress, scratch, k, t, h, e):
 def cut_step(problem, progress, scratch, theta):
     """End the step just made at a fraction of it: a polynomial of degree 4 is one over part of its interval too."""
     dense = progress.dense
-    interpolate(dense, theta, problem.counts[0], scratch.u, 0)
+    interpolate(dense, theta, problem.counts[NONNEGATIVE], scratch.u, 0)
     for i in range(dense.shape[1]):
-        square = (dense[3, i] - dense[2, i]) * theta**2
-        cubic = (dense[4, i] - dense[3, i]) * theta**3
-        dense[4, i] *= theta**4
-        dense[3, i] = dense[4, i] - cubic
-        dense[2, i] = dense[3, i] - square
-        dense[1, i] = progress.y[i] = scratch.u[0, i]
+        square = (dense[BOW + 1, i] - dense[BOW, i]) * theta**2
+        cubic = (dense[BOW + 2, i] - dense[BOW + 1, i]) * theta**3
+        dense[BOW + 2, i] *= theta**4
+        dense[BOW + 1, i] = dense[BOW + 2, i] - cubic
+        dense[BOW, i] = dense[BOW + 1, i] - square
+        dense[AFTER, i] = progress.y[i] = scratch.u[0, i]

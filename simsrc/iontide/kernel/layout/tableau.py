@@ -19,7 +19,10 @@ STAGES = 8
 ORDER = 5
 GAMMA = 0.21193756319429014
 
-# Rows 7 and 8 repeat row 6 with 1 added for each earlier stage: the last stages sit at y_new itself.
+#: The first of the last stages, which lie at y_new itself: each repeats the row before, with 1 for that stage added.
+FIRST_AT_END = 6
+
+# Of row 6, and so of rows 7 and 8.
 _ROW_6 = [
     -7.502846399306121,
     2.561846144803919,

@@ -19,7 +19,7 @@ from ...errors import IontideError
 from ...kernel.batch_run import empty_queue, integrate
 from ...kernel.codegen.machine_code import compile_lanes
 from ...kernel.layout import status as kernel_status
-from ...kernel.layout.batch_problem import Queue
+from ...kernel.layout.batch_problem import ENDED_IN, NONNEGATIVE, STEPS, WORST, Queue
 from ...model.model import Model
 from ...model.schedule import scheduled_samples
 from ...scenario.read import Scenario
@@ -158,28 +158,27 @@ class Engine:
         prepared, problem, program = population.prepared, population.prepared.problem, population.prepared.program
         assert problem is not None
         assert program is not None
-        nonnegative, _, _, algebraic, own_steps = map(int, problem.counts)
         samples = self.samples if any(k.over_time for k in keeps) else _NO_SAMPLES
-        code = compile_lanes(program, nonnegative)
+        code = compile_lanes(program, int(problem.counts[NONNEGATIVE]))
         judging = any(k.name == VERDICT for k in keeps)
         queue = empty_queue(
             code,
-            np.array([nonnegative, algebraic, own_steps, problem.options[1] > 0.0, judging]),
-            problem.options[[0, 2]],
+            problem,
             *(members.constants, members.mass, members.lengths, members.absolute, members.start),
             samples.within,
             samples.segment,
+            judging,
         )
         integrate(queue, code)
         rows = rows[members.rows]
         failed = queue.status < 0
         starts = np.array([s.start for s in prepared.segments])
-        time = starts[queue.counters[:, 0]] + queue.reached
+        time = starts[queue.counters[:, ENDED_IN]] + queue.reached
         into.status[rows] = np.where(failed, FAILED, np.where(queue.status == kernel_status.STEADY, STEADY, DONE))
         into.time[rows] = time
-        into.steps[rows] = queue.counters[:, 1]
+        into.steps[rows] = queue.counters[:, STEPS]
         for i in np.flatnonzero(failed):
-            status, worst, at_a_step = int(queue.status[i]), int(queue.counters[i, 3]), queue.reached[i] == 0.0
+            status, worst, at_a_step = int(queue.status[i]), int(queue.counters[i, WORST]), queue.reached[i] == 0.0
             told = failure_of(population.model, prepared.layout, status, float(time[i]), worst, bool(at_a_step))
             into.messages[int(rows[i])] = told
         found = self._kept_of_lanes(population, keeps, members, queue, time)
@@ -192,7 +191,7 @@ class Engine:
         model, prepared = population.model, population.prepared
         failed = queue.status < 0
         end = np.where(failed[:, np.newaxis], np.nan, queue.end)
-        segment = queue.counters[:, :1]
+        segment = queue.counters[:, [ENDED_IN]]
         ends = batch_trajectory(model, prepared, members, time[:, np.newaxis], segment, end[:, np.newaxis])
         along = ends
         times = time[:, np.newaxis]
