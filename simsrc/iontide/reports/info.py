@@ -14,7 +14,7 @@ import numpy as np
 
 from ..analysis.energy import budget, energetics
 from ..constants import BOLTZMANN
-from ..formulas.display import fitting_unit, size_text
+from ..formulas.display import fitting_unit, size_text, table_lines
 from ..model.model import Clamp, IonClamp
 from ..simulation.trajectory import Trajectory
 from ..storage import open_overview
@@ -221,7 +221,7 @@ def compartment_lines(compartments: dict[str, Any], heading: str) -> list[str]:
         amounts = [_cell(held.get(s), 5) if s in held else "" for s in solutes]
         volume = _cell(c["volume_pL"], 5) if c["kind"] == "finite" else c["kind"]
         rows.append([name, *amounts, _cell(c["potential_mV"], 5), volume])
-    return _table(rows)
+    return table_lines(rows)
 
 
 def _tracer_lines(compartments: dict[str, Any]) -> list[str]:
@@ -252,7 +252,7 @@ def _membrane_lines(name: str, membrane: dict[str, Any]) -> list[str]:
     blank = [""] * (len(heads) + 1)
     rows.append(["all", *blank, _cell(membrane["net_current_uA_per_cm2"], 5)])
     rows += [[f"of it {name}", *blank, _cell(i, 5)] for name, i in membrane["pump_current_uA_per_cm2"].items()]
-    return [title, *(f"  {line}" for line in _table(rows)), *_zero_current_line(membrane)]
+    return [title, *(f"  {line}" for line in table_lines(rows)), *_zero_current_line(membrane)]
 
 
 def _zero_current_line(membrane: dict[str, Any]) -> list[str]:
@@ -291,7 +291,7 @@ def _energy_lines(energy: dict[str, Any], temperature: float | None) -> list[str
     totals = [energy["total_power_in_pW"], energy["total_dissipation_pW"], _sum(energy["storing_pW"].values())]
     told = [None if t is None else t / size * (abs(t) > 1e-9 * largest) for t in totals]
     rows.append(["all", *(_cell(t, 4) for t in told)])
-    lines = [line.rstrip() for line in _table(rows)]
+    lines = table_lines(rows)
     if minor:
         lines.append(f"({len(minor)} more, each at most {_cell(max(minor) / size, 2)} {unit})")
     return lines
@@ -307,7 +307,7 @@ def _pump_lines(pumps: dict[str, Any]) -> list[str]:
         worth = "" if pump["free_energy_kJ_per_mol"] is None else _cell(pump["free_energy_kJ_per_mol"], 4)
         gain = "" if pump["efficiency"] is None else f"{100.0 * pump['efficiency']:.3g} %"
         table.append([label, pump["driven_by"], _cell(pump["turnover_amol_per_s"], 4), worth, gain])
-    return [line.rstrip() for line in _table(table)]
+    return table_lines(table)
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -331,7 +331,7 @@ def _tail(found: dict[str, Any]) -> list[str]:
         f"balance: charge off by {_cell(found['max_charge_drift'], 2)}, mass by {_cell(found['max_mass_drift'], 2)}"
         " (relative, at most)",
     ]
-    lines += [f"event {name}: {told_times(times)}" for name, times in found["events_s"].items()]
+    lines += [f"event {name}: {event_times_text(times)}" for name, times in found["events_s"].items()]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     changed = "".join(f", with {path} = {value}" for path, value in found["overrides"].items())
     if found["scenario"] or changed:
@@ -344,20 +344,13 @@ def _tail(found: dict[str, Any]) -> list[str]:
     return [*lines, made]
 
 
-def told_times(times: list[float]) -> str:
+def event_times_text(times: list[float]) -> str:
     """How often an event came about, and when."""
     if not times:
         return "never"
     if len(times) == 1:
         return f"once, at t = {times[0]:.6g} s"
     return f"{len(times)} times, first at t = {times[0]:.6g} s, last at t = {times[-1]:.6g} s"
-
-
-def _table(rows: list[list[str]]) -> list[str]:
-    """Columns to the right but for the first, two blanks between."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lined = [zip(row, widths, strict=True) for row in rows]
-    return ["  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(line)).rstrip() for line in lined]
 
 
 def _cell(value: float | None, digits: int) -> str:
