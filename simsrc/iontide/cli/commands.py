@@ -24,10 +24,10 @@ def info(arguments: Namespace) -> int:
 
         return branch_info(arguments)
     from ..reports.info import info as read_info
-    from ..reports.info import info_text
+    from ..reports.info_text import info_text
 
     content = read_info(arguments.file)
-    print(json.dumps(content) if arguments.json else info_text(arguments.file, content))
+    print(json.dumps(content) if arguments.json else info_text(content))
     return 0
 
 

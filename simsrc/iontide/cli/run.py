@@ -130,7 +130,7 @@ def _as_json(outcome: Run, scenario: Scenario, written: list[Path], elapsed: flo
 
 def _report(outcome: Run, scenario: Scenario, elapsed: float, verbose: bool) -> None:
     """Print how the run ended, with the potentials and events, to standard error."""
-    from ..reports.info import event_times_text
+    from ..reports.info_text import event_times_text
 
     ended = {
         "done": "ran to",

@@ -77,7 +77,8 @@ def _as_json(state: SteadyState, verdict: Verdict, seconds: float) -> dict[str, 
 
 
 def _lines(state: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
-    from ..reports.info import compartment_lines, state_of
+    from ..reports.info import state_of
+    from ..reports.info_text import compartment_lines
 
     lines = [title, f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}.", ""]
     if state.status == "none":
