@@ -1,4 +1,4 @@
-"""Every error that iontide raises on purpose, and the one shape in which a fault of a file is told.
+"""The errors of iontide, and the one form in which a fault of a scenario is reported.
 
 The command line turns each class into its exit code (``exit_code``); from Python they are ordinary exceptions.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IontideError(Exception):
-    """Base of all errors raised on purpose; the message is one or more whole sentences."""
+    """Base of all errors of iontide; the message is one or more sentences."""
 
     exit_code = 1
 
@@ -46,16 +46,16 @@ class UnknownNameError(UsageError, LookupError):
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong with a scenario: where it stands, and what is wrong, with the value and what is allowed.
+    """One fault of a scenario: its place, what is wrong, and what is allowed.
 
     Attributes
     ----------
     line : int
-        Line in the file, from 1; 0 where there is no file (a model built in Python, an override).
+        Line in the file, from 1; 0 if there is no file (a model built in Python, an override).
     path : str
         Dotted path of the key, as ``membranes.plasma.permeability.K``; empty for the file as a whole.
     message : str
-        The rule, the value, what is allowed.
+        The rule, the value and what is allowed.
     """
 
     line: int
@@ -63,7 +63,7 @@ class Fault:
     message: str
 
     def text(self, source: str) -> str:
-        """The fault as one line of a report, opened by ``source:line``."""
+        """The fault as one line of a report, which begins with ``source:line``."""
         place = f"{source}:{self.line}" if self.line else source
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
 
@@ -74,7 +74,7 @@ class ScenarioError(IontideError):
     Attributes
     ----------
     source : str
-        Name of the file as the user gave it (or ``<model>`` for one built in Python).
+        Name of the file as the user gave it; ``<model>`` for a model built in Python.
     faults : tuple of Fault
         In the order of the file.
     """
@@ -88,12 +88,12 @@ class ScenarioError(IontideError):
 
 
 class SolverError(IontideError):
-    """The integrator could not go on; the message says what, where, when and what to try.
+    """The integrator failed; the message says what, where and when, and what to try.
 
     Attributes
     ----------
     trajectory : Trajectory or None
-        What was computed up to that moment.
+        What was computed up to then.
     """
 
     exit_code = 4

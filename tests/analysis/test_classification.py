@@ -244,7 +244,7 @@ def test_the_command_tells_where_it_ends(capsys):
     told = capsys.readouterr().out
     for words in (
         "maintained by pump of plasma",
-        "stable: every disturbance dies away",
+        "stable: every small disturbance decays",
         "conserved by the equations",
         "-75.9517 mV",
     ):

@@ -19,7 +19,8 @@ from iontide.constants import FARADAY as F
 from iontide.constants import GAS_CONSTANT as R
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Compartment, Gate, Membrane, Model, Parameter, ParameterStep, Pathway, Simulation
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from iontide.simulation.simulate import simulate
 from iontide.simulation.trajectory import Trajectory
 from tests.simulation.test_invariants import EXAMPLES, passive_models
@@ -172,7 +173,7 @@ def test_a_sign_error_in_a_formula(tmp_path):
     assert f"a gain of {-power.min() * 1e3:.3g} mW/m^2" in sentence
     path = storage.save(trajectory, tmp_path / "x.h5")
     assert sentence in info(path)["warnings"]
-    assert f"warning: {sentence}" in info_text(path).splitlines()
+    assert f"warning: {sentence}" in info_text(info(path)).splitlines()
 
 
 def test_a_sum_for_a_product_is_uphill_for_a_while():

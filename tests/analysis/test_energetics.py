@@ -40,7 +40,8 @@ from iontide.model.model import (
 )
 from iontide.physics import mechanisms
 from iontide.plots import plot
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from tests.simulation.test_invariants import EXAMPLES, passive_models
 from tests.support.models import (
     AREA,
@@ -554,7 +555,7 @@ def test_info_has_the_budget(tmp_path, capsys):
     assert energy["total_dissipation_pW"] == pytest.approx(found.dissipation[-1] * 1e12, rel=1e-9)
     assert energy["pumps"][key]["efficiency"] == pytest.approx(found.pumps[key].efficiency[-1])
     assert energy["balance_closes_to"] < 1e-9
-    text = info_text(path)
+    text = info_text(info(path))
     assert any(line.split()[:5] == ["energy", "at", "the", "end,", "pW"] for line in text.splitlines())
     assert any(line.startswith("pump of plasma") and line.endswith("70.4 %") for line in text.splitlines())
     assert not any(line != line.rstrip() for line in text.splitlines())
@@ -564,7 +565,7 @@ def test_info_has_the_budget(tmp_path, capsys):
 
 def test_info_at_rest_says_so(tmp_path):
     path = iontide.run(with_simulation(single_ion(1, 10.0, 10.0), duration=1e6)).save(tmp_path / "x.h5")
-    assert "energy at the end: nothing comes in, nothing is dissipated" in info_text(path)
+    assert "energy at the end: no power comes in, none is dissipated" in info_text(info(path))
 
 
 def test_the_recording_has_a_group_for_it(tmp_path):

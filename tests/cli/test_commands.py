@@ -122,6 +122,16 @@ def test_plot_kinds(tmp_path: Path) -> None:
     assert done.stdout.split() == ["i.svg", "i.csv"]
 
 
+def test_options_of_sweeps_are_refused_for_a_run(tmp_path: Path) -> None:
+    iontide("run", PUMP_LEAK, "-o", "x.h5", folder=tmp_path)
+    for words, told in (
+        (["--quantity", "plasma.V"], "--quantity applies only to sweeps; x.h5 is a run"),
+        (["--x", "parameters.P_K", "--kind", "map"], "--x and --kind map apply only to sweeps; x.h5 is a run"),
+    ):
+        done = iontide("plot", "x.h5", *words, folder=tmp_path)
+        assert (done.returncode, done.stderr) == (2, told + "\n")
+
+
 def test_plot_refuses_one_name_for_two(tmp_path: Path) -> None:
     done = iontide("plot", "a.h5", "b.h5", "-o", "c.pdf", folder=tmp_path)
     assert done.returncode == 2

@@ -97,7 +97,7 @@ def test_solutions_by_name_from_a_scenario(capsys, tmp_path) -> None:
         (["--pipette", "Kcl", "--bath", BATH], "'Kcl' is no salt or ion with its concentration"),
         (["--pipette", "NaX 10 mM", "--bath", BATH], "NaX is neither an ion of the library nor a salt"),
         (["--pipette", "NaCl 10", "--bath", BATH], "--pipette: "),
-        (["--pipette", "NaCl 10 mV", "--bath", BATH], "is no quantity in mM"),
+        (["--pipette", "NaCl 10 mV", "--bath", BATH], "must be a quantity in mM"),
         (["--pipette", "NaCl 10 mM, NaCl 5 mM", "--bath", BATH], "NaCl is given twice"),
         (["--pipette", "Na 10 mM", "--bath", BATH], "pipette: the charges do not balance"),
         (["--pipette", "K 1 mM, X 1 mM", "--bath", BATH, "--valence", "X=-1"], "X has no mobility"),
@@ -181,13 +181,17 @@ def test_what_is_wrong_with_a_recording(capsys, tmp_path) -> None:
     holes.write_text("time (s),V (mV)\n1,nan\n")
     cases = [
         ([str(tmp_path / "none.csv"), *good], 6, "there is no such file"),
-        ([write_csv(tmp_path / "bare.csv", "t,V"), *good], 2, "0 columns are a time"),
+        ([write_csv(tmp_path / "bare.csv", "t,V"), *good], 2, "has 0 columns with a unit of time"),
         ([recording, *good, "--column", "U (mV)"], 2, "no potential is called U (mV); there are V (mV)"),
         ([recording, *good[:4]], 2, "--configuration is missing"),
         ([recording, *good[:4], "--configuration", "sharp"], 2, "--cell is needed for --configuration sharp"),
-        ([recording, *good, "--resting", "-65 mV"], 2, "--resting goes with --configuration cell-attached"),
-        ([recording, *good, "-o", recording], 2, "the recording itself is not overwritten"),
-        ([recording, "--scenario", str(tmp_path / "cell.toml"), "--bath", BATH], 2, "--bath goes without --scenario"),
+        ([recording, *good, "--resting", "-65 mV"], 2, "--resting applies only to --configuration cell-attached"),
+        ([recording, *good, "-o", recording], 2, "is the recording itself, which is not overwritten"),
+        (
+            [recording, "--scenario", str(tmp_path / "cell.toml"), "--bath", BATH],
+            2,
+            "--bath cannot be combined",
+        ),
         ([str(late), "--scenario", str(tmp_path / "cell.toml")], 2, "a sample at 300 s, but the run is from 0 to 60 s"),
         (
             [recording, "--scenario", str(tmp_path / "cell.toml"), "--electrode", "x"],

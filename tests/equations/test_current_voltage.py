@@ -18,7 +18,8 @@ from iontide.equations.evaluation import Evaluation
 from iontide.errors import UnknownNameError
 from iontide.formulas.formula import parse_formula
 from iontide.model.model import Gate, Pathway
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from iontide.simulation.simulate import simulate
 from iontide.simulation.state_rates import state_rates
 from tests.support.models import (
@@ -254,8 +255,8 @@ def test_columns_and_report(tmp_path):
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["K"] == trajectory.fractional_slope_conductance("plasma", "K")[-1]
     assert values["plasma.zero_current_potential"] == pytest.approx(values["plasma.V"], abs=1e-6)
-    assert "share of g, %" in info_text(path)
-    assert "no net current at" in info_text(path)
+    assert "share of g, %" in info_text(info(path))
+    assert "no net current at" in info_text(info(path))
 
 
 @pytest.mark.parametrize(("start", "end"), [(-0.09, -0.07), (-0.05, -0.07), (-0.03, 0.02), (0.05, 0.02)])

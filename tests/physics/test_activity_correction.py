@@ -20,7 +20,8 @@ from iontide.formulas.formula import parse_formula
 from iontide.model.model import Parameter
 from iontide.physics.activity import debye_hueckel_A, debye_hueckel_B
 from iontide.physics.ions import find_ion
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from iontide.simulation.simulate import simulate
 from iontide.storage.recorded import recorded_quantities
 from tests.support.models import p1, single_ion
@@ -84,7 +85,7 @@ def test_the_largest_is_told(handbook, saved):
     expected = 1e3 * R * ROOM / F * log(0.901 / 0.768)
     found = json.loads(json.dumps(info(saved)))["largest_activity_corrections"]
     assert found == {"plasma.dE.K": pytest.approx(expected, rel=1e-12)}
-    lines = info_text(saved).splitlines()
+    lines = info_text(info(saved)).splitlines()
     (head,) = [i for i, line in enumerate(lines) if "E, mV  largest dE (activities), mV  flux out" in line]
     assert lines[head + 1].split()[:3] == ["K", "-55.0559", "4.104"]
     assert len({len(line) for line in lines[head : head + 3]}) == 1
@@ -176,7 +177,7 @@ def test_ideal_solutions_have_none(tmp_path):
         assert not any(".dE." in name for name in file["timeseries"])
         assert "activity_correction" not in file["diagnostics"]
     assert info(path)["largest_activity_corrections"] == {}
-    assert "dE" not in info_text(path)
+    assert "dE" not in info_text(info(path))
 
 
 def with_coefficients(model, **given):
@@ -205,7 +206,7 @@ def test_equal_coefficients_make_none_to_look_at(tmp_path):
     trajectory = simulate(recorded(with_coefficients(p1(), cell=0.75, bath=0.75), points=10))
     path = storage.save(trajectory, tmp_path / "x.h5")
     assert info(path)["largest_activity_corrections"] == {"plasma.dE.K": 0.0}
-    assert "dE" not in info_text(path)
+    assert "dE" not in info_text(info(path))
 
 
 def test_a_given_coefficient_goes_before_the_model_of_its_solution():

@@ -12,7 +12,8 @@ import pytest
 
 from iontide import storage
 from iontide.errors import FileError, SolverError
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from iontide.scenario.read import loads
 from iontide.simulation.simulate import simulate
 from tests.support.models import p1, single_ion, with_recording, with_simulation
@@ -55,7 +56,7 @@ def test_it_is_json(saved):
 
 
 def test_the_page(saved):
-    text = info_text(saved)
+    text = info_text(info(saved))
     lines = text.splitlines()
     assert lines[0] == "pump-leak"
     assert "ran to its end at t = 36000 s; 45 samples, 3 segment(s)" in lines[2]
@@ -72,7 +73,7 @@ def test_a_failed_run_says_so_and_how_far_it_came(tmp_path):
     with pytest.raises(SolverError) as caught:
         simulate(with_simulation(p1(), max_steps=20))
     path = storage.save(caught.value.trajectory, tmp_path / "x.h5")
-    lines = info_text(path).splitlines()
+    lines = info_text(info(path)).splitlines()
     assert lines[2].startswith("FAILED at t = ")
     assert " of 36000 s; " in lines[2]
     assert "20 steps were not enough" in lines[3]
@@ -82,8 +83,8 @@ def test_what_is_undefined_is_null_and_said(tmp_path):
     trajectory = simulate(with_simulation(single_ion(1, outside=0.0), duration=10.0))
     path = storage.save(trajectory, tmp_path / "x.h5")
     assert info(path)["quantities"]["plasma.E.X"] is None
-    assert re.search(r"^ +X +undefined ", info_text(path), re.MULTILINE)
-    assert any(line.startswith("warning: the reversal potential of X") for line in info_text(path).splitlines())
+    assert re.search(r"^ +X +undefined ", info_text(info(path)), re.MULTILINE)
+    assert any(line.startswith("warning: the reversal potential of X") for line in info_text(info(path)).splitlines())
 
 
 def test_a_neutral_solute_has_a_flux_and_no_current(tmp_path):
@@ -99,18 +100,18 @@ def test_a_state_that_is_not_finite_does_not_stop_it(trajectory, tmp_path):
     end = np.full_like(trajectory.run.end_state, np.nan)
     path = storage.save(replace(trajectory, run=replace(trajectory.run, end_state=end)), tmp_path / "x.h5")
     assert info(path)["quantities"]["plasma.V"] is None
-    assert "V = undefined mV" in info_text(path)
+    assert "V = undefined mV" in info_text(info(path))
 
 
 def test_no_result_is_one_error(tmp_path):
     (tmp_path / "x.h5").write_text("no")
     with pytest.raises(FileError, match="this is not an HDF5 file"):
-        info_text(tmp_path / "x.h5")
+        info_text(info(tmp_path / "x.h5"))
 
 
 def test_it_imports_nothing_slow(saved):
     code = (
-        "import sys; from iontide.reports.info import info_text; info_text(sys.argv[1]); "
+        "import sys; from iontide.reports import info, info_text; info_text.info_text(info.info(sys.argv[1])); "
         "print({'numba', 'llvmlite', 'scipy', 'matplotlib', 'pydantic', 'rich', 'xarray'} & "
         "{name.partition('.')[0] for name in sys.modules})"
     )
@@ -137,7 +138,7 @@ def test_the_current_of_a_pump_stands_below_the_sum_of_which_it_is_a_part(trajec
     assert found["membranes"]["plasma"]["pumps"] == ["pump"]
     current = found["quantities"]["plasma.pump.current"]
     assert current == trajectory.pathway_current_density("plasma", "pump")[-1] * 1e2
-    lines = info_text(saved).splitlines()
+    lines = info_text(info(saved)).splitlines()
     (row,) = [k for k, line in enumerate(lines) if line.split()[:3] == ["of", "it", "pump"]]
     assert lines[row].split()[3] == f"{current:.5g}"
     assert lines[row - 1].split()[0] == "all"
@@ -146,7 +147,7 @@ def test_the_current_of_a_pump_stands_below_the_sum_of_which_it_is_a_part(trajec
 def test_a_passive_pathway_is_no_pump(tmp_path):
     path = storage.save(simulate(with_recording(single_ion(1), points=5)), tmp_path / "x.h5")
     assert info(path)["membranes"]["plasma"]["pumps"] == []
-    assert "of it" not in info_text(path)
+    assert "of it" not in info_text(info(path))
     assert info(path)["clamps"] == {}
 
 
@@ -191,7 +192,7 @@ def test_clamps_tell_what_they_bring_at_the_end_and_since_the_start(tmp_path):
     assert 50 < current < 400
     assert found["cell.Na.clamp_amount"] == trajectory.clamp_supply("cell.Na")[-1] * 1e15
     assert found["cell.Na.clamp_amount"] == pytest.approx(2.0 * 4e-15 * 1e15, rel=0.05)
-    text = info_text(path)
+    text = info_text(info(path))
     assert f"clamp of plasma: {current:.5g} pA at the end, " in text
-    assert re.search(r"^clamp of Na in cell: brings \S+ fmol/s at the end, \S+ fmol since the start$", text, re.M)
+    assert re.search(r"^clamp of Na in cell: supplies \S+ fmol/s at the end, \S+ fmol since the start$", text, re.M)
     assert json.loads(json.dumps(info(path), allow_nan=False)) == info(path)

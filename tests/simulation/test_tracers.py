@@ -15,7 +15,8 @@ from iontide.formulas.formula import parse_formula
 from iontide.model.model import Exchange, Injection, Parameter, ParameterStep, Reaction, Source, Species, Tracer
 from iontide.model.serialization import model_from_json, model_to_json
 from iontide.physics.mechanisms import UNIDIRECTIONAL
-from iontide.reports.info import info, info_text
+from iontide.reports.info import info
+from iontide.reports.info_text import info_text
 from iontide.simulation.simulate import simulate
 from iontide.simulation.state_rates import state_rates
 from tests.support.models import (
@@ -371,7 +372,7 @@ def test_from_a_file_to_a_file(tmp_path):
     found = info(path)["quantities"]
     assert found["cell.Na24.share"] == trajectory.tracer_share("cell", "Na24")[-1]
     assert (found["bath.Na24.share"], found["bath.Ca45.share"]) == (0.0, 1.0)
-    assert "labelled with Na24, as a share:" in info_text(path)
+    assert "labelled with Na24, as a share:" in info_text(info(path))
     assert model_from_json(model_to_json(trajectory.model)) == trajectory.model
     assert iontide.loads(TEXT, set={"tracers.Na24.share.bath": 0.5}).model.tracers[0].shares == {"bath": 0.5}
 

@@ -147,6 +147,6 @@ def test_command_as_json(tmp_path, capsys):
 def test_what_the_command_refuses(capsys):
     words = ["continue", str(M1), "--along", "parameters.pump_rate", "--from", "1 mM", "--to", "2 mM"]
     assert main(words) == 2
-    assert "pump_rate is mol/m^2/s" in capsys.readouterr().err
+    assert "--from: pump_rate is in mol/m^2/s, got 1 mM" in capsys.readouterr().err
     assert main(["continue", str(M1), "--along", "pump", "--from", "1 mM", "--to", "2 mM"]) == 2
     assert "did you mean pump_rate" in capsys.readouterr().err

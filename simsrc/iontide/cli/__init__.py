@@ -1,7 +1,7 @@
 """The command ``iontide``.
 
-Machine text goes to standard output, everything else to standard error. Exit codes: 0 done, 2 usage, 3 bad scenario,
-4 the solver could not go on, 6 file or disk, 130 and 143 on signals.
+Results go to standard output, messages to standard error. Exit codes: 0 done, 2 wrong usage, 3 faulty scenario,
+4 the solver failed, 5 a sweep is not complete, 6 file or disk, 130 and 143 on signals.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except signals.Stopped as stop:
-        print(f"{stop.word}; no unfinished file is left", file=sys.stderr)
+        print(f"{stop.reason}; no unfinished file is left", file=sys.stderr)
         return stop.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        # The reader of the output has closed it; Python would raise again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        print("there is not enough memory for this many samples; record fewer", file=sys.stderr)
+        print("there is not enough memory for so many samples; record fewer samples", file=sys.stderr)
         return 4

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from math import log
 from typing import Any
 
-from ..constants import ZERO_CELSIUS
 from ..errors import UsageError
+from ..formulas.display import table_lines, temperature_text
 from ..physics.electrochemical import thermal_potential
 from ..physics.ghk_nernst import ghk_currents, ghk_potential, nernst_potential
 from .solutions import Solution, ion_of, pairs_of, permeabilities_of, quantity_of, solution_of
 
-#: Said with every answer.
+#: The sign convention, printed with every result.
 CONVENTION = "inside minus outside"
 
 
@@ -25,14 +25,16 @@ def nernst(arguments: Namespace) -> int:
     both = [name for name in inside.concentrations if name in outside.concentrations]
     for name in arguments.ion:
         if name not in both:
-            raise UsageError(f"--inside and --outside must both give a concentration of {name}")
+            raise UsageError(f"--inside and --outside must both give a concentration of {name}, e.g. {name}=4 mM")
     asked = arguments.ion or [name for name in both if ion_of(name).valence]
     if not asked:
-        raise UsageError("there is no ion that --inside and --outside both give a concentration of")
+        raise UsageError(
+            "--inside and --outside have no ion in common; give the concentrations of an ion on both sides"
+        )
     ions = {name: _nernst_of(name, inside, outside, temperature, name in arguments.ion) for name in asked}
-    found = _common(arguments, temperature, inside, outside) | {"ions": ions}
+    content = _common(arguments, temperature, inside, outside) | {"ions": ions}
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(content))
         return 0
     rows = [["", "z", "inside, mM", "outside, mM", "E, mV", "RT/zF, mV", "mV per decade"]]
     corrected = _has_activities(inside, outside)
@@ -43,9 +45,9 @@ def nernst(arguments: Namespace) -> int:
         keys = ("gamma_inside", "gamma_outside", "E_by_concentrations_mV", "dE_mV") if corrected else ()
         rows.append(row + [_cell(ion[key]) for key in keys])
     print_table(
-        f"Nernst potentials, {CONVENTION}, at {told_temperature(temperature)}{_by(arguments, inside, outside)}", rows
+        f"Nernst potentials, {CONVENTION}, at {temperature_text(temperature)}{_by(arguments, inside, outside)}", rows
     )
-    warn(found["warnings"])
+    warn(content["warnings"])
     return 0
 
 
@@ -53,9 +55,9 @@ def _nernst_of(name: str, inside: Solution, outside: Solution, temperature: floa
     z = ion_of(name).valence
     c_in, c_out = inside.concentrations[name], outside.concentrations[name]
     if z == 0:
-        raise UsageError(f"{name} is neutral: it has no Nernst potential")
+        raise UsageError(f"{name} has no Nernst potential: it is uncharged")
     if asked and not (c_in > 0.0 and c_out > 0.0):
-        raise UsageError(f"{name} has no Nernst potential: it is on one side only, so nothing holds it back")
+        raise UsageError(f"{name} has no Nernst potential: its concentration is 0 on one side")
     per_unit = 1e3 * thermal_potential(temperature, z)
     e, by_concentrations = (
         _nernst_mV(z, c_in, c_out, temperature, a, b)
@@ -78,7 +80,7 @@ def _nernst_of(name: str, inside: Solution, outside: Solution, temperature: floa
 def _nernst_mV(
     z: int, c_in: float, c_out: float, temperature: float, gamma_in: float, gamma_out: float
 ) -> float | None:
-    """None where there is none, for the ion is on one side only."""
+    """None if the ion is on one side only."""
     if not (c_in > 0.0 and c_out > 0.0):
         return None
     return 1e3 * nernst_potential(z, c_in, c_out, temperature, gamma_in, gamma_out)
@@ -91,7 +93,7 @@ def ghk(arguments: Namespace) -> int:
     for name in permeability:
         lacking = [s.side for s in (inside, outside) if name not in s.concentrations]
         if lacking:
-            raise UsageError(f"--{lacking[0]} gives no concentration of {name}; 0 mM is one, too")
+            raise UsageError(f"--{lacking[0]} gives no concentration of {name}; write {name}=0 mM if there is none")
     v = ghk_potential(permeability, inside.activities, outside.activities, temperature)
     by_concentrations = ghk_potential(permeability, inside.concentrations, outside.concentrations, temperature)
     currents = ghk_currents(permeability, inside.activities, outside.activities, temperature, v)
@@ -111,7 +113,7 @@ def ghk(arguments: Namespace) -> int:
             "current_uA_per_cm2": 1e2 * current if absolute else None,
             "current_share": current / outward if outward > 0.0 else 0.0,
         }
-    found = _common(arguments, temperature, inside, outside) | {
+    content = _common(arguments, temperature, inside, outside) | {
         "V_mV": 1e3 * v,
         "V_by_concentrations_mV": 1e3 * by_concentrations,
         "dV_mV": 1e3 * (v - by_concentrations),
@@ -119,7 +121,7 @@ def ghk(arguments: Namespace) -> int:
         "ions": ions,
     }
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(content))
         return 0
     heads = ["", "z", "P, m/s" if absolute else "P ratio", "E, mV", "share of g, %", "current out, % of all outward"]
     rows = [heads + (["current out, uA/cm^2"] if absolute else [])]
@@ -127,13 +129,13 @@ def ghk(arguments: Namespace) -> int:
         row = [name, f"{ion['valence']:+d}", f"{permeability[name]:g}", _cell(ion["E_mV"])]
         row += [_cell(100.0 * ion["fractional_slope_conductance"], 4), _cell(100.0 * ion["current_share"], 4)]
         rows.append(row + ([_cell(ion["current_uA_per_cm2"], 5)] if absolute else []))
-    title = f"V = {1e3 * v:.6g} mV, {CONVENTION}: the net GHK current is 0 there, at {told_temperature(temperature)}"
+    title = f"V = {1e3 * v:.6g} mV, {CONVENTION}: the net GHK current is 0 there, at {temperature_text(temperature)}"
     if _has_activities(inside, outside):
         title += (
             f"\nby concentrations {1e3 * by_concentrations:.6g} mV: off by dV = {1e3 * (v - by_concentrations):.4g} mV"
         )
     print_table(f"{title}{_by(arguments, inside, outside)}", rows)
-    warn(found["warnings"])
+    warn(content["warnings"])
     return 0
 
 
@@ -155,7 +157,7 @@ def _solutions(arguments: Namespace) -> tuple[Solution, Solution]:
 
 
 def _by_name(arguments: Namespace, key: str) -> dict[str, str]:
-    """What an option gives by ion; of one ion that is named already the value may stand alone."""
+    """The values of an option by ion; if one ION is named, its value may be given alone."""
     texts: Sequence[str] = getattr(arguments, key)
     ions: Sequence[str] = getattr(arguments, "ion", [])
     if len(ions) == 1 and len(texts) == 1 and "=" not in texts[0]:
@@ -184,22 +186,13 @@ def _by(arguments: Namespace, inside: Solution, outside: Solution) -> str:
     return f"\nactivities by {arguments.activity}, ionic strength {strengths}"
 
 
-def told_temperature(temperature: float) -> str:
-    """A temperature (K) as a person reads it."""
-    return f"{temperature - ZERO_CELSIUS:.6g} degC ({temperature:.6g} K)"
-
-
 def _cell(value: float | None, digits: int = 6) -> str:
     return "none" if value is None else f"{value:.{digits}g}"
 
 
 def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
-    """Print a title, and rows under the first of them in columns."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    print(title)
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        print("  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(cells)).rstrip())
+    """Print a title and a table."""
+    print(title, *table_lines(rows), sep="\n")
 
 
 def warn(sentences: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""``iontide continue``: follow a steady state along a parameter, into a file and a figure."""
+"""``iontide continue``: follow a steady state along a parameter; write and draw the branch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 _NAMES = {"fold": "fold", "hopf": "Hopf point", "branch": "branch point"}
 
 
-def follow(arguments: Namespace) -> int:
-    """Follow the steady state of a scenario and tell of what was found on the way."""
+def continuation(arguments: Namespace) -> int:
+    """``iontide continue``."""
     scenario = load(arguments.scenario, set=dict(arguments.set))
     along = arguments.along.removeprefix("parameters.")
     dimension = _dimension(scenario.model, along)
-    low, high = (_value(text, dimension, along) for text in (arguments.low, arguments.high))
+    low = _value("--from", arguments.low, dimension, along)
+    high = _value("--to", arguments.high, dimension, along)
     output = Path(arguments.output) if arguments.output else _default(scenario.source, along)
     from ..analysis.continuation.continuation import continue_steady_state
     from ..kernel.build import object_files
@@ -48,14 +49,13 @@ def follow(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps(_as_json(branch, written, seconds)))
         return 0
-    for path in written:
-        print(path)
+    print(*written, sep="\n")
     if not arguments.quiet:
         print("\n".join(_lines(branch, dimension, seconds)), file=sys.stderr)
     return 0
 
 
-def tell_branch(arguments: Namespace) -> int:
+def branch_info(arguments: Namespace) -> int:
     """``iontide info`` of the file of a branch."""
     from ..storage import open_branch
 
@@ -71,9 +71,7 @@ def tell_branch(arguments: Namespace) -> int:
 def draw_branch(file: str, arguments: Namespace) -> list[Path]:
     """``iontide plot`` of the file of a branch, which has one figure."""
     if arguments.kind not in (None, "overview") or arguments.membrane:
-        raise UsageError(
-            f"{file} holds a branch of steady states, which has one figure: leave --kind and --membrane out"
-        )
+        raise UsageError(f"{file} is a branch of steady states, which has one figure; leave out --kind and --membrane")
     from ..plots import branch_figure, write_figure
     from ..storage import open_branch
 
@@ -93,17 +91,19 @@ def _dimension(model: Model, along: str) -> Dimension:
         return model.parameters[along].dimension
     from ..analysis.parameter_derivatives import path_of
 
-    path_of(model, along)  # tells what there is
-    raise UsageError(f"only parameters and totals can be followed, and {along} is neither: give it a name")
+    path_of(model, along)  # raises if there is no such quantity, with what there is
+    raise UsageError(
+        f"--along takes a parameter or a total, and {along} is neither; name this value in [parameters] of the scenario"
+    )
 
 
-def _value(text: str, dimension: Dimension, along: str) -> float:
+def _value(option: str, text: str, dimension: Dimension, along: str) -> float:
     try:
-        value, found = parse_quantity(text)
+        value, given = parse_quantity(text)
     except UnitError as error:
-        raise UsageError(str(error)) from error
-    if found != dimension:
-        raise UsageError(f"{text} does not fit: {along} is {dimension}")
+        raise UsageError(f"{option}: {error}") from error
+    if given != dimension:
+        raise UsageError(f"{option}: {along} is in {dimension}, got {text}")
     return value
 
 
@@ -133,9 +133,11 @@ def _as_json(branch: Branch, written: list[Path], seconds: float | None) -> dict
 
 def _lines(branch: Branch, dimension: Dimension, seconds: float | None) -> list[str]:
     trajectory = branch.trajectory
-    told = f"{len(branch)} steady states along {branch.parameter}, {int(branch.stable.sum())} of them stable"
-    took = "" if seconds is None else f" ({seconds:.1f} s)"
-    lines = [f"{trajectory.model.title}: {told}{took}"]
+    elapsed = "" if seconds is None else f" ({seconds:.1f} s)"
+    lines = [
+        f"{trajectory.model.title}: {len(branch)} steady states along {branch.parameter}, "
+        f"{int(branch.stable.sum())} of them stable{elapsed}"
+    ]
     for end, place in zip(branch.ends, (0, -1), strict=True):
         lines.append(
             f"  one end at {quantity_text(branch.values[place], dimension, 8)}, {_potentials(branch, place)}: {end}"

@@ -1,4 +1,4 @@
-"""Commands that are imported when they run, so that ``iontide --help`` waits for nothing."""
+"""Commands whose modules are imported when they run, so that ``iontide --help`` is quick."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from importlib import import_module
 
 
 def command(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    """The function of a name in a module of this package, imported when it is called."""
+    """A function of a module of this package; the module is imported when the function is called."""
     return lambda arguments: getattr(import_module(f".{module}", __package__), name)(arguments)

@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal, one sparse line every 30 s in a log, nothing for what is quick."""
+"""Progress of a run: a bar on a terminal, a line every 30 s in a log, nothing for a short run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from ..formulas.display import waiting_time_text
 from . import signals
 
 #: Seconds before anything is shown, and between two lines in a log.
@@ -14,7 +15,7 @@ PATIENCE, LOG_INTERVAL = 0.5, 30.0
 
 
 class ProgressDisplay:
-    """Call it with the time reached and the duration (s); use it as a context, so that the bar is taken away."""
+    """Called with the time reached and the duration (s); a context manager, which removes the bar at its end."""
 
     def __init__(self, name: str, quiet: bool = False) -> None:
         self.name, self.quiet = name, quiet
@@ -44,12 +45,11 @@ class ProgressDisplay:
         elif now - self.last_line >= LOG_INTERVAL:
             self.last_line = now
             elapsed = now - self.started
-            left = elapsed * (duration / reached - 1.0) if reached > 0 else float("inf")
+            remaining = ""
+            if reached > 0:
+                remaining = f", {waiting_time_text(elapsed * (duration / reached - 1.0))} left"
             share = 100 * reached / duration
-            print(
-                f"{self.name}: t = {reached:.6g} s of {duration:.6g} s ({share:.1f} %), {left:.0f} s left",
-                file=sys.stderr,
-            )
+            print(f"{self.name}: t = {reached:.6g} s of {duration:.6g} s ({share:.1f} %){remaining}", file=sys.stderr)
 
     def _start_bar(self, duration: float) -> None:
         from rich.console import Console

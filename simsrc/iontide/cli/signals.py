@@ -1,8 +1,8 @@
-"""Ctrl-C and termination, so that they end a command wherever they fall.
+"""Ctrl-C and termination: they end a command at any point.
 
-Python raises in whatever code happens to run. Where that is a destructor or a callback of a C library, the exception
-is forgotten; so the signal is also noted, work that takes long asks ``check`` now and then, and what fell into a
-destructor of Python is raised once more, a moment later.
+Python raises the exception of a signal in the code that happens to run. In a destructor or a callback of a C library
+the exception is lost; so the signal is also recorded, long work calls ``check`` now and then, and an exception lost in
+a destructor is raised again a moment later.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ MOMENT = 1e-3
 
 
 class Stopped(BaseException):
-    """A signal asked the command to end. Not an Exception, so that only the clean-up on the way out handles it."""
+    """A signal ends the command. Not an Exception, so that no handler of errors catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
-        self.word = "interrupted" if number == signal.SIGINT else "terminated"
+        self.reason = "interrupted" if number == signal.SIGINT else "terminated"
 
 
 _received: list[int] = []
 
 
 def listen() -> None:
-    """From now on SIGINT and SIGTERM raise ``Stopped``."""
+    """Let SIGINT and SIGTERM raise ``Stopped`` from now on."""
     _received.clear()
     sys.unraisablehook = _unraisable
     signal.signal(signal.SIGALRM, lambda number, frame: check())
@@ -37,7 +37,7 @@ def listen() -> None:
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Have a ``Stopped`` that fell into a destructor raised again when that is over, instead of printing it."""
+    """Raise a ``Stopped`` that was lost in a destructor again when that has ended, instead of printing it."""
     if isinstance(unraisable.exc_value, Stopped):
         signal.setitimer(signal.ITIMER_REAL, MOMENT)
     else:
@@ -45,7 +45,7 @@ def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def check() -> None:
-    """Raise ``Stopped`` once more if a signal has come."""
+    """Raise ``Stopped`` if a signal has arrived."""
     if _received:
         raise Stopped(_received[0])
 

@@ -1,4 +1,4 @@
-"""Solutions and permeabilities as the command line writes them: ``"K=140 mM, Na=10 mM"``; and their activities."""
+"""Solutions and permeabilities from the command line, e.g. ``"K=140 mM, Na=10 mM"``, and their activities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..physics.activity import ionic_strength, log_gamma, out_of_range
 from ..physics.activity.models import ACTIVITY_MODELS
 from ..physics.ions import Ion, find_ion, nearest_ions
 
-#: Fraction of all charges in a solution that may be missing before it is told of.
+#: Fraction of all charges in a solution that may be unbalanced without a warning.
 UNBALANCED = 0.01
 
 
@@ -30,7 +30,7 @@ class Solution:
     ionic_strength : float
         mol m⁻³, of what is given.
     warnings : tuple of str
-        Where the activity model is used beyond its range, or the solution lacks charges.
+        The activity model is used beyond its range, or the charges do not balance.
     """
 
     side: str
@@ -49,18 +49,18 @@ def ion_of(name: str) -> Ion:
     """An ion of the library, or by its valence alone, as ``+2``."""
     if name[:1] in ("+", "-") and name[1:].isdecimal():
         return Ion(name, int(name))
-    found = find_ion(name)
-    if found is None:
+    ion = find_ion(name)
+    if ion is None:
         hint = suggestion(nearest_ions(name)) or "; write its valence in its place, as +2 or -1"
         raise UsageError(f"there is no ion {name} in the library{hint}")
-    return found
+    return ion
 
 
 def quantity_of(option: str, text: str, unit: str) -> float:
-    """A quantity of the dimension of a unit, SI; a bare number is an error unless the unit is ``1``."""
+    """The value (SI) of a text that must have the dimension of a unit; a bare number only where the unit is ``1``."""
     value, dimension = _parsed(option, text)
     if dimension != parse_unit(unit)[1]:
-        raise UsageError(f"{option}: {text.strip()!r} is no quantity in {unit}, as {_EXAMPLES[unit]}")
+        raise UsageError(f"{option}: must be a quantity in {unit}, e.g. {_EXAMPLES[unit]}, got {text.strip()!r}")
     return value
 
 
@@ -84,22 +84,24 @@ def _parsed(option: str, text: str) -> tuple[float, Dimension]:
 
 
 def pairs_of(option: str, texts: Iterable[str]) -> dict[str, str]:
-    """What is written for each name in ``K=140 mM, Na=10 mM``, over all times that the option was given."""
-    found: dict[str, str] = {}
+    """The text of each name in ``K=140 mM, Na=10 mM``, over all uses of an option."""
+    texts_by_name: dict[str, str] = {}
     for part in (part for text in texts for part in text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value):
-            raise UsageError(f"{option}: {part.strip()!r} is not ION=VALUE; write it as 'K=140 mM, Na=10 mM'")
-        if name in found:
-            raise UsageError(f"{option}: {name} is given twice")
-        found[name] = value
-    return found
+            raise UsageError(
+                f"{option}: {part.strip()!r} is not ION=VALUE; write ions and values as 'K=140 mM, Na=10 mM'"
+            )
+        if name in texts_by_name:
+            raise UsageError(f"{option}: {name} is given twice; write it once")
+        texts_by_name[name] = value
+    return texts_by_name
 
 
 def solution_of(
     side: str, written: Mapping[str, str], activity: str, gammas: Mapping[str, str], temperature: float
 ) -> Solution:
-    """A solution as it was written, with the activity coefficients of a model and those that were given."""
+    """A solution of the command line, with the activity coefficients of a model and those given by the user."""
     ions = {name: ion_of(name) for name in written}
     concentrations = {name: quantity_of(f"--{side}", text, "mM") for name, text in written.items()}
     for name, c in concentrations.items():
@@ -122,12 +124,12 @@ def solution_of(
         charges = [ions[name].valence * c for name, c in concentrations.items()]
         if abs(sum(charges)) > UNBALANCED * sum(map(abs, charges)):
             warnings.append(
-                f"{side}: the charges given add up to {sum(charges):+.4g} mM: the ionic strength, {strength:.4g} mM, "
-                "lacks what balances them"
+                f"{side}: the charges do not balance, they add up to {sum(charges):+.4g} mM; the ionic strength, "
+                f"{strength:.4g} mM, lacks the missing ions"
             )
     for name, text in gammas.items():
         if name not in ions:
-            raise UsageError(f"--gamma-{side}: {name} is not in --{side}")
+            raise UsageError(f"--gamma-{side}: {name} is not in --{side}; give its concentration there")
         gamma[name] = quantity_of(f"--gamma-{side}", text, "1")
         if gamma[name] <= 0.0:
             raise UsageError(f"--gamma-{side}: must be greater than 0, got {text}")
@@ -136,15 +138,15 @@ def solution_of(
 
 def permeabilities_of(texts: Iterable[str]) -> tuple[dict[str, float], bool]:
     """Permeabilities by ion, and whether they are in m s⁻¹ and not ratios only."""
-    option, found, kinds = "--permeability", {}, set()
+    option, permeabilities, kinds = "--permeability", {}, set()
     for name, text in pairs_of(option, texts).items():
         value, dimension = _parsed(option, text)
         kinds.add(dimension.is_dimensionless)
         if not dimension.is_dimensionless:
             value = quantity_of(option, text, "m/s")
         if value < 0.0:
-            raise UsageError(f"{option}: that of {name} must be ≥ 0, got {text}")
-        found[name] = value
+            raise UsageError(f"{option}: the permeability of {name} must be ≥ 0, got {text}")
+        permeabilities[name] = value
     if len(kinds) > 1:
-        raise UsageError(f"{option}: give all as ratios (K=1, Na=0.04) or all with a unit (K=4e-8 m/s)")
-    return found, kinds == {False}
+        raise UsageError(f"{option}: write all as ratios (K=1, Na=0.04) or all with a unit (K=4e-8 m/s)")
+    return permeabilities, kinds == {False}

@@ -1,4 +1,4 @@
-"""``iontide steady``: where a scenario ends, told without a result file."""
+"""``iontide steady``: the steady state of a scenario, its stability and its sensitivities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..analysis.classification import Verdict
     from ..analysis.steady import SteadyState
 
-#: Modes that are told, the slowest ones.
+#: Modes that are printed, the slowest ones.
 MOST_MODES = 12
 
 
 def steady(arguments: Namespace) -> int:
-    """Find the steady state of a scenario and tell of it."""
+    """``iontide steady``."""
     scenario = load(arguments.scenario, set=dict(arguments.set))
     from ..analysis.classification import verdict_of_steady
     from ..analysis.steady import steady_state
@@ -28,15 +28,15 @@ def steady(arguments: Namespace) -> int:
     object_files.load()
     began = time.perf_counter()
     with scenario.locating():
-        found = steady_state(scenario.model)
+        state = steady_state(scenario.model)
     seconds = time.perf_counter() - began
-    verdict = verdict_of_steady(found)
-    content = _as_json(found, verdict, seconds)
-    lines = _lines(found, verdict, seconds, scenario.model.title or scenario.source)
-    if arguments.sensitivities and found.status == "steady":
+    verdict = verdict_of_steady(state)
+    content = _as_json(state, verdict, seconds)
+    lines = _lines(state, verdict, seconds, scenario.model.title or scenario.source)
+    if arguments.sensitivities and state.status == "steady":
         from ..analysis.steady_sensitivity import sensitivity_lines, steady_sensitivities
 
-        answer = steady_sensitivities(scenario.model, steady=found)
+        answer = steady_sensitivities(scenario.model, steady=state)
         lines += ["", *sensitivity_lines(answer)]
         content["sensitivities"] = {
             output: {p: None if math.isnan(x) else float(x) for p, x in zip(answer.parameters, row, strict=True)}
@@ -46,40 +46,41 @@ def steady(arguments: Namespace) -> int:
     return 0
 
 
-def _as_json(found: SteadyState, verdict: Verdict, seconds: float) -> dict[str, Any]:
+def _as_json(state: SteadyState, verdict: Verdict, seconds: float) -> dict[str, Any]:
     from ..reports.info import values_at_end
 
-    values, units = values_at_end(found.trajectory, ("potentials", "concentrations"))
+    values, units = values_at_end(state.trajectory, ("potentials", "concentrations"))
     return {
-        "status": found.status,
+        "status": state.status,
         "verdict": verdict.sentence,
         "kind": verdict.kind,
         "numbers": dict(verdict.numbers),
-        "stable": found.is_stable,
-        "basin": found.basin,
-        "residual": found.residual,
+        "stable": state.is_stable,
+        "basin": state.basin,
+        "residual": state.residual,
         "quantities": values,
         "units": units,
-        "conserved": [{"what": c.what, "value": c.value, "drift": c.drift} for c in found.conserved],
+        "conserved": [{"what": c.what, "value": c.value, "drift": c.drift} for c in state.conserved],
         "modes": [
             {
                 "eigenvalue_per_s": [mode.eigenvalue.real, mode.eigenvalue.imag],
                 "time_constant_s": mode.time_constant,
                 "states": list(mode.states),
             }
-            for mode in found.modes
+            for mode in state.modes
         ],
         "seconds": seconds,
     }
 
 
-def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
-    from ..reports.info import compartment_lines, compartments_of, values_at_end
+def _lines(state: SteadyState, verdict: Verdict, seconds: float, title: str) -> list[str]:
+    from ..reports.info import compartments_of, values_at_end
+    from ..reports.info_text import compartment_lines
 
     lines = [title, f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}.", ""]
-    if found.status == "none":
+    if state.status == "none":
         return lines[:-1]
-    end = found.trajectory
+    end = state.trajectory
     values, _ = values_at_end(end, ("potentials", "concentrations"))
     lines += compartment_lines(compartments_of(end.model), values, "at rest, mM")
     lines.append("")
@@ -88,16 +89,18 @@ def _lines(found: SteadyState, verdict: Verdict, seconds: float, title: str) -> 
             f"V of {m} = {1e3 * float(end.membrane_potential(m)[0]):.6g} mV ({membrane.inside} against "
             f"{membrane.outside})"
         )
-    if found.modes:
-        lines += ["", "stable: every disturbance dies away" if found.is_stable else "UNSTABLE: a disturbance grows"]
-        for mode in found.modes[:MOST_MODES]:
-            turning = (
-                f", turning at {abs(mode.eigenvalue.imag) / 6.283185307179586:.4g} Hz" if mode.eigenvalue.imag else ""
-            )
-            lines.append(f"  time constant {mode.time_constant:.4g} s{turning}: moves {', '.join(mode.states)}")
-        if len(found.modes) > MOST_MODES:
-            lines.append(f"  and {len(found.modes) - MOST_MODES} faster ones")
-    if found.conserved:
-        lines += ["", "conserved by the equations: " + "; ".join(total.what for total in found.conserved)]
-    lines.append(f"reached from {found.basin}; residual {found.residual:.1g}; {1e3 * seconds:.0f} ms")
+    if state.modes:
+        lines += [
+            "",
+            "stable: every small disturbance decays" if state.is_stable else "UNSTABLE: a small disturbance grows",
+        ]
+        for mode in state.modes[:MOST_MODES]:
+            frequency = abs(mode.eigenvalue.imag) / (2.0 * math.pi)
+            oscillating = f", oscillating at {frequency:.4g} Hz" if frequency else ""
+            lines.append(f"  time constant {mode.time_constant:.4g} s{oscillating}: {', '.join(mode.states)}")
+        if len(state.modes) > MOST_MODES:
+            lines.append(f"  and {len(state.modes) - MOST_MODES} faster ones")
+    if state.conserved:
+        lines += ["", "conserved by the equations: " + "; ".join(total.what for total in state.conserved)]
+    lines.append(f"reached from {state.basin}; residual {state.residual:.1g}; {1e3 * seconds:.0f} ms")
     return lines

@@ -6,7 +6,9 @@ Units are in ASCII (``us``, ``uW``), as in scenario files. Figures set them in t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from ..constants import ZERO_CELSIUS
 from .units import Dimension, UnitError, format_quantity
 
 #: Units of time, s.
@@ -64,6 +66,23 @@ def size_text(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def temperature_text(kelvin: float) -> str:
+    """A temperature in both units: ``37 degC (310.15 K)``."""
+    return f"{kelvin - ZERO_CELSIUS:.6g} degC ({kelvin:.6g} K)"
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines: the first column aligned to the left, the others to the right, two blanks between."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
+    return [
+        "  ".join(
+            cell.rjust(width) if k else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def quantity_text(value_si: float, dimension: Dimension, digits: int = 6) -> str:

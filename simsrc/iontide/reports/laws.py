@@ -1,7 +1,6 @@
-"""The library as ``iontide laws`` tells it: rate laws with their arguments and sources, transporters by name.
+"""The library for ``iontide laws``: rate laws with their arguments and sources, and transporters by name.
 
-All of it is read off the tables by which scenario files are checked, so that it cannot say anything else. No import
-here is slow.
+It is read from the tables by which scenario files are checked. Quick to import.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ _HEAD = (
 
 
 def catalogue(names: Collection[str] = ()) -> dict[str, Any]:
-    """Laws and transporters, as plain values fit for JSON; only those named, where names are given.
+    """Laws and transporters as plain values that JSON can hold; only those named, if names are given.
 
-    Of a law: ``written``, how a scenario names it; ``description``, with its formula; ``arguments``, the SI unit of
+    A law has ``written``, how a scenario names it; ``description``, with its formula; ``arguments``, the SI unit of
     each; ``choices``, groups of further arguments of which one is given; ``stoichiometry``, what a cycle may carry
-    outward (empty: whatever the pathway says); ``driven_by``, ``is_thermodynamic``, ``source``.
+    outward (empty: any, as the pathway defines); ``driven_by``, ``is_thermodynamic``, ``source``.
 
     Raises
     ------
     UsageError
-        For a name that is no law and no transporter.
+        A name is neither a law nor a transporter.
     """
     laws = [*(_table_law(name) for name in TABLES), *map(_law, (*LIBRARY.values(), FORMULA))]
     transporters = [
@@ -98,18 +97,18 @@ def _unit(kind: Kind) -> str:
     return kind.unit or "1"
 
 
-def catalogue_text(found: Mapping[str, Any]) -> str:
-    """The same for a person: a page of plain text, without a line end."""
-    blocks = [_wrapped(_HEAD)] if len(found["laws"]) > 1 else []
-    blocks += [_law_text(law) for law in found["laws"]]
-    if found["transporters"]:
-        blocks.append("\n".join(_transporter_lines(found["transporters"])))
+def catalogue_text(content: Mapping[str, Any]) -> str:
+    """Laws and transporters, from ``catalogue``, as a page of plain text, without a line end."""
+    blocks = [_wrapped(_HEAD)] if len(content["laws"]) > 1 else []
+    blocks += [_law_text(law) for law in content["laws"]]
+    if content["transporters"]:
+        blocks.append("\n".join(_transporter_lines(content["transporters"])))
     return "\n\n".join(blocks)
 
 
 def _law_text(law: Mapping[str, Any]) -> str:
     takes = [_listed(law["arguments"]), " or ".join(map(_listed, law["choices"]))]
-    stoichiometry = " or ".join(_moves(m) for m in law["stoichiometry"][:4]) + (
+    stoichiometry = " or ".join(_counts(m) for m in law["stoichiometry"][:4]) + (
         " or …" if len(law["stoichiometry"]) > 4 else ""
     )
     rows = {"takes": "; and ".join(filter(None, takes)), "stoichiometry": stoichiometry}
@@ -128,15 +127,15 @@ def _listed(arguments: Mapping[str, str]) -> str:
 
 
 def _transporter_lines(transporters: list[Mapping[str, Any]]) -> list[str]:
-    lines = ['Transporters: transporter = "NAME" beside a law stands for moves.']
+    lines = ['Transporters: write transporter = "NAME" beside a law instead of stoichiometry.']
     for t in transporters:
-        paid = f"; driven by {t['driven_by']}" if t["driven_by"] else ""
-        told = f"{_moves(t['stoichiometry'])}  {t['description']}{paid} ({t['source']})"
-        lines.append(_wrapped(told, f"  {t['name'].ljust(12)} ", " " * 15))
+        driven = f"; driven by {t['driven_by']}" if t["driven_by"] else ""
+        entry = f"{_counts(t['stoichiometry'])}  {t['description']}{driven} ({t['source']})"
+        lines.append(_wrapped(entry, f"  {t['name'].ljust(12)} ", " " * 15))
     return lines
 
 
-def _moves(stoichiometry: Mapping[str, int]) -> str:
+def _counts(stoichiometry: Mapping[str, int]) -> str:
     return "{ " + ", ".join(f"{ion} = {count}" for ion, count in stoichiometry.items()) + " }"
 
 

@@ -30,15 +30,15 @@ class Recording:
 def read_recording(path: str, column: str | None, time_column: str | None, unit: str, electrode: str) -> Recording:
     """A recording from a CSV or HDF5 file.
 
-    Of a CSV file the columns are told by the units in the header; ``column`` chooses the potential where there are
-    several. Of an HDF5 file ``column`` and ``time_column`` (s) are datasets, the first in ``unit``; where they are not
-    given, those of a result file.
+    The columns of a CSV file are recognised by the units in its header; ``column`` and ``time_column`` choose one if
+    there are several. In an HDF5 file they name datasets, the first in ``unit``, the second in s; by default those of
+    ``electrode`` in a result file.
     """
     file = Path(path)
     if not file.is_file():
         raise FileError(f"{path}: there is no such file.")
     if file.stat().st_size > _MOST:
-        raise FileError(f"{path} is larger than {size_text(_MOST)}, more than a recording may be.")
+        raise FileError(f"{path} is larger than {size_text(_MOST)}, the largest recording that is read; shorten it.")
     with file.open("rb") as opened:
         is_hdf5 = opened.read(8) == b"\x89HDF\r\n\x1a\n"
     if is_hdf5:
@@ -51,15 +51,19 @@ def read_recording(path: str, column: str | None, time_column: str | None, unit:
         recording = _from_csv(path, column, time_column)
     time, potential = recording.time, recording.potential
     if len(time) != len(potential) or not len(time):
-        raise UsageError(f"{path}: {len(time)} times and {len(potential)} potentials; there must be as many of each")
+        raise UsageError(
+            f"{path} has {len(time)} times and {len(potential)} potentials; it must have one potential for each time"
+        )
     if not (np.isfinite(time).all() and np.isfinite(potential).all()):
-        raise UsageError(f"{path}: {recording.column} or its time has a value that is no finite number")
+        raise UsageError(
+            f"{path}: {recording.column} or its time has a value that is no finite number; leave out these samples"
+        )
     return recording
 
 
 def _factor(unit: str) -> float:
     if not _is(unit, "V"):
-        raise UsageError(f"--unit: {unit!r} is no unit of potential, as mV")
+        raise UsageError(f"--unit: {unit!r} is no unit of potential; write e.g. mV")
     return parse_unit(unit)[0]
 
 
@@ -75,7 +79,7 @@ def _from_csv(path: str, column: str | None, time_column: str | None) -> Recordi
             raise UsageError(f"{path}: no {kind} is called {wanted}; there are {', '.join(held) or 'none'}")
         if wanted is None and len(held) != 1:
             raise UsageError(
-                f"{path}: {len(held)} columns are a {kind}, as their headers say by a unit, as 'time (s)' and 'V (mV)'"
+                f"{path} has {len(held)} columns with a unit of {kind} in the header, such as 'time (s)' and 'V (mV)'"
                 + (f"; choose one with {option}: {', '.join(held)}" if held else "")
             )
     time_column, column = time_column or times[0], column or potentials[0]
@@ -99,14 +103,14 @@ def _csv_columns(path: str) -> dict[str, tuple[str, NDArray]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{path} cannot be read as CSV: {error}.") from None
     if len(set(header)) < len(header):
-        raise UsageError(f"{path}: two columns bear one name")
-    found = {}
+        raise UsageError(f"{path}: two columns have the same name; rename one")
+    columns = {}
     for k, name in enumerate(header):
         unit = re.search(r"[(\[]([^()\[\]]+)[)\]]\s*$", name)
         if unit is None:
             continue
         try:
-            found[name.strip()] = (unit[1], np.array([float(row[k]) for row in lines]))
+            columns[name.strip()] = (unit[1], np.array([float(row[k]) for row in lines]))
         except (ValueError, IndexError):
             continue  # a column with gaps is no recording
-    return found
+    return columns
