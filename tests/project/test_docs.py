@@ -14,8 +14,9 @@ from typing import Any, get_args
 import pytest
 
 import iontide
-from iontide.cli.parser import RUN_KINDS, SWEEP_KINDS, build_parser
+from iontide.cli.parser import build_parser
 from iontide.formulas.units import UNIT_NAMES
+from iontide.plots.choices import RUN_KINDS, SWEEP_KINDS
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.library.transporters import TRANSPORTERS
@@ -69,11 +70,6 @@ def commands() -> list[str]:
 
 def test_every_command_is_in_the_readme() -> None:
     assert sorted(re.findall(r"^\| `iontide (\w+)", README, flags=re.MULTILINE)) == sorted(commands())
-
-
-def test_every_kind_of_figure_is_told() -> None:
-    rows = re.findall(r"^\| a (?:run|sweep) \| (.*) \|$", text_of("how_to/figures.md"), flags=re.MULTILINE)
-    assert [tuple(re.findall(r"`(\w+)`", row)) for row in rows] == [RUN_KINDS, SWEEP_KINDS]
 
 
 def test_every_scenario_is_told() -> None:
@@ -144,6 +140,11 @@ def test_every_group_of_quantities_is_in_the_reference(hook: Any) -> None:
 def test_every_command_is_in_the_reference(hook: Any) -> None:
     told = re.findall(r"^## `iontide (\w+)`", hook("command_line").commands(), flags=re.MULTILINE)
     assert told == commands()
+
+
+def test_every_kind_of_figure_is_in_the_reference(hook: Any) -> None:
+    told = re.findall(r"^\| a (?:run|sweep) \| `(\w+)`", hook("command_line").figure_kinds(), flags=re.MULTILINE)
+    assert told == [*RUN_KINDS, *SWEEP_KINDS]
 
 
 def public_names(page: str) -> list[str]:
