@@ -17,6 +17,7 @@ import iontide
 from iontide.cli.parser import build_parser
 from iontide.formulas.units import UNIT_NAMES
 from iontide.plots.choices import RUN_KINDS, SWEEP_KINDS
+from iontide.reports.citations import SOFTWARE
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.library.transporters import TRANSPORTERS
@@ -70,6 +71,19 @@ def commands() -> list[str]:
 
 def test_every_command_is_in_the_readme() -> None:
     assert sorted(re.findall(r"^\| `iontide (\w+)", README, flags=re.MULTILINE)) == sorted(commands())
+
+
+def test_files_that_are_named_exist() -> None:
+    for page in PAGES:
+        for path in re.findall(r"`([\w/.]+/[\w.]+\.(?:py|csv|toml|md|png))`", page.read_text(encoding="utf-8")):
+            assert any((root / path).exists() for root in (ROOT, ROOT / "simsrc/iontide")), f"{page}: {path}"
+
+
+def test_the_citation_file_is_of_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {iontide.__version__}\n" in text
+    assert "\nlicense: MIT\n" in text
+    assert SOFTWARE.title in text
 
 
 def test_every_scenario_is_told() -> None:
