@@ -25,6 +25,7 @@ import unit_table
 GENERATED: dict[str, Callable[..., str]] = {
     "api": api.members,
     "commands": command_line.commands,
+    "figure_kinds": command_line.figure_kinds,
     "formula_names": formula_names.names_by_place,
     "formula_functions": formula_names.functions,
     "formula_places": formula_names.places,

@@ -5,12 +5,22 @@ from __future__ import annotations
 import argparse
 
 from iontide.cli.parser import build_parser
+from iontide.plots.choices import RUN_KINDS, SWEEP_KINDS
 from markdown_tables import code, table
 
 
 def commands() -> str:
     """A section for each command, with its usage, its arguments and an example."""
     return "\n".join(_section(name, parser, 2) for name, parser in _parsers(build_parser()))
+
+
+def figure_kinds() -> str:
+    """The kinds of figures, of runs and of sweeps, with what each shows."""
+    rows = [[of, code(kind), meaning] for of, kinds in _KINDS.items() for kind, meaning in kinds.items()]
+    return table(["of", "`--kind`", "shows"], rows)
+
+
+_KINDS = {"a run": RUN_KINDS, "a sweep": SWEEP_KINDS}
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> argparse._SubParsersAction | None:

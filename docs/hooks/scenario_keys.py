@@ -11,7 +11,6 @@ import annotated_types
 from pydantic_core import PydanticUndefined
 
 from formula_names import GROUPS, group_of, places_read
-from iontide.scenario.edits.repeat import REPEATABLE
 from iontide.scenario.library.laws import FORMULA, TABLES
 from iontide.scenario.schema.document import Document, PathwayTable
 from iontide.scenario.schema.fields import Table
@@ -248,8 +247,3 @@ def _range(kind: Kind) -> str:
         return ""
     low = f"{'≥' if kind.lowest_allowed else '>'} {kind.lowest:g}"
     return f", {low}" + (f", ≤ {kind.highest:g}" if kind.highest is not None else "")
-
-
-def repeatable() -> str:
-    """The tables that ``repeat`` concerns."""
-    return listed(REPEATABLE)

@@ -14,8 +14,10 @@ from typing import Any, get_args
 import pytest
 
 import iontide
-from iontide.cli.parser import RUN_KINDS, SWEEP_KINDS, build_parser
+from iontide.cli.parser import build_parser
 from iontide.formulas.units import UNIT_NAMES
+from iontide.plots.choices import RUN_KINDS, SWEEP_KINDS
+from iontide.reports.citations import SOFTWARE
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.library.transporters import TRANSPORTERS
@@ -71,9 +73,17 @@ def test_every_command_is_in_the_readme() -> None:
     assert sorted(re.findall(r"^\| `iontide (\w+)", README, flags=re.MULTILINE)) == sorted(commands())
 
 
-def test_every_kind_of_figure_is_told() -> None:
-    rows = re.findall(r"^\| a (?:run|sweep) \| (.*) \|$", text_of("how_to/figures.md"), flags=re.MULTILINE)
-    assert [tuple(re.findall(r"`(\w+)`", row)) for row in rows] == [RUN_KINDS, SWEEP_KINDS]
+def test_files_that_are_named_exist() -> None:
+    for page in PAGES:
+        for path in re.findall(r"`([\w/.]+/[\w.]+\.(?:py|csv|toml|md|png))`", page.read_text(encoding="utf-8")):
+            assert any((root / path).exists() for root in (ROOT, ROOT / "simsrc/iontide")), f"{page}: {path}"
+
+
+def test_the_citation_file_is_of_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {iontide.__version__}\n" in text
+    assert "\nlicense: MIT\n" in text
+    assert SOFTWARE.title in text
 
 
 def test_every_scenario_is_told() -> None:
@@ -144,6 +154,11 @@ def test_every_group_of_quantities_is_in_the_reference(hook: Any) -> None:
 def test_every_command_is_in_the_reference(hook: Any) -> None:
     told = re.findall(r"^## `iontide (\w+)`", hook("command_line").commands(), flags=re.MULTILINE)
     assert told == commands()
+
+
+def test_every_kind_of_figure_is_in_the_reference(hook: Any) -> None:
+    told = re.findall(r"^\| a (?:run|sweep) \| `(\w+)`", hook("command_line").figure_kinds(), flags=re.MULTILINE)
+    assert told == [*RUN_KINDS, *SWEEP_KINDS]
 
 
 def public_names(page: str) -> list[str]:

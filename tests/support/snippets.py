@@ -189,6 +189,9 @@ def _run_command(snippet: Snippet, command: str, expected: list[str]) -> None:
         except SystemExit as exit_:
             code = int(exit_.code or 0)
     assert code == wanted, f"{snippet}: {command}: exit code {code}\n{printed.getvalue()}"
+    for line in printed.getvalue().splitlines():
+        if re.fullmatch(r"\S+\.(?:h5|pdf|svg|png|csv)", line):  # the name of a file that was written
+            assert Path(line).stat().st_size > 0, f"{snippet}: {command}: {line}"
     shown = [" ".join(line.split()) for line in expected]
     given = " ".join(printed.getvalue().split())
     pattern = ".*?".join(".*?".join(map(re.escape, line.split("…"))) for line in shown)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-_DOI = re.compile(r"doi:(10\.\d+/\S+)")
-_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?((?:github|gitlab)\.com/[^\s,;()]+)")
+_DOI = re.compile(r"doi:(10\.\d+/[^\s{}]+)")
+_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?((?:github|gitlab)\.com/[^\s,;(){}]+)")
 _REMARK = re.compile(r"\s*\((?:[^()]|\([^()]*\))*\)\s*$")
 _YEAR = r"(?:1[6-9]|20)\d\d"
 _AFTER_AUTHORS = re.compile(rf"^(?P<authors>[^\d]+?)\s+(?P<year>{_YEAR})(?:\s*\([A-Z]+\))?(?:,\s*(?P<rest>.+))?$")
@@ -41,7 +41,9 @@ _LETTERS |= {"å": ("{\\aa}", "a"), "Å": ("{\\AA}", "A"), "ł": ("{\\l}", "l"),
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u030c": "v", "\u0327": "c"}
 _ACCENTS |= {"\u0304": "=", "\u0306": "u", "\u0307": ".", "\u030a": "r", "\u030b": "H", "\u0328": "k"}
 _SPECIAL = {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-_SPECIAL |= {character: "\\" + character for character in "&%$#_{}"}
+_SPECIAL |= {character: "\\" + character for character in "&%$#_"}
+# A brace counts as one for BibTeX even behind a backslash.
+_SPECIAL |= {"{": "\\textbraceleft{}", "}": "\\textbraceright{}"}
 _SPECIAL |= {"–": "--", "—": "---", "−": "$-$", "μ": "$\\mu$", "µ": "$\\mu$", "’": "'"}
 
 
@@ -108,7 +110,7 @@ def _parse(piece: str) -> Reference | None:
     body = piece if doi is None else piece[: doi.start()]
     body = _REMARK.sub("", body).strip(" ,.") if address is None else ""
     body = _LEADING.sub("", body)
-    found = Reference(
+    reference = Reference(
         doi=doi[1].rstrip(".,;") if doi else "",
         url=f"https://{address[1].rstrip('.')}" if address else "",
         note=_REMARK.sub("", piece[address.end() :]).strip(" ,.") if address else "",
@@ -116,18 +118,18 @@ def _parse(piece: str) -> Reference | None:
     titled = _AFTER_TITLE.match(body) if re.search(rf",\s+{_YEAR}|\({_YEAR}\)", body) else None
     match = titled or _AFTER_AUTHORS.match(body)
     if match is None and body.startswith(_HANDBOOK):
-        return replace(found, title=_HANDBOOK, note=body.removeprefix(_HANDBOOK).strip(" ,"))
+        return replace(reference, title=_HANDBOOK, note=body.removeprefix(_HANDBOOK).strip(" ,"))
     if match is None:
-        return found if found.doi or found.url else None
-    found = replace(found, authors=match["authors"].strip(" ,"), year=match["year"])
+        return reference if reference.doi or reference.url else None
+    reference = replace(reference, authors=match["authors"].strip(" ,"), year=match["year"])
     if titled:
-        return replace(found, title=titled["title"], note=titled["rest"] or "")
+        return replace(reference, title=titled["title"], note=titled["rest"] or "")
     rest = match["rest"] or ""
     journal = _JOURNAL.match(rest)
     if journal:
-        return replace(found, journal=journal["journal"], volume=journal["volume"], pages=journal["pages"])
+        return replace(reference, journal=journal["journal"], volume=journal["volume"], pages=journal["pages"])
     title, _, note = rest.partition(", ")
-    return replace(found, title=title, note=note) if not found.doi else replace(found, note=rest)
+    return replace(reference, title=title, note=note) if not reference.doi else replace(reference, note=rest)
 
 
 def merge(references: Iterable[Reference]) -> list[Reference]:

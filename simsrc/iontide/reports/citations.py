@@ -144,20 +144,20 @@ def cite_model(model: Model, document: Document | None = None, file: str = "") -
     return Citations(file, entries, tuple(dict.fromkeys(remarks)))
 
 
-def citations_text(found: Citations) -> str:
+def citations_text(result: Citations) -> str:
     """All entries as BibTeX, each after a line that says what it was used for."""
-    parts = [f"% What {found.file} uses, by iontide {__version__}."]
-    parts += [f"% {_line('; '.join(c.used_for))}\n{bibtex(c.key, c.reference)}" for c in found.entries]
-    if found.remarks:
+    parts = [f"% What {result.file} uses, by iontide {__version__}."]
+    parts += [f"% {_line('; '.join(c.used_for))}\n{bibtex(c.key, c.reference)}" for c in result.entries]
+    if result.remarks:
         # An @ outside of an entry would begin one.
-        parts.append("\n".join(f"% {_line(remark)}" for remark in found.remarks))
+        parts.append("\n".join(f"% {_line(remark)}" for remark in result.remarks))
     return "\n\n".join(parts)
 
 
-def citations_json(found: Citations) -> dict[str, Any]:
+def citations_json(result: Citations) -> dict[str, Any]:
     """The same as plain values fit for JSON."""
     return {
-        "file": found.file,
+        "file": result.file,
         "entries": [
             {
                 "key": c.key,
@@ -165,9 +165,9 @@ def citations_json(found: Citations) -> dict[str, Any]:
                 "used_for": list(c.used_for),
                 "bibtex": bibtex(c.key, c.reference),
             }
-            for c in found.entries
+            for c in result.entries
         ],
-        "remarks": list(found.remarks),
+        "remarks": list(result.remarks),
     }
 
 
