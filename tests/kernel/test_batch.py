@@ -1,4 +1,4 @@
-"""Runs side by side: the printed functions of a lane, and runs in lanes against the same runs alone."""
+"""Many runs at once: the printed functions of a lane, and runs in lanes against the same runs alone."""
 
 from __future__ import annotations
 
@@ -45,19 +45,20 @@ def of_lanes(op: str, x: NDArray, number: float = 0.0) -> NDArray:
     print_tape(module, "f", tape, {"f": 0})
     compiled, room = Compiled(module.text()), np.zeros((1, LANES))
     padded = np.resize(x, -(-len(x) // LANES) * LANES).reshape(-1, LANES)
-    found = np.empty_like(padded)
-    for row, out in zip(padded, found, strict=True):
+    values = np.empty_like(padded)
+    for row, out in zip(padded, values, strict=True):
         result = np.zeros((1, LANES))
         compiled("f", room, np.ascontiguousarray(row[np.newaxis]), room, room.copy(), result)
         out[:] = result[0]
-    return found.ravel()[: len(x)]
+    return values.ravel()[: len(x)]
 
 
-def units_apart(found: NDArray, x: NDArray, exact) -> NDArray:
+def units_apart(values: NDArray, x: NDArray, exact) -> NDArray:
     """Distance from the exact value, in units of its last place."""
     with mpmath.workdps(40):
         want = [exact(mpmath.mpf(float(v))) for v in x]
-        return np.array([float(abs(mpmath.mpf(float(f)) - w)) / np.spacing(abs(float(w))) for f, w in zip(found, want)])  # noqa: B905
+        apart = [abs(mpmath.mpf(float(f)) - w) for f, w in zip(values, want, strict=True)]
+        return np.array([float(a) / np.spacing(abs(float(w))) for a, w in zip(apart, want, strict=True)])
 
 
 RANDOM = np.random.default_rng(5)
@@ -81,9 +82,9 @@ def test_functions_of_lanes_know_the_ends_of_the_number_line():
         of_lanes("exp", np.array([-np.inf, np.inf, np.nan, 0.0, 710.0, -800.0])),
         [0.0, np.inf, np.nan, 1.0, np.inf, 0.0],
     )
-    found = of_lanes("log", np.array([0.0, -0.0, -1.0, np.inf, np.nan, 1.0, tiny]))
-    np.testing.assert_array_equal(found[:6], [-np.inf, -np.inf, np.nan, np.inf, np.nan, 0.0])
-    assert found[6] == pytest.approx(-1060 * np.log(2.0), rel=1e-15)
+    logarithms = of_lanes("log", np.array([0.0, -0.0, -1.0, np.inf, np.nan, 1.0, tiny]))
+    np.testing.assert_array_equal(logarithms[:6], [-np.inf, -np.inf, np.nan, np.inf, np.nan, 0.0])
+    assert logarithms[6] == pytest.approx(-1060 * np.log(2.0), rel=1e-15)
     np.testing.assert_array_equal(
         of_lanes("tanh", np.array([np.inf, -np.inf, np.nan, 0.0, -0.0])), [1, -1, np.nan, 0, 0]
     )
@@ -169,12 +170,12 @@ def test_a_run_in_a_lane_is_the_run_alone(name):
 
 
 def scenarios_without_events() -> list[Path]:
-    found = []
+    paths = []
     for path in sorted(SCENARIOS.rglob("*.toml")):
         text = path.read_text(encoding="utf-8")
         if "[events" not in text and 'spacing = "steps"' not in text and "[sweep]" not in text:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 @pytest.mark.parametrize("path", scenarios_without_events(), ids=lambda path: path.stem)
@@ -201,7 +202,7 @@ def test_any_model_runs_in_a_lane(model):
 
 
 def test_a_run_depends_on_nothing_but_itself():
-    """Neither on its place in the queue, nor on its company, nor on how many there are: to the last bit."""
+    """Neither on its place in the queue, nor on the other runs, nor on how many there are: to the last bit."""
     model = with_recording(p2(), "log", points=30, first=1e-3)
     paths = ["parameters.pump_rate", "membranes.plasma.permeability.K"]
     random = np.random.default_rng(2)

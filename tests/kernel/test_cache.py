@@ -24,7 +24,7 @@ KERNEL = Path(cache.__file__).parent.parent
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache root of the test's own."""
+    """A cache root for one test."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("IONTIDE_CACHE_DIR", str(folder))
     return folder
@@ -74,8 +74,8 @@ def test_no_home_is_no_folder(monkeypatch):
 
 def test_where_the_root_is(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("IONTIDE_CACHE_DIR", str(tmp_path / "own"))
-    assert cache.cache_root() == tmp_path / "own"
+    monkeypatch.setenv("IONTIDE_CACHE_DIR", str(tmp_path / "local"))
+    assert cache.cache_root() == tmp_path / "local"
     monkeypatch.delenv("IONTIDE_CACHE_DIR")
     assert cache.cache_root() == tmp_path / "xdg" / "iontide"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -166,10 +166,10 @@ def run_elsewhere(root: Path) -> str:
 def warm_copy(tmp_path: Path) -> Path:
     """A cache root with a copy of the cache that this process uses."""
     simulate(p1())
-    own = cache.usable_cache_folder()
-    assert own is not None
-    assert (own / f"{symbols.RUN}.o").exists()
-    shutil.copytree(own, tmp_path / "cache" / own.name)
+    folder = cache.usable_cache_folder()
+    assert folder is not None
+    assert (folder / f"{symbols.RUN}.o").exists()
+    shutil.copytree(folder, tmp_path / "cache" / folder.name)
     return tmp_path / "cache"
 
 

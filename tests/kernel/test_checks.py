@@ -54,11 +54,12 @@ def test_a_problem_with_the_code_of_another_is_refused(prepared):
         table_of(prepared.problem, other.code)
 
 
-def samples_of(states: int, count: int = 3, **changes: Any) -> Samples:
+def samples_of(**changes: Any) -> Samples:
+    """Room for three samples of four states."""
     arrays = {
-        "times": np.zeros(count),
-        "segments": np.zeros(count, dtype=np.int64),
-        "states": np.zeros((count, states)),
+        "times": np.zeros(3),
+        "segments": np.zeros(3, dtype=np.int64),
+        "states": np.zeros((3, 4)),
         "mode": np.zeros(2, dtype=np.int64),
         "crossed_at": np.zeros(8),
         "crossed": np.zeros((8, 2), dtype=np.int64),
@@ -79,15 +80,15 @@ def samples_of(states: int, count: int = 3, **changes: Any) -> Samples:
 def test_samples_that_do_not_fit_are_refused(prepared, name, array):
     integrator = Integrator(prepared.table, prepared.initial.y)
     with pytest.raises(ValueError, match=f"{name} of the samples: the shape must be"):
-        integrator.advance(samples_of(4, **{name: array}), 10)
+        integrator.advance(samples_of(**{name: array}), 10)
 
 
 def test_other_numbers_and_other_orders_in_memory_are_refused(prepared):
     integrator = Integrator(prepared.table, prepared.initial.y)
     with pytest.raises(ValueError, match="segments of the samples: the numbers must be int64, got int32"):
-        integrator.advance(samples_of(4, segments=np.zeros(3, dtype=np.int32)), 10)
+        integrator.advance(samples_of(segments=np.zeros(3, dtype=np.int32)), 10)
     with pytest.raises(ValueError, match="states of the samples: the array must be C-contiguous"):
-        integrator.advance(samples_of(4, states=np.zeros((4, 3)).T), 10)
+        integrator.advance(samples_of(states=np.zeros((4, 3)).T), 10)
     check_array("nothing", np.zeros((0, 2)), (0, 2))
 
 

@@ -134,7 +134,7 @@ def in_lanes(tape: Tape, lanes: int, offsets: dict[str, int], t: NDArray, y: NDA
 @pytest.mark.parametrize("lanes", [2, 4, 16])
 @pytest.mark.parametrize("name", ["pump_leak", "series", "divalent", "zoo"])
 def test_lanes_equal_runs_of_one(monkeypatch, name, lanes, chunk):
-    """Every lane has its own state, constants and time; some lie beyond the switch of the Bernoulli function."""
+    """Each lane has other states, constants and times; some are beyond the switch of the Bernoulli function."""
     monkeypatch.setattr(writer, "CHUNK", chunk)
     monkeypatch.setattr(machine_code, "_compiled", {})  # what is compiled in pieces here is nobody else's
     rng = np.random.default_rng(3)
@@ -156,16 +156,16 @@ def test_lanes_equal_runs_of_one(monkeypatch, name, lanes, chunk):
     rates = in_lanes(program.rates, lanes, {"f": 0}, t, y, k, n)
     linear = in_lanes(program.linearised, lanes, offsets, t, y, k, linear_size(n))
     for lane in range(lanes):
-        own = np.ascontiguousarray(y[:, lane]), np.ascontiguousarray(k[:, lane])
-        one_rates = machine_rates(program, t[0, lane], *own)
-        one_linear = np.concatenate([a.ravel() for a in machine_linearised(program, t[0, lane], *own)])
+        values = np.ascontiguousarray(y[:, lane]), np.ascontiguousarray(k[:, lane])
+        one_rates = machine_rates(program, t[0, lane], *values)
+        one_linear = np.concatenate([a.ravel() for a in machine_linearised(program, t[0, lane], *values)])
         for got, want in ((rates[:, lane], one_rates), (linear[:, lane], one_linear)):
             np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
 
 
 @pytest.mark.parametrize("lanes", [4, 16])
 def test_bernoulli_in_lanes_is_chosen_lane_by_lane(lanes):
-    """Near and far arguments side by side: each lane as it would be alone."""
+    """Near and far arguments in one vector: each lane as it would be alone."""
     u = np.resize([0.0, -6.0, 6.5, -30.0, 1e-12, 5.9, 700.0, -700.0, 800.0], lanes)
     y = np.ascontiguousarray(np.vstack([u, np.zeros(lanes)]))
     got = in_lanes(bernoulli_program().rates, lanes, {"f": 0}, np.zeros((1, lanes)), y, np.zeros((1, lanes)), 2)
@@ -307,7 +307,7 @@ def test_a_singular_matrix_shows_as_something_not_finite():
     assert k.tolist() == [1.0]
 
 
-# -- what is kept -----------------------------------------------------------------------------------------------------
+# -- compiled once ----------------------------------------------------------------------------------------------------
 
 
 def test_code_is_made_once_and_outlives_many_others(monkeypatch):
@@ -327,17 +327,17 @@ def test_code_is_made_once_and_outlives_many_others(monkeypatch):
 
 
 def test_a_program_lives_as_long_as_its_code(monkeypatch):
-    """Code is found by the identity of its program, which must not pass to another one."""
+    """Code is looked up by the identity of its program, which must not pass to another one."""
     monkeypatch.setattr(machine_code, "_compiled", {})
     program = linear_program(2, [(0, 1)], [(0, 0), (1, 1)])
     compile_program(program)
-    kept = weakref.ref(program)
+    reference = weakref.ref(program)
     del program
     gc.collect()
-    assert kept() is not None
+    assert reference() is not None
 
 
-def test_step_printer_says_how_much_work_it_needs():
+def test_step_printer_returns_how_much_work_it_needs():
     program = system_of(p1()).program
     module = Module()
     tape_work = print_tape(module, "rates", program.rates, {"f": 0})

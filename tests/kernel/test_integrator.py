@@ -107,7 +107,7 @@ def p1_reference() -> tuple[NDArray, NDArray]:
     return times, radau(p1(), times)
 
 
-def test_the_reference_is_worth_its_name(p1_reference):
+def test_the_reference_is_accurate(p1_reference):
     """Finite, charged to 1e-12, and itself at the closed-form Donnan potential."""
     _, states = p1_reference
     assert np.all(np.isfinite(states))
@@ -213,7 +213,7 @@ def test_order_of_species_does_not_matter():
     np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-11)
 
 
-def test_totals_and_charge_are_kept_to_1e_10():
+def test_totals_and_charge_are_conserved_to_1e_10():
     """The invariants over a whole run of a closed system."""
     trajectory = simulate(closed_pair())
     for name in ("K", "Na", "Cl"):
@@ -260,9 +260,9 @@ def test_every_step_is_recorded():
     assert statistics.jacobians == statistics.steps
     assert np.all(np.diff(trajectory.time) >= 0)
     for number, segment in enumerate(trajectory.run.segments):
-        own = trajectory.time[trajectory.segment == number]
-        assert (own[0], own[-1]) == (segment.start, segment.end)
-        assert np.all(np.diff(own) > 0)
+        times = trajectory.time[trajectory.segment == number]
+        assert (times[0], times[-1]) == (segment.start, segment.end)
+        assert np.all(np.diff(times) > 0)
     np.testing.assert_array_equal(trajectory.states[-1], trajectory.run.end_state)
 
 
@@ -297,14 +297,14 @@ def test_many_samples_cross_the_borders_of_blocks(monkeypatch):
     np.testing.assert_array_equal(pieces.states, whole.states)
 
 
-def test_progress_is_told_the_time_and_the_end(monkeypatch):
+def test_progress_is_called_with_the_time_and_the_end(monkeypatch):
     monkeypatch.setattr(simulate_module, "BUDGET", 10)
-    told: list[tuple[float, float]] = []
-    simulate(p1(), lambda time, end: told.append((time, end)))
-    times = [time for time, _ in told]
-    assert len(told) > 5
+    reported: list[tuple[float, float]] = []
+    simulate(p1(), lambda time, end: reported.append((time, end)))
+    times = [time for time, _ in reported]
+    assert len(reported) > 5
     assert times == sorted(times)
-    assert told[-1] == (36_000.0, 36_000.0)
+    assert reported[-1] == (36_000.0, 36_000.0)
 
 
 # -- repeatable -------------------------------------------------------------------------------------------------------
@@ -343,13 +343,13 @@ def test_a_run_from_the_object_file_needs_no_numba():
     code = (
         "import sys; from tests.support.models import p1; from iontide.simulation.simulate import simulate; "
         "from iontide.kernel.build import object_files; "
-        "kept = not object_files.must_compile(); simulate(p1()); print(kept, 'numba' in sys.modules)"
+        "stored = not object_files.must_compile(); simulate(p1()); print(stored, 'numba' in sys.modules)"
     )
     simulate(p1())
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    kept, loaded = result.stdout.split()
-    assert loaded == ("False" if kept == "True" else "True")
-    assert kept == str(cache.usable_cache_folder() is not None)
+    stored, loaded = result.stdout.split()
+    assert loaded == ("False" if stored == "True" else "True")
+    assert stored == str(cache.usable_cache_folder() is not None)
 
 
 # -- events -----------------------------------------------------------------------------------------------------------
@@ -398,13 +398,13 @@ def test_a_restart_begins_at_the_pace_of_what_it_starts():
     """Not at that of the slow drift before it (which a dozen rejections would put right), nor crawling."""
     trajectory = simulate(with_recording(pump_leak(), "steps"))
     for number in range(3):
-        own = trajectory.time[trajectory.segment == number]
-        assert 1e-6 < own[1] - own[0] < 10e-3
+        times = trajectory.time[trajectory.segment == number]
+        assert 1e-6 < times[1] - times[0] < 10e-3
     assert trajectory.statistics.rejected <= 6
 
 
 def test_a_ramp_is_followed_exactly():
-    """Fick's law with a permeability that grows in a straight line: time stands in the equations."""
+    """Fick's law with a permeability that grows in a straight line: time appears in the equations."""
     model = single_ion(0)
     plasma = model.membranes["plasma"]
     model = replace(
@@ -441,9 +441,9 @@ def test_time_is_exact_where_rounding_is_awkward(spacing, duration):
     assert trajectory.run.end_time == trajectory.time[-1] == duration
     assert np.all(np.diff(trajectory.time) >= 0)
     for number, segment in enumerate(trajectory.run.segments):
-        own = trajectory.time[trajectory.segment == number]
-        assert (own[0], own[-1]) == (segment.start, segment.end)
-        assert np.all(np.diff(own) > 0)
+        times = trajectory.time[trajectory.segment == number]
+        assert (times[0], times[-1]) == (segment.start, segment.end)
+        assert np.all(np.diff(times) > 0)
 
 
 # -- steady state -----------------------------------------------------------------------------------------------------
@@ -515,10 +515,10 @@ LAW = Callable[[Any, Mapping[str, int], Mapping[str, Any]], Any]
 
 @pytest.fixture
 def cell_with_law(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Model]:
-    """A model with one neutral species X (100 mM) between two bystanders, moved outward by a law of the test's own."""
+    """A model with one neutral species X (100 mM) between two bystanders, moved outward by a local law."""
 
     def build(law: LAW, **simulation: Any) -> Model:
-        name = f"law {next(NUMBERS)}"  # a new one each time: programs are kept by structure, which has the law's name
+        name = f"law {next(NUMBERS)}"  # a new one each time: programs are cached by structure, which has the law's name
         monkeypatch.setitem(LAWS, name, law)  # type: ignore[arg-type]
         species = [Species("A", 0), Species("X", 0), Species("Z", 0)]
         inside = {"A": 10.0, "X": 100.0, "Z": 10.0}

@@ -110,7 +110,7 @@ def test_rows():
 
 
 def test_stiffly_accurate():
-    """The last stage sits at y_new before its own increment: b_i = α_8i + γ_8i; so with the embedded method."""
+    """The last stage is evaluated at y_new before its own increment: b_i = α_8i + γ_8i; so with the embedded method."""
     np.testing.assert_allclose(BETA[7], WEIGHTS, rtol=0, atol=1e-13)
     np.testing.assert_allclose(BETA[6], EMBEDDED, rtol=0, atol=1e-13)
     assert NODES[7] == NODES[6] == 1.0
@@ -153,7 +153,7 @@ def dense_step(program: Program, y: NDArray, k: NDArray, mass: NDArray, t: float
 @settings(max_examples=30)
 @given(systems(), st.floats(-6.0, -2.0))
 def test_step_equals_its_dense_twin_on_any_model(system, exponent):
-    """Several free potentials make the mass matrix a capacitance Laplacian: M stands in the stages and in W."""
+    """Several free potentials make the mass matrix a capacitance Laplacian: M enters the stages and W."""
     _, layout, program, y, k, mass = system
     h = 10.0**exponent
     with np.errstate(all="ignore"):
@@ -317,8 +317,8 @@ def test_error_estimate_is_the_difference_of_orders_4_and_5():
     assert order == pytest.approx(5.0, abs=0.2)
 
 
-def test_invariants_are_kept_by_every_step():
-    """Charge minus stored charge is linear in the state: a step keeps it to rounding."""
+def test_invariants_are_conserved_by_every_step():
+    """Charge minus stored charge is linear in the state: a step conserves it to rounding."""
     model, _, program, y, k, mass = system_of(p1())
     plasma = model.membranes["plasma"]
     balance = np.array([1.0, 1.0, -1.0, -plasma.area * plasma.specific_capacitance / 96485.33212331001])
@@ -338,7 +338,7 @@ def test_invariants_are_kept_by_every_step():
     st.floats(0, 1),
 )
 def test_interpolation_never_makes_an_amount_negative(states, theta):
-    """Whatever the polynomial: no amount below 0, and what is linear in all states is kept (here their sum)."""
+    """Whatever the polynomial: no amount below 0, and what is linear in all states is conserved (here their sum)."""
     dense = np.array([*zip(*states, strict=True)])
     dense = np.hstack([dense, -dense.sum(axis=1, keepdims=True)])  # a last state, free, so that the sum is 0
     out = np.empty(dense.shape[1])

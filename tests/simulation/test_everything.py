@@ -29,6 +29,7 @@ from iontide.equations.evaluation import Evaluation
 from iontide.equations.states import ABSOLUTE_FRACTION
 from iontide.errors import ScenarioError, SolverError
 from iontide.formulas.formula import Formula, parse_formula
+from iontide.kernel.layout.problem import RELATIVE
 from iontide.model.model import Model
 from iontide.model.serialization import canonical_json, model_from_json, model_to_json
 from iontide.simulation.prepare import prepare
@@ -206,7 +207,7 @@ def root_nearby(trajectory: Trajectory, random: Any) -> tuple[NDArray, NDArray]:
     end = trajectory.run.end_state
     n = len(end)
     problem = prepare(trajectory.model).problem
-    scales = problem.absolute / (ABSOLUTE_FRACTION * problem.options[0])
+    scales = problem.absolute / (ABSOLUTE_FRACTION * problem.options[RELATIVE])
     unit = np.maximum(np.abs(end), 1e-3 * scales)
 
     def f(x: NDArray) -> NDArray:
@@ -277,7 +278,7 @@ def test_the_end_is_the_root_of_the_steady_state_equations(model, random):
 def in_tolerances(first: Trajectory, second: Trajectory, tolerance: float) -> NDArray:
     """Largest difference at each sample, in the tolerance times the size of a state: its own, or its natural one."""
     problem = prepare(first.model).problem
-    natural = problem.absolute / (ABSOLUTE_FRACTION * problem.options[0])
+    natural = problem.absolute / (ABSOLUTE_FRACTION * problem.options[RELATIVE])
     apart = np.abs(first.states - second.states)
     return (apart / (tolerance * np.maximum(natural, np.abs(second.states)))).max(axis=1)
 

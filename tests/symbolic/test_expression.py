@@ -63,13 +63,13 @@ points = st.fixed_dictionaries(
 )
 
 
-def walk(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
-    """Evaluate a tree with one's own leaves and operators."""
+def evaluate(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
+    """Evaluate a tree with given leaves and operators."""
     if not isinstance(tree, tuple) or tree[0] in ("state", "input", "time"):
         return leaf(tree)
     if tree[0] == "pow":
-        return apply("pow", walk(tree[1], leaf, apply), tree[2])
-    return apply(tree[0], *(walk(child, leaf, apply) for child in tree[1:]))
+        return apply("pow", evaluate(tree[1], leaf, apply), tree[2])
+    return apply(tree[0], *(evaluate(child, leaf, apply) for child in tree[1:]))
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -198,7 +198,7 @@ def reference(tree: Tree, at: dict) -> Bounded:
         return Bounded(mpmath.mpf(at[node] if isinstance(node, tuple) else node), mpmath.mpf(0))
 
     with mpmath.workdps(DIGITS):
-        return walk(tree, leaf, bounded_operate)
+        return evaluate(tree, leaf, bounded_operate)
 
 
 def draw_tree(tree: Tree, graph: Graph) -> Expression:
@@ -215,8 +215,8 @@ def draw_tree(tree: Tree, graph: Graph) -> Expression:
     def apply(op: str, a: Any, *others: Any) -> Any:
         return operate(op, a if isinstance(a, Expression) else graph.constant(a), *others)
 
-    drawn = walk(tree, leaf, apply)
-    return drawn if isinstance(drawn, Expression) else graph.constant(drawn)
+    node = evaluate(tree, leaf, apply)
+    return node if isinstance(node, Expression) else graph.constant(node)
 
 
 def program_of(tree: Tree) -> Program:
@@ -346,7 +346,7 @@ def test_every_operation_on_every_form(op):
                 for leaf, got in [(None, f[0]), (X, slopes[0, 0]), (Y, slopes[0, 1]), (T, by_time[0])]:
                     step = mpmath.mpf(10) ** -15 if leaf else 0
                     ends = [
-                        walk(
+                        evaluate(
                             (op, a, b),
                             lambda node, s=s, leaf=leaf: mpmath.mpf(at.get(node, node)) + (s if node == leaf else 0),
                             mp_operate,
@@ -370,7 +370,7 @@ def test_derivatives_are_those_of_the_tree(tree, at):
                 moved = {name: mpmath.mpf(value) for name, value in at.items()}
                 moved[leaf] += shift
                 values.append(
-                    walk(
+                    evaluate(
                         tree,
                         lambda node, m=moved: m[node] if isinstance(node, tuple) else mpmath.mpf(node),
                         mp_operate,

@@ -93,7 +93,7 @@ def exactly(
             values.append((v, constant_error * float(abs(v)) if i.op == "constant" else 0.0))
             continue
         (x, e), (z, d), (w, c) = (values[r] if r >= 0 else (mp(0), 0.0) for r in (i.a, i.b, i.c))
-        own = EPS
+        rounding = EPS
         if i.op in ("add", "sub"):
             v, grown = (x + z if i.op == "add" else x - z), e + d
         elif i.op == "mul":
@@ -101,7 +101,7 @@ def exactly(
         elif i.op == "div":
             v, grown = x / z, e / float(abs(z)) + float(abs(x / z / z)) * d
         elif i.op in ("neg", "abs"):
-            v, grown, own = (-x if i.op == "neg" else abs(x)), e, 0.0
+            v, grown, rounding = (-x if i.op == "neg" else abs(x)), e, 0.0
         elif i.op == "exp":
             v = mpmath.exp(x)
             grown = float(v) * e
@@ -116,10 +116,10 @@ def exactly(
             v = mpmath.power(x, i.value)
             grown = float(abs(i.value * v / x)) * e
         elif i.op in ("less", "less_equal", "equal"):
-            v, own = mp({"less": x < z, "less_equal": x <= z, "equal": x == z}[i.op]), 0.0
+            v, rounding = mp({"less": x < z, "less_equal": x <= z, "equal": x == z}[i.op]), 0.0
             grown = 0.0 if e + d == 0.0 or abs(x - z) > 2 * (e + d) else 1.0
         elif i.op == "where":
-            v, grown, own = (z, d, 0.0) if x else (w, c, 0.0)
+            v, grown, rounding = (z, d, 0.0) if x else (w, c, 0.0)
             grown += e * float(abs(z - w))
         elif i.op == "bernoulli":
             # Machine code knows B(u) to rounding of the larger of B(u) and B(−u).
@@ -129,7 +129,7 @@ def exactly(
             assert i.op == "bernoulli_slope"
             v = mp_bernoulli_slope(x)
             grown = 0.2 * e + 8 * EPS * float(1 + abs(x))  # |B''| ≤ 1/6
-        values.append((v, grown + own * float(abs(v))))
+        values.append((v, grown + rounding * float(abs(v))))
     return {(o.array, o.slot): values[o.register] for o in tape.outputs}
 
 
@@ -213,7 +213,7 @@ class System(NamedTuple):
 
 
 def system_of(model: Model) -> System:
-    """The model at its own start."""
+    """The model at its initial state."""
     integration = Integration(model)
     problem = integration.prepared.problem
     return System(

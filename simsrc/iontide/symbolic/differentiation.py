@@ -1,4 +1,4 @@
-"""Exact derivatives of expressions, and which nodes an expression is made of."""
+"""Exact derivatives of expressions, and the nodes that an expression consists of."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def jacobian(functions: Sequence[Expression], variables: int) -> dict[tuple[int,
             if e.op in ("state", "time"):
                 slope[e.index] = e.graph.constant(1.0)
                 continue
-            found = _by_chain_rule(e, slope)
-            if found is not None:
-                slope[e.index] = found
+            derivative = _by_chain_rule(e, slope)
+            if derivative is not None:
+                slope[e.index] = derivative
         for row, f in enumerate(functions):
             if f.index in slope and not is_constant(slope[f.index], 0.0):
                 result[row, column] = slope[f.index]
@@ -76,13 +76,13 @@ def jacobian(functions: Sequence[Expression], variables: int) -> dict[tuple[int,
 
 
 def directional(functions: Sequence[Expression], along: Mapping[int, Expression]) -> list[Expression]:
-    """Exact derivatives of functions when numbers that they are made of move together.
+    """Exact derivatives of functions along a direction in the numbers that they depend on.
 
     Parameters
     ----------
     functions : sequence of Expression
     along : mapping of int to Expression
-        How each number (a state, an input; by the index of its node) moves; those left out stay.
+        Derivative of each number (a state, an input; by the index of its node) along the direction; 0 for the others.
 
     Returns
     -------
@@ -91,9 +91,9 @@ def directional(functions: Sequence[Expression], along: Mapping[int, Expression]
     slope = dict(along)
     for e in reachable(functions):
         if e.index not in slope:
-            found = _by_chain_rule(e, slope)
-            if found is not None:
-                slope[e.index] = found
+            derivative = _by_chain_rule(e, slope)
+            if derivative is not None:
+                slope[e.index] = derivative
     return [slope[f.index] if f.index in slope else f.graph.constant(0.0) for f in functions]
 
 
@@ -114,12 +114,12 @@ def _by_chain_rule(e: Expression, slope: Mapping[int, Expression]) -> Expression
 
 
 def reachable(roots: Iterable[Expression]) -> list[Expression]:
-    """All nodes that the roots are made of, arguments before users."""
-    found: dict[int, Expression] = {}
+    """All nodes that the roots depend on, arguments before users."""
+    nodes: dict[int, Expression] = {}
     stack = list(roots)
     while stack:
         e = stack.pop()
-        if e.index not in found:
-            found[e.index] = e
+        if e.index not in nodes:
+            nodes[e.index] = e
             stack.extend(e.args)
-    return [found[i] for i in sorted(found)]
+    return [nodes[i] for i in sorted(nodes)]

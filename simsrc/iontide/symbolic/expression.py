@@ -1,7 +1,7 @@
 """Expression graph: formulas as hash-consed nodes, with exact derivatives.
 
 A rate law is written once, as a plain Python function with operators and the functions of this module; called with
-expressions it draws the graph, called with floats or arrays it computes (that is how the diagnostics recompute
+expressions it builds the graph, called with floats or arrays it computes (that is how the diagnostics recompute
 fluxes without the tape). Equal subexpressions are one node, so nothing is computed twice, and what depends on
 parameters alone is gathered to the left of products so that it can be hoisted out of the program.
 """
@@ -25,14 +25,14 @@ class Graph:
 
     def node(self, op: str, args: tuple[Expression, ...] = (), value: Any = None, varies: int = 0) -> Expression:
         key = (op, tuple(a.index for a in args), value)
-        found = self._index.get(key)
-        if found is None:
+        node = self._index.get(key)
+        if node is None:
             for a in args:
                 varies |= a.varies
-            found = Expression(self, op, args, value, len(self.nodes), varies)
-            self.nodes.append(found)
-            self._index[key] = found
-        return found
+            node = Expression(self, op, args, value, len(self.nodes), varies)
+            self.nodes.append(node)
+            self._index[key] = node
+        return node
 
     def constant(self, value: float) -> Expression:
         value = float(value)

@@ -1,6 +1,6 @@
-"""Exact derivatives by forward mode: what every register of a tape gains per unit of what goes in.
+"""Exact derivatives by forward mode: of every register of a tape by its inputs.
 
-Beside each number goes a row of its derivatives, one for each direction, by the chain rule of its instruction: no
+Each number has a row of its derivatives, one for each direction, by the chain rule of its instruction: no
 differences, no steps (Griewank & Walther 2008, Evaluating Derivatives, chapter 3, doi:10.1137/1.9780898717761).
 """
 
@@ -72,8 +72,8 @@ def tangents(tape: Tape, time: float, y: NDArray, k: NDArray, y_slopes: list[Slo
                 by_numerator = np.float64(1.0) / values[b]
                 slopes.append(_sum(_times(by_numerator, slopes[a]), _times(-values[i] * by_numerator, slopes[b])))
             else:
-                own = slopes[a]
-                slopes.append(None if own is None else _times(_SLOPES[op](values[a], values[i], number), own))
+                inner = slopes[a]
+                slopes.append(None if inner is None else _times(_SLOPES[op](values[a], values[i], number), inner))
         return slopes
 
 

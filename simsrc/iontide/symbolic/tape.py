@@ -1,7 +1,7 @@
 """The tape: right-hand side and exact sparse Jacobian as one straight-line program, and its readable interpreter.
 
 What depends on parameters alone is computed once per parameter set by the *prologue*; the tape proper reads its
-results as constants ``k``. The kernel runs the tape as machine code (``kernel.llvm``); ``Tape.run`` runs the same
+results as constants ``k``. The kernel runs the tape as machine code (``kernel.codegen``); ``Tape.run`` runs the same
 instructions in plain NumPy, slowly and legibly, and the tests hold the two together to rounding.
 """
 
@@ -104,7 +104,7 @@ class Tape:
         return arrays
 
     def registers(self, time: float, y: NDArray, k: NDArray) -> list:
-        """What stands in every register once the tape has run."""
+        """Every register once the tape has run."""
         registers: list = []
         for op, a, b, value, c in self.instructions:
             if op == "state":
@@ -146,7 +146,7 @@ class Program:
     autonomous : bool
         Whether time does not appear (``f_t`` = 0).
     crossings : Tape
-        → ``g``: what is watched for passing through 0.
+        → ``g``: quantities that are watched for passing through 0.
     watched : int
         How many of them.
     """
@@ -176,7 +176,7 @@ class Program:
         k = np.empty((len(values), total))
         for first in range(0, len(values), _LANES):
             part = values[first : first + _LANES]
-            inputs = np.array([[own[path] for own in part] for path in self.inputs], dtype=float)
+            inputs = np.array([[of_set[path] for of_set in part] for path in self.inputs], dtype=float)
             inputs = inputs.reshape(len(self.inputs), len(part))
             k[first : first + _LANES] = self.prologue.run(0.0, inputs, np.zeros(0), {"k": total})["k"].T
         return k[:, : self.constants].copy(), k[:, self.constants :].copy()
@@ -222,7 +222,7 @@ def assemble(
     mass : mapping of (row, column) to Expression
         Entries of M; they may depend on inputs only.
     watched : sequence of Expression
-        What is watched for passing through 0.
+        Quantities that are watched for passing through 0.
     """
     n = len(rates)
     slopes = jacobian(rates, n)

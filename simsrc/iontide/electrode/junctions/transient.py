@@ -34,7 +34,7 @@ SAMPLES, EARLIEST = 120, 1e-6
 #: Most attempts at a step.
 MOST_STEPS = 50_000
 
-#: Step size control, as in Hairer & Wanner, Solving ODEs II, IV.8; the first step, over the quickest change there is.
+#: The first step, in units of the shortest time in which something changes. The controller is that of the integrator.
 FIRST_STEP = 1e-3
 
 #: Below this share of its largest concentration an ion's errors count no less, and below 0 by so little is rounding.

@@ -1,1 +1,1 @@
-"""The integrator of many runs at once, sixteen SIMD lanes side by side."""
+"""The integrator of many runs at once, each in one of sixteen SIMD lanes."""

@@ -1,1 +1,1 @@
-"""The compiled integrators as object files: compiled by numba once, kept, checked and loaded."""
+"""The compiled integrators as object files: compiled by numba once, stored, checked and loaded."""

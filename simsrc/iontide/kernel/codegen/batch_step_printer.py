@@ -1,6 +1,6 @@
 """The steps of the batch integrator, printed for one program: all lanes go on until one of them needs attention.
 
-Each lane is a run of its own, with its own time, step, constants and tolerances; nothing in one depends on another, so
+Each lane is a separate run, with a separate time, step, constants and tolerances; nothing in one depends on another, so
 that a run is the same to the last bit in whatever lane, and whatever runs are in the others. What is printed does what
 ``integrator.rosenbrock`` does for one run, with masks in the place of branches; the decisions are those of
 ``step_control``. What differs is rounding: error norms are sums of products rounded once, and the fifth root of an

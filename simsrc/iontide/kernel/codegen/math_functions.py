@@ -86,14 +86,14 @@ def power_steps(exponent: float) -> list[str] | None:
 
 def _lane_function(module: Module, name: str) -> str:
     """Define (once) the function of a vector of lanes, and return its name."""
-    own = f"lanes.{name}"
-    if own not in module.names:
+    of_lanes = f"lanes.{name}"
+    if of_lanes not in module.names:
         w = Writer(module)
         value = _OF_LANES[name](w, w.argument("x"))
         number = module.kind.number
         lines = [*w.lines, f"  ret {number} {value.name}"]
-        module.define(own, f"{number} %x", lines, internal=True, result=number)
-    return own
+        module.define(of_lanes, f"{number} %x", lines, internal=True, result=number)
+    return of_lanes
 
 
 def _exp(w: Writer, x: Vector) -> Vector:

@@ -1,7 +1,7 @@
 """One step of Rodas5P printed as LLVM IR for one system: sparse LU in a static order, stages as whole vectors.
 
 The pattern of ``W = M/(h γ) − J`` is known when the tape is, so elimination is straight-line code without pivoting,
-indices or zeros (amounts come first and potentials last, which keeps the pivots away from zero). The states of a stage
+indices or zeros (amounts come first and potentials last, so that no pivot is near zero). The states of a stage
 are one vector value, so a stage's linear combination is a few fused multiply-adds whatever the number of states.
 
 Printed functions (all pointers to doubles; ``time`` is {t, h}, ``linear`` is [f, J, f_t] as the tape leaves them):
@@ -141,7 +141,7 @@ class StepPrinter:
 
     def _print_step(self, tape_work: int) -> int:
         n, w = self.program.size, Writer(self.module)
-        # Of the work: LU, the rates, M Σ C u, the time of a stage, and the tape's own.
+        # Of the work: LU, the rates, M Σ C u, the time of a stage, and the work of the tape.
         rates_at = len(self.elimination.entries)
         total_at, clock_at, tape_at = rates_at + n, rates_at + 2 * n, rates_at + 2 * n + 1
         lu, f, total = "%work", w.address("%work", rates_at), w.address("%work", total_at)
@@ -196,7 +196,7 @@ class StepPrinter:
         return result
 
     def _mass_product(self, w: Writer, f: str, vector: list[Vector], scale: Vector, total: str) -> list[Vector]:
-        """f + scale M vector; ``f`` is an address, and what lies there and at ``total`` is changed."""
+        """f + scale M vector; ``f`` is an address, and the arrays there and at ``total`` are changed."""
         entries = list(zip(self.program.mass_rows, self.program.mass_columns, strict=True))
         wide = w.broadcast(scale, self.kind)
         scaled = [x * wide for x in vector]

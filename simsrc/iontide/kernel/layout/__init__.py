@@ -1,1 +1,1 @@
-"""The numbers of the method, and where each array of a run lies for compiled code."""
+"""The numbers of the method, and the layout of the arrays that compiled code reads and writes."""
