@@ -241,14 +241,14 @@ def test_the_verdict_is_in_the_file_and_on_the_command_line(tmp_path, capsys):
 def test_the_command_tells_where_it_ends(capsys):
     scenario = str(SCENARIO_FILES["pump_leak_swelling"])
     assert main(["steady", scenario]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for words in (
         "maintained by pump of plasma",
         "stable: every small disturbance decays",
         "conserved by the equations",
         "-75.9517 mV",
     ):
-        assert words in told
+        assert words in printed
     assert main(["steady", scenario, "--json", "--set", "parameters.pump_rate=7e-7 mol/m^2/s"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["kind"] == "driven_steady_state"

@@ -1,4 +1,4 @@
-"""Continuation: closed forms of branches, folds and Hopf points; published branches; what is told at the ends."""
+"""Continuation: closed forms of branches, folds and Hopf points; published branches; the messages at their ends."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ def test_a_fold_is_found_from_wherever_the_range_begins():
 def test_a_branch_ends_where_no_membrane_withstands_the_potential():
     model = load(SCENARIO_FILES["huebel_dahlem_2014"]).model
     branch = continue_steady_state(model, "total:K", 60e-15, 330e-15)
-    told = [end for end in branch.ends if "which no membrane withstands" in end]
-    assert len(told) == 1
+    reached = [end for end in branch.ends if "which no membrane withstands" in end]
+    assert len(reached) == 1
     assert np.abs(branch.trajectory.membrane_potential("plasma")).max() < 1.5
 
 
@@ -204,8 +204,10 @@ def test_parametric_solution_of_duesterwald():
     assert (np.diff(v[lowest:]) > 0.0).all()
     assert branch.stable.all()
     # From the authors' program (homeostasis.csv): V at 10^-2 and 10^0 C/dm²/s over F.
-    for pump, told in ((1e-2, -72.4195e-3), (1e0, -71.1256e-3)):
-        assert np.interp(np.log(pump * 100 / 96485.33212), np.log(branch.values), v) == pytest.approx(told, abs=1e-5)
+    for pump, published in ((1e-2, -72.4195e-3), (1e0, -71.1256e-3)):
+        assert np.interp(np.log(pump * 100 / 96485.33212), np.log(branch.values), v) == pytest.approx(
+            published, abs=1e-5
+        )
 
 
 def test_every_point_is_the_steady_state_of_its_model():
@@ -325,8 +327,8 @@ def test_two_ends_of_a_bistable_membrane():
 def test_two_ends_of_a_closed_neuron_with_conserved_totals():
     result = basins(huebel(), 100, seed=2)
     assert len(result.ends) == 2
-    told = sorted(1e3 * float(end.steady.trajectory.membrane_potential("plasma")[0]) for end in result.ends)
-    assert told == pytest.approx([-67.194, -23.113], abs=1e-2)
+    potentials = sorted(1e3 * float(end.steady.trajectory.membrane_potential("plasma")[0]) for end in result.ends)
+    assert potentials == pytest.approx([-67.194, -23.113], abs=1e-2)
 
 
 def test_starts_without_an_end_are_told_of():

@@ -77,9 +77,9 @@ def test_damage_to_an_amount_is_seen_in_both(pair, factor):
     found = summary(changed(pair, "amount of K in a", factor))
     assert found.max_charge_drift > DRIFT_LIMIT
     assert found.max_mass_drift > DRIFT_LIMIT
-    told = "\n".join(warnings(changed(pair, "amount of K in a", factor)))
-    assert "the charge of a drifts by" in told
-    assert "the total of K in a and b drifts by" in told
+    message = "\n".join(warnings(changed(pair, "amount of K in a", factor)))
+    assert "the charge of a drifts by" in message
+    assert "the total of K in a and b drifts by" in message
 
 
 def test_damage_to_a_potential_is_seen_in_the_charge(pair):
@@ -334,18 +334,18 @@ def test_only_concentrations_that_do_not_balance_are_told_of():
     name, held = next(iter(cell.concentrations.items()))
     cell = replace(cell, concentrations={**cell.concentrations, name: held + 0.01})
     trajectory = simulate(replace(model, compartments={**model.compartments, "cell": cell}))
-    (told,) = warnings(trajectory)
+    (message,) = warnings(trajectory)
     expected = stored / trajectory.volume("cell")[0] * 1e3 - 10.0 * model.species[name].valence
-    assert told.startswith(f"a fixed charge of {expected:+.3g} uM (")
-    assert "was added to cell" in told
+    assert message.startswith(f"a fixed charge of {expected:+.3g} uM (")
+    assert "was added to cell" in message
 
 
 def test_an_undefined_reversal_potential_is_told_once():
     trajectory = simulate(with_simulation(single_ion(0, inside=0.0), duration=10.0))
     assert warnings(trajectory) == []  # a neutral species has none anyway
     trajectory = simulate(with_simulation(single_ion(1, outside=0.0), duration=10.0))
-    told = [w for w in warnings(trajectory) if "undefined" in w]
-    assert told == ["the reversal potential of X at plasma is undefined where its concentration in bath is 0"]
+    sentences = [w for w in warnings(trajectory) if "undefined" in w]
+    assert sentences == ["the reversal potential of X at plasma is undefined where its concentration in bath is 0"]
 
 
 def test_a_loose_tolerance_is_told():
@@ -357,7 +357,7 @@ def test_a_loose_tolerance_is_told():
 def test_a_number_that_is_not_finite_is_told_with_its_time(pair, bad):
     states = pair.states.copy()
     states[10:, 0] = bad
-    told = warnings(replace(pair, states=states))
-    assert told[0] == f"the amount of K in a is not a finite number from t = {pair.time[10]:g} s on"
+    sentences = warnings(replace(pair, states=states))
+    assert sentences[0] == f"the amount of K in a is not a finite number from t = {pair.time[10]:g} s on"
     found = summary(replace(pair, states=states))
     assert not found.max_mass_drift <= DRIFT_LIMIT

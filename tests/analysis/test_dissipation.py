@@ -1,4 +1,4 @@
-"""Passive pathways that run uphill are told of, with the time and the amount; those that dissipate never are."""
+"""Warnings of passive pathways that run uphill, with the time and the amount; none of those that dissipate."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def by_formula(rate, stoichiometry=KCC, name="pathways.kcc", **more):
     return Pathway(name, "formula", stoichiometry, {"rate": parse_formula(rate)}, **more)
 
 
-def told(trajectory):
+def warnings_of(trajectory):
     """The sentences about pathways that run uphill."""
     return [sentence for sentence in warnings(trajectory) if "uphill" in sentence]
 
 
-# -- what is told ---------------------------------------------------------------------------------------------------
+# -- warnings -------------------------------------------------------------------------------------------------------
 
 
 def test_a_constant_efflux_against_its_gradient():
@@ -74,7 +74,7 @@ def test_a_constant_efflux_against_its_gradient():
     trajectory = simulate(held(by_formula("1 umol/m^2/s")))
     force = RT * log(1.5)
     assert force == pytest.approx(1046, abs=1)
-    assert told(trajectory) == [
+    assert warnings_of(trajectory) == [
         "the pathway kcc of plasma is passive but runs uphill from t = 0 s to the end: at worst, at t = 0 s, it "
         "carries K + Cl out at 1 umol/m^2/s against a driving force of 1.05 kJ/mol, a gain of 1.05 mW/m^2; "
         'correct its law, or name what pays for it: driven_by = "ATP"'
@@ -90,7 +90,7 @@ def test_a_constant_efflux_against_its_gradient():
 def test_a_charged_cycle_counts_its_charge():
     """Na/Ca exchange and its like: 3 Na out, 2 K in by a formula, at V = 0, where the step stands."""
     trajectory = simulate(held(by_formula("2 umol/m^2/s", {"Na": 3, "K": -2}, "pathways.pump")))
-    (sentence,) = told(trajectory)
+    (sentence,) = warnings_of(trajectory)
     v = trajectory.membrane_potential("plasma")
     force = RT * (3 * log(20 / 146) - 2 * log(100 / 4)) + F * v
     assert f"a driving force of {-force.min() * 1e-3:.3g} kJ/mol" in sentence
@@ -99,8 +99,8 @@ def test_a_charged_cycle_counts_its_charge():
 
 
 def test_the_other_way_round_and_what_pays_for_it_are_no_matter():
-    assert told(simulate(held(by_formula("-1 umol/m^2/s")))) == []
-    assert told(simulate(held(by_formula("1 umol/m^2/s", driven_by="ATP")))) == []
+    assert warnings_of(simulate(held(by_formula("-1 umol/m^2/s")))) == []
+    assert warnings_of(simulate(held(by_formula("1 umol/m^2/s", driven_by="ATP")))) == []
 
 
 def stepped(*steps):
@@ -111,25 +111,25 @@ def stepped(*steps):
 
 def test_a_law_that_runs_uphill_after_a_step_is_told_of_from_there():
     trajectory = simulate(stepped(ParameterStep(37.5, None, {"level": 4.0})))
-    (sentence,) = told(trajectory)
+    (sentence,) = warnings_of(trajectory)
     assert "runs uphill from t = 37.5 s to the end: at worst, at t = 37.5 s, it carries K + Cl out" in sentence
     assert "against a driving force of 1.05 kJ/mol" in sentence
 
 
 def test_to_when_and_whether_in_one_stretch():
-    (once,) = told(simulate(stepped(ParameterStep(37.5, 62.5, {"level": 4.0}))))
+    (once,) = warnings_of(simulate(stepped(ParameterStep(37.5, 62.5, {"level": 4.0}))))
     assert "runs uphill from t = 37.5 s to t = 62.5 s: at worst" in once
     pulses = (ParameterStep(10.0, 20.0, {"level": 4.0}), ParameterStep(30.0, 40.0, {"level": 5.0}))
-    (twice,) = told(simulate(stepped(*pulses)))
+    (twice,) = warnings_of(simulate(stepped(*pulses)))
     assert "runs uphill from t = 10 s to t = 40 s, at times: at worst, at t = 30 s" in twice
     again = ParameterStep(90.0, None, {"level": 4.0})
-    (thrice,) = told(simulate(stepped(*pulses, again)))
+    (thrice,) = warnings_of(simulate(stepped(*pulses, again)))
     assert "runs uphill from t = 10 s to the end, at times: at worst, at t = 30 s" in thrice
     off = replace(stepped(*pulses), protocol=(ParameterStep(30.0, 40.0, {"rate": 0.0}),))
     off = replace(off, parameters=off.parameters | {"level": Parameter("level", 4.0)})
-    assert "runs uphill from t = 0 s to the end, at times: at worst, at t = 0 s" in told(simulate(off))[0]
+    assert "runs uphill from t = 0 s to the end, at times: at worst, at t = 0 s" in warnings_of(simulate(off))[0]
     trajectory = simulate(stepped(again))
-    (last,) = told(trajectory.part(slice(0, np.flatnonzero(trajectory.segment)[0] + 1)))
+    (last,) = warnings_of(trajectory.part(slice(0, np.flatnonzero(trajectory.segment)[0] + 1)))
     assert "runs uphill at t = 90 s: at worst" in last
 
 
@@ -162,9 +162,9 @@ rate = "1e-10 m^4/mol/s * (FORCE)"
 
 def test_a_sign_error_in_a_formula(tmp_path):
     right, wrong = "K.inside * Cl.inside - K.outside * Cl.outside", "K.outside * Cl.outside - K.inside * Cl.inside"
-    assert told(iontide.run(iontide.loads(SCENARIO.replace("FORCE", right)))) == []
+    assert warnings_of(iontide.run(iontide.loads(SCENARIO.replace("FORCE", right)))) == []
     trajectory = iontide.run(iontide.loads(SCENARIO.replace("FORCE", wrong)))
-    (sentence,) = told(trajectory)
+    (sentence,) = warnings_of(trajectory)
     products = [trajectory.concentration(c, "K") * trajectory.concentration(c, "Cl") for c in ("cell", "bath")]
     power = -1e-10 * (products[0] - products[1]) * RT * np.log(products[0] / products[1])
     assert sentence.startswith("the pathway kcc of plasma is passive but runs uphill from t = 0 s to the end: ")
@@ -179,13 +179,13 @@ def test_a_sign_error_in_a_formula(tmp_path):
 def test_a_sum_for_a_product_is_uphill_for_a_while():
     """K + Cl in the place of K · Cl has the right sign at first, and stops elsewhere."""
     wrong = "100 mM * (K.inside + Cl.inside - K.outside - Cl.outside)"
-    (sentence,) = told(iontide.run(iontide.loads(SCENARIO.replace("FORCE", wrong))))
+    (sentence,) = warnings_of(iontide.run(iontide.loads(SCENARIO.replace("FORCE", wrong))))
     assert "kcc of plasma" in sentence
 
 
 def test_a_negative_conductance_is_called_so():
     leak = Pathway("conductance.Na", "ohmic", {"Na": 1}, {"": -0.1})
-    (sentence,) = told(simulate(held(leak)))
+    (sentence,) = warnings_of(simulate(held(leak)))
     assert sentence.startswith("the pathway conductance.Na of plasma is passive but runs uphill")
     assert sentence.endswith("; its conductance is negative there, which no passive pathway has")
 
@@ -196,11 +196,11 @@ def test_a_rounded_constant_is_thought_of():
     model = held(by_formula(rate, {"K": 1}, "pathways.leak"))
     # It starts where V is a little nearer to 0 than the Nernst potential, and is uphill from there on.
     plasma = replace(model.membranes["plasma"], potential=-RT / F * log(25.0) + 1e-5)
-    (sentence,) = told(simulate(replace(model, membranes={"plasma": plasma})))
+    (sentence,) = warnings_of(simulate(replace(model, membranes={"plasma": plasma})))
     assert sentence.endswith(
         "(so small a force may come of a rounded constant: the law must stop where the driving force is 0)"
     )
-    (far,) = told(simulate(held(by_formula("1 umol/m^2/s"))))
+    (far,) = warnings_of(simulate(held(by_formula("1 umol/m^2/s"))))
     assert "rounded" not in far
 
 
@@ -219,12 +219,12 @@ def whole_and_parts(trajectory):
         assert audit.warnings(trajectory.run) == warnings(trajectory)
 
 
-# -- what is not told -----------------------------------------------------------------------------------------------
+# -- no warnings ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_no_shipped_scenario_runs_uphill(path):
-    assert told(iontide.run(path)) == []
+    assert warnings_of(iontide.run(path)) == []
 
 
 def turned(trajectory, membrane, pathway):
@@ -238,13 +238,13 @@ def turned(trajectory, membrane, pathway):
 @settings(max_examples=24 * EXAMPLES // 100)
 def test_no_random_passive_model_does_unless_a_sign_is_turned(model, data):
     trajectory = iontide.run(model)
-    assert told(trajectory) == []
+    assert warnings_of(trajectory) == []
     ways = [(m.name, p) for m in model.membranes.values() for p in m.pathways]
     if not ways:
         return
     membrane, pathway = data.draw(st.sampled_from(ways))
     (ion,) = pathway.stoichiometry
-    found = told(turned(trajectory, membrane, pathway.name))
+    found = warnings_of(turned(trajectory, membrane, pathway.name))
     if np.max(np.abs(trajectory.driving_force(membrane, ion))) > 1.0:
         (sentence,) = found
         assert sentence.startswith(f"the pathway {pathway.name} of {membrane} is passive but runs uphill ")
@@ -303,7 +303,7 @@ def near_equilibrium():
 
 def test_rounding_near_equilibrium_is_no_alarm(near_equilibrium):
     for trajectory in near_equilibrium:
-        assert told(trajectory) == [], trajectory.model
+        assert warnings_of(trajectory) == [], trajectory.model
 
 
 def test_rounding_throughout_a_run_is_no_alarm(near_equilibrium):
@@ -320,26 +320,26 @@ def test_there_is_rounding_near_equilibrium(near_equilibrium, monkeypatch):
     """The limit is what keeps quiet, and it lies far above: a millionth of it would do."""
     monkeypatch.setattr(dissipation, "FORCE_ROUNDING", 0.0)
     quiet = [replace(t, run=replace(t.run, model=simulated(t.model, rtol=0.0))) for t in near_equilibrium]
-    assert sum(len(told(t)) for t in quiet) > len(PASSIVE)
+    assert sum(len(warnings_of(t)) for t in quiet) > len(PASSIVE)
     monkeypatch.setattr(dissipation, "FORCE_ROUNDING", 1e-12)
-    assert not any(told(t) for t in quiet)
+    assert not any(warnings_of(t) for t in quiet)
 
 
 @pytest.mark.parametrize(("inside", "outside"), [(0.0, 10.0), (100.0, 0.0)])
 @pytest.mark.parametrize("valence", [-1, 0, 2])
 def test_what_flows_into_nothing_flows_downhill(valence, inside, outside):
-    assert told(simulate(simulated(single_ion(valence, inside, outside), duration=10.0))) == []
+    assert warnings_of(simulate(simulated(single_ion(valence, inside, outside), duration=10.0))) == []
 
 
 def test_samples_without_a_driving_force_are_passed_over():
-    """Of KCl taken out of a bath without Cl no force can be told; of what comes after a step it can."""
+    """Of KCl taken out of a bath without Cl no force is defined; after a step it is."""
     model = held(
         by_formula("1 umol/m^2/s"),
         parameters=[Parameter("level", 0.0)],
         protocol=[ParameterStep(50.0, None, {"level": 150.0})],
         Cl=parse_formula("level"),
     )
-    (sentence,) = told(simulate(model))
+    (sentence,) = warnings_of(simulate(model))
     assert "from t = 50 s to the end" in sentence
 
 
@@ -350,13 +350,13 @@ def test_a_gate_that_is_negative_by_an_error_of_the_solver_is_no_alarm():
     states = trajectory.states.copy()
     column = trajectory.run.layout.names.index("gate m of channel in plasma")
     states[100:200, column] = -1e-9
-    assert told(replace(trajectory, states=states)) == []
+    assert warnings_of(replace(trajectory, states=states)) == []
     states[:200, column] = -1e-9  # before it ever opened, when there is no measure yet
-    assert told(replace(trajectory, states=states)) == []
+    assert warnings_of(replace(trajectory, states=states)) == []
     states = trajectory.states.copy()
     states[100:150, column] = -1e-9
     states[150:, column] = -1e-3
-    (sentence,) = told(replace(trajectory, states=states))
+    (sentence,) = warnings_of(replace(trajectory, states=states))
     assert f"from t = {trajectory.time[150]:g} s to the end: at worst" in sentence
 
 
@@ -365,7 +365,7 @@ def test_states_that_are_no_numbers_do_not_hide_the_others():
     states = trajectory.states.copy()
     states[:10] = np.nan
     states[20:25] = np.inf
-    (sentence,) = told(replace(trajectory, states=states))
+    (sentence,) = warnings_of(replace(trajectory, states=states))
     assert f"runs uphill from t = {trajectory.time[10]:g} s to the end: at worst" in sentence
 
 

@@ -1,4 +1,4 @@
-"""Slips that are no faults: told of by validate and by run, and not told where nothing is wrong."""
+"""Plausibility warnings: printed by validate and by run, and none where nothing is wrong."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def test_validate_and_run_tell_them_on_standard_error(tmp_path, capsys):
     path = tmp_path / "cold.toml"
     path.write_text(changed(CELL, ('"37 degC"', '"37 K"')))
     assert main(["validate", str(path)]) == 0
-    told = "warning: a temperature of 37 K is colder than any solution; is 37 degC meant?"
-    assert capsys.readouterr().err.splitlines() == [f"{path}: no faults", f"{path}: {told}"]
+    message = "warning: a temperature of 37 K is colder than any solution; is 37 degC meant?"
+    assert capsys.readouterr().err.splitlines() == [f"{path}: no faults", f"{path}: {message}"]
     assert main(["validate", "--json", str(path)]) == 0
     (report,) = json.loads(capsys.readouterr().out)
-    assert report["warnings"] == [told.removeprefix("warning: ")]
+    assert report["warnings"] == [message.removeprefix("warning: ")]
     assert main(["run", str(path), "-o", str(tmp_path / "cold.h5")]) == 0
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         ('set = { "compartments.bath.K" = "20 mM" }', "from t = 60 s on the charges in bath do not balance: +16 mM"),
         (
@@ -106,7 +106,7 @@ def test_validate_and_run_tell_them_on_standard_error(tmp_path, capsys):
         ('ramp = { "compartments.bath.K" = "20 mM", "compartments.bath.Na" = "130 mM", over = "30 s" }', None),
     ],
 )
-def test_a_bath_that_a_protocol_leaves_charged_is_told(entry: str, told: str | None) -> None:
+def test_a_bath_that_a_protocol_leaves_charged_is_told(entry: str, message: str | None) -> None:
     text = (SCENARIO_FILES["pump_leak_cell"]).read_text(encoding="utf-8")
     found = plausibility_warnings(loads(f'{text}\n[[protocol]]\nat = "1 min"\n{entry}\n').model)
-    assert [told in sentence for sentence in found] == [True] if told else found == []
+    assert [message in sentence for sentence in found] == [True] if message else found == []

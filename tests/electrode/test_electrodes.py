@@ -189,13 +189,13 @@ def test_nikolsky_eisenman() -> None:
     decade = nikolsky_eisenman_potential("H", {"H": 1e-3}) - nikolsky_eisenman_potential("H", {"H": 1e-4})
     assert decade == pytest.approx(nernst_slope(1), rel=1e-12)
     assert 1e3 * nernst_slope(1) == pytest.approx(59.159, abs=1e-3)
-    for wrong, told in (
+    for wrong, message in (
         (("Ka", {"Ka": 1.0}), "no ion Ka"),
         (("K", {"Na": 1.0}), "no activity of K"),
         (("K", {"K": 0.0}), "nothing in the sample"),
         (("K", {"K": 1.0, "Cl": 1.0}, {"Cl": 1.0}), "other sign"),
     ):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             nikolsky_eisenman_potential(*wrong)
 
 
@@ -263,7 +263,7 @@ on = "wall_2"
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "message"),
     [
         ('on = "plasma"\nactivity = "pitzer"', "gluconate has no Pitzer parameters"),
         ('on = "plasma"\nactivity = "debye_hueckel"', "gluconate has no ion size"),
@@ -277,19 +277,19 @@ on = "wall_2"
         ('in = "cell"\nsenses = "K"\nreference = { in = "bath" }\nzeroed_at = "5 s"', "cell is finite"),
     ],
 )
-def test_what_does_not_fit_is_told(keys: str, told: str) -> None:
-    with pytest.raises(iontide.ScenarioError, match=told):
+def test_what_does_not_fit_is_told(keys: str, message: str) -> None:
+    with pytest.raises(iontide.ScenarioError, match=message):
         iontide.loads(CELL + "[electrodes.e]\n" + keys)
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "message"),
     [
         ('senses = "gluconate"', "has no gluconate, or what interferes with it, at some time of the run"),
         ('wire = "hydrogen"', "needs H"),
     ],
 )
-def test_what_there_is_none_of_is_not_read(keys: str, told: str) -> None:
+def test_what_there_is_none_of_is_not_read(keys: str, message: str) -> None:
     text = CELL + '[electrodes.e]\nin = "bath"\nreference = { in = "bath" }\n' + keys
-    with pytest.raises(iontide.IontideError, match=told):
+    with pytest.raises(iontide.IontideError, match=message):
         electrode_reading(iontide.run(iontide.loads(text)), "e")

@@ -250,7 +250,7 @@ def test_logarithmic_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pipette", "bath", "keywords", "told"),
+    ("pipette", "bath", "keywords", "message"),
     [
         ({"Kc": 1}, {"KCl": 1}, {}, "neither an ion of the library nor a salt.*did you mean"),
         ({"KCl": 100}, {}, {}, "bath: there is nothing in it"),
@@ -268,11 +268,11 @@ def test_logarithmic_mean() -> None:
         ({"KCl": 1, "Na": 3}, {"KCl": 1}, {"balance": "K"}, "K cannot balance the charges"),
     ],
 )
-def test_what_is_wrong_is_told(pipette: dict, bath: dict, keywords: dict, told: str | None) -> None:
-    if told is None:
+def test_what_is_wrong_is_told(pipette: dict, bath: dict, keywords: dict, message: str | None) -> None:
+    if message is None:
         assert any("K taken as 0 mM" in w for w in junction(pipette, bath, **keywords).warnings)
         return
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         junction(pipette, bath, **keywords)
 
 

@@ -431,7 +431,7 @@ def test_the_derivatives(held, screening):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"valences": [1, 1, -1, -1]}, "must be of one length, got 4, 3, 3 and 3"),
         ({"valences": [[1, 1, -1]]}, r"valences must be an array of one axis .* got shape \(1, 3\)"),
@@ -462,9 +462,9 @@ def test_the_derivatives(held, screening):
         ({"times": [-1.0, 1.0]}, "times must be finite and at least 0, got -1"),
     ],
 )
-def test_what_is_refused(change, told):
+def test_what_is_refused(change, message):
     names = ("valences", "diffusion_coefficients", "pipette", "bath")
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         form_junction(**dict(zip(names, BI_IONIC, strict=True)) | change)
 
 

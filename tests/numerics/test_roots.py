@@ -26,18 +26,21 @@ def test_roots_in_brackets():
     assert rising_roots(lambda x: (x, np.ones_like(x)), np.array([0.0]), np.array([1.0]), 1.0)[0] == 0.0
 
 
-def test_without_slopes_a_bracket_is_halved_to_neighbouring_numbers():
-    shift = np.array([0.3, -0.2, 0.7])
-    root = rising_roots(lambda x: (np.tanh(x - shift), None), np.full(3, -1.0), np.full(3, 2.0), 1e-3)
-    assert (np.abs(root - shift) <= np.spacing(1.0)).all()
-
-
 @given(st.lists(st.floats(-0.99, 0.99), min_size=1, max_size=6))
 def test_a_function_that_grows_all_the_way_has_one_root(shifts):
     shift = np.array(shifts)[:, np.newaxis]
     roots = rising_roots_in(lambda x: np.sinh(3.0 * (x - shift)), GRID, 1e-3)
     assert roots.shape == (len(shifts), 1)
     np.testing.assert_allclose(roots, shift, atol=1e-15)
+
+
+@pytest.mark.parametrize("many", [1, 3, 2000])
+def test_a_bracket_is_narrowed_to_neighbouring_numbers(many):
+    """Of any number of functions at once, each alone; a root at 0 ends where its digits no longer matter."""
+    shift = np.linspace(-0.9, 0.9, many)[:, np.newaxis] if many > 1 else np.array([[0.3]])
+    roots = rising_roots_in(lambda x: x - shift, GRID, 1e-3)[:, 0]
+    assert (np.abs(roots - shift[:, 0]) <= np.spacing(np.abs(shift[:, 0]) + 1e-3)).all()
+    assert rising_roots_in(lambda x: x + np.zeros((many, 1)), GRID, 1e-3)[:, 0] == pytest.approx(0.0, abs=1e-18)
 
 
 def test_every_rising_root_in_a_range():

@@ -302,10 +302,10 @@ def test_out_of_range(model: str, limit: float) -> None:
 def test_remarks() -> None:
     pitzer = ACTIVITY_MODELS["pitzer"]
     assert pitzer.remarks(ions("Na", "K", "Cl"), 310.15) == []
-    told = pitzer.remarks(ions("Na", "K", "Cl", "NO3", "HPO4", "Ca"), 310.15)
-    assert len(told) == 3
-    assert "between Ca and HPO4" in told[0]
-    assert "Na and NO3" in told[2]
+    message = pitzer.remarks(ions("Na", "K", "Cl", "NO3", "HPO4", "Ca"), 310.15)
+    assert len(message) == 3
+    assert "between Ca and HPO4" in message[0]
+    assert "Na and NO3" in message[2]
     assert len(pitzer.remarks(ions("Na", "NO3"), T25)) == 0
     assert "b is 0 for H" in ACTIVITY_MODELS["truesdell_jones"].remarks(ions("H", "Cl"))[0]
     assert ACTIVITY_MODELS["davies"].remarks(ions("H", "Cl")) == []

@@ -80,7 +80,7 @@ def test_what_concentrations_miss():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((0, 1.0, 1.0, BODY), "valence must not be 0"),
         ((1, 0.0, 1.0, BODY), "inside must be greater than 0, got 0"),
@@ -90,8 +90,8 @@ def test_what_concentrations_miss():
         ((1, 1.0, 1.0, BODY, 0.0), "gamma_inside must be greater than 0"),
     ],
 )
-def test_no_nernst_potential(arguments, told):
-    with pytest.raises(UsageError, match=told):
+def test_no_nernst_potential(arguments, message):
+    with pytest.raises(UsageError, match=message):
         iontide.nernst_potential(*arguments)
 
 
@@ -187,7 +187,7 @@ def test_the_votes_are_slopes():
 
 
 @pytest.mark.parametrize(
-    ("permeability", "inside", "outside", "told"),
+    ("permeability", "inside", "outside", "message"),
     [
         ({}, {}, {}, "no ion passes"),
         ({"K": 0.0}, INSIDE, OUTSIDE, "no ion passes"),
@@ -201,8 +201,8 @@ def test_the_votes_are_slopes():
         ({"K": 1.0, "Ca": 1.0}, {"K": 1.0, "Ca": [1.0, 1.0]}, {"K": 1.0, "Ca": -1.0}, "concentration of Ca outside"),
     ],
 )
-def test_no_ghk_potential(permeability, inside, outside, told):
-    with pytest.raises(UsageError, match=told):
+def test_no_ghk_potential(permeability, inside, outside, message):
+    with pytest.raises(UsageError, match=message):
         iontide.ghk_potential(permeability, inside, outside, BODY)
 
 

@@ -1,4 +1,4 @@
-"""Activity models within a run: they follow the composition, and a run out of a model's range is told of."""
+"""Activity models within a run: they follow the composition, and a run out of a model's range has a warning."""
 
 from __future__ import annotations
 
@@ -74,9 +74,11 @@ def test_the_tape_and_the_trajectory_agree() -> None:
 
 
 def test_out_of_range_is_told() -> None:
-    assert not any("range" in told or "holds" in told for told in warnings(iontide.run(iontide.loads(text("davies")))))
-    told = warnings(iontide.run(iontide.loads(text("debye_hueckel", level=400.0))))
-    assert any("bath" in sentence and "debye" in sentence.lower() for sentence in told)
+    assert not any(
+        "range" in message or "holds" in message for message in warnings(iontide.run(iontide.loads(text("davies"))))
+    )
+    sentences = warnings(iontide.run(iontide.loads(text("debye_hueckel", level=400.0))))
+    assert any("bath" in sentence and "debye" in sentence.lower() for sentence in sentences)
 
 
 def test_a_missing_parameter_is_a_fault_of_the_file() -> None:

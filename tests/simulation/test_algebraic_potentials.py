@@ -526,9 +526,9 @@ def closing(name: str, over: float = 0.0) -> dict[str, Any]:
     ids=["no permeability", "a pump alone"],
 )
 def test_a_start_at_which_nothing_conducts_is_told(pathways: tuple[Pathway, ...]) -> None:
-    with pytest.raises(ScenarioError) as told:
+    with pytest.raises(ScenarioError) as raised:
         run(stepped(membranes=plasma_of(*pathways)))
-    (fault,) = told.value.faults
+    (fault,) = raised.value.faults
     assert fault.path == "compartments.cell"
     assert fault.message == (
         "no potential is found for cell at which the net current into it is 0: without a capacitance that is what its "
@@ -549,15 +549,15 @@ def test_a_step_after_which_nothing_conducts_is_told(
     pathways: Callable[[Any], tuple[Pathway, ...]], over: float, end: float
 ) -> None:
     model = stepped(membranes=plasma_of(*pathways(parse_formula("P"))), **closing("P", over))
-    with pytest.raises(SolverError) as told:
+    with pytest.raises(SolverError) as raised:
         run(model)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"the run stopped at t = {end:g} s: there is no potential of cell at which no net current flows into it. "
         "Without a capacitance the potential follows the currents at once: check for a part that no current can reach, "
         "and for a formula that is 0/0 at that very potential (write x / (1 - exp(-x)) as linexp(x))"
     )
     # What there was until then is kept.
-    trajectory = told.value.trajectory
+    trajectory = raised.value.trajectory
     assert trajectory is not None
     assert trajectory.time[-1] == end
     assert np.all(np.isfinite(trajectory.states))

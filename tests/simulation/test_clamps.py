@@ -354,8 +354,8 @@ def test_a_model_whose_clamps_hold_one_another_is_refused():
         "is fixed by the other clamps and grounds already": (Clamp("a", "first", on), Clamp("b", "second", on)),
         "another clamp is at first": (Clamp("a", "first", on), Clamp("b", "first", on, series_resistance=1e6)),
     }
-    for told, clamps in faults.items():
-        with pytest.raises(ValueError, match=told):
+    for message, clamps in faults.items():
+        with pytest.raises(ValueError, match=message):
             replace(model, clamps=clamps)
     run(replace(model, clamps=(Clamp("a", "first", on), Clamp("b", "second", on, series_resistance=1e6))))
     with pytest.raises(ValueError, match="X has no charge, so it carries no current"):

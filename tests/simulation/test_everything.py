@@ -57,13 +57,13 @@ def ended(model: Model) -> Trajectory:
     try:
         return iontide.run(model)
     except ScenarioError as error:
-        told, trajectory = str(error), None
+        message, trajectory = str(error), None
     except SolverError as error:
-        told, trajectory = str(error), error.trajectory
+        message, trajectory = str(error), error.trajectory
     if trajectory is None:
-        assert re.search(r"compartments\.\w+: no potential is found for", told), told
+        assert re.search(r"compartments\.\w+: no potential is found for", message), message
         reject()
-    assert re.match(r"the run stopped at t = [-+.e0-9]+ s: .*\b(in|of) \w+", told), told
+    assert re.match(r"the run stopped at t = [-+.e0-9]+ s: .*\b(in|of) \w+", message), message
     assert trajectory.status == "failed"
     return trajectory
 

@@ -274,6 +274,6 @@ def test_a_rinse_leaves_unchecked_what_the_ground_makes_up_for_and_says_so(insid
     balance = charge_balance(trajectory)
     assert set(balance) == {"a", "b"} - unchecked
     assert all(np.abs(drift).max() < 1e-12 for drift in balance.values())
-    told = [w for w in warnings(trajectory) if "charge of" in w and "fixed charge" not in w]
+    message = [w for w in warnings(trajectory) if "charge of" in w and "fixed charge" not in w]
     reason = "it is the ground of a part of the model that is rinsed by another part"
-    assert told == [f"the charge of {name} is not checked: {reason}" for name in unchecked]
+    assert message == [f"the charge of {name} is not checked: {reason}" for name in unchecked]

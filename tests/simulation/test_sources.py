@@ -81,7 +81,7 @@ def test_the_balance_of_what_is_brought_names_its_source():
     assert balances["glucose"].sources == ("source meal", "source glycolysis")
     assert balances["lactate"].sources == ("source glycolysis",)
     assert balances["K"].sources == ("bath",)
-    assert not [told for told in warnings(run) if "drifts" in told]
+    assert not [sentence for sentence in warnings(run) if "drifts" in sentence]
 
 
 def test_its_rate_may_be_set_by_a_protocol_and_follow_temperature():
@@ -115,13 +115,13 @@ def test_models_with_other_sources_are_of_other_structure():
 
 def test_a_model_refuses_a_source_that_cannot_be():
     model = model_of(SUGAR, more=FEED)
-    for source, told in (
+    for source, message in (
         (Source("x", "cell", {"K": 1}, 1.0), "what it brings has a charge"),
         (Source("x", "bath", {"K": 1, "Cl": 1}, 1.0), "there is no finite bath with K in it"),
         (Source("x", "cell", {"Ca": 1}, 1.0), "there is no finite cell with Ca in it"),
         (Source("x", "nowhere", {"K": 1}, 1.0), "there is no finite nowhere with K in it"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             replace(model, sources=(source,))
 
 

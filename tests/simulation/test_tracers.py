@@ -378,7 +378,7 @@ def test_from_a_file_to_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('of = "Na"', 'of = "Nb"', "tracers.Na24.of: no compartment holds Nb; did you mean"),
         ('of = "Na"', "of = []", "tracers.Na24.of: must name what is labelled"),
@@ -398,15 +398,15 @@ def test_from_a_file_to_a_file(tmp_path):
         ),
     ],
 )
-def test_faults_of_files(old, new, told):
+def test_faults_of_files(old, new, message):
     assert old in TEXT
     with pytest.raises(ScenarioError) as caught:
         iontide.loads(TEXT.replace(old, new))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("tracers", "told"),
+    ("tracers", "message"),
     [
         ((Tracer("L", ("X",)),), "tracer L: there is no species X"),
         ((Tracer("L", ()),), "tracer L: there is no species to be labelled"),
@@ -415,8 +415,8 @@ def test_faults_of_files(old, new, told):
         ((Tracer("L", ("K",)), Tracer("L", ("Na",))), "two tracers bear the same name"),
     ],
 )
-def test_faults_of_models(tracers, told):
-    with pytest.raises(ValueError, match=told):
+def test_faults_of_models(tracers, message):
+    with pytest.raises(ValueError, match=message):
         labelled(p1(), *tracers)
 
 

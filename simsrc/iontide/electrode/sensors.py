@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, suggestion
+from ..errors import UsageError
 from ..physics.electrochemical import reversal_potential, thermal_potential
-from ..physics.ions import find_ion, nearest_ions
+from ..physics.ions import library_ion
 from .half_cells import STANDARD
 
 
@@ -86,9 +86,7 @@ def nernst_slope(valence: float, temperature: float = 298.15) -> float:
 
 
 def _valence(name: str) -> int:
-    ion = find_ion(name)
-    if ion is None:
-        raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
+    ion = library_ion(name)
     if ion.valence == 0:
         raise UsageError(f"{name} has no charge, so no electrode answers to it")
     return ion.valence

@@ -1,8 +1,9 @@
 """Roots of functions of one variable, many at once, and of small systems.
 
-Every zero-current potential of the program is one of ``rising_roots``: it is where a current turns from inward to
-outward as the potential rises. What differs is where it is searched for: ``rising_roots_in`` scans a range,
-``bracket_around`` widens steps from a given place, and a caller that knows bounds passes them.
+Every zero-current potential of the program is a root at which a current turns from inward to outward as the potential
+rises. With exact slopes ``rising_roots`` computes it in a bracket, from a caller that knows bounds or from
+``bracket_around``; without slopes ``rising_roots_in`` finds every one in a range. Potentials of several floating parts
+are roots of a small system (``damped_newton``).
 """
 
 from __future__ import annotations
@@ -21,21 +22,23 @@ STALLED = 1e-12
 #: A scan evaluates every eighth place first: a function that grows from each to the next has at most one root.
 COARSE = 8
 
-#: From an array of arguments to the values and the slopes there; None where the slopes are not known.
-Function = Callable[[NDArray], tuple[NDArray, NDArray | None]]
+#: Places at which brackets are scanned at once while they are narrowed, of all functions together.
+PLACES = 1024
+
+#: From an array of arguments to the values and the slopes there.
+Function = Callable[[NDArray], tuple[NDArray, NDArray]]
 
 
 def rising_roots(function: Function, low: NDArray, high: NDArray, scale: float) -> NDArray:
     """Roots at which functions pass through 0 from below, to rounding; NaN where a bracket does not contain one.
 
-    A Newton step is taken while it stays within the bracket and at least halves the step before last; otherwise, and
-    always where slopes are not known, the bracket is halved. Each root is computed by itself: its neighbours in the
-    array do not change it.
+    A Newton step is taken while it stays within the bracket and at least halves the step before last; otherwise the
+    bracket is halved. Each root is computed by itself: its neighbours in the array do not change it.
 
     Parameters
     ----------
     function : callable
-        From an array of arguments to the values and the slopes there (None where they are not known).
+        From an array of arguments to the values and the slopes there.
     low, high : array
         Brackets; the value must be ≤ 0 at ``low`` and ≥ 0 at ``high``.
     scale : float
@@ -60,7 +63,7 @@ def rising_roots(function: Function, low: NDArray, high: NDArray, scale: float) 
             value, slope = function(root)
             high = np.where(value > 0.0, root, high)
             low = np.where(value < 0.0, root, low)
-            newton = np.full(root.shape, np.nan) if slope is None else -value / slope
+            newton = -value / slope
             fits = (root + newton > low) & (root + newton < high) & (np.abs(newton) <= 0.5 * np.abs(before))
             tiny = np.abs(newton) <= 2.0 * np.spacing(np.maximum(np.abs(root), scale))  # may lie on the bracket
             # Steps that no longer shrink where they are small already: what is left is rounding of the function.
@@ -79,17 +82,18 @@ def rising_roots(function: Function, low: NDArray, high: NDArray, scale: float) 
 def rising_roots_in(function: Callable[[NDArray], NDArray], grid: NDArray, scale: float) -> NDArray:
     """Every root of functions within a range, of each function those at which it passes through 0 from below.
 
-    A scan over the grid finds the brackets, so that two roots between neighbouring places are missed. Where a function
-    grows from each eighth place to the next, it has one root, and the places between are left out.
+    A scan over the grid gives brackets, so that two roots between neighbouring places are missed; scans of the brackets
+    narrow them to rounding. Where a function grows from each eighth place to the next, it has at most one root, and the
+    places between are left out.
 
     Parameters
     ----------
     function : callable
-        From arguments, shape (1, m) or (functions, 1), to the value of every function at each, shape (functions, …).
+        From arguments, shape (1, m) or (functions, m), to the values, shape (functions, m).
     grid : array, shape (places,)
         Rising.
     scale : float
-        As of ``rising_roots``.
+        Size of an argument below which its last digits no longer matter.
 
     Returns
     -------
@@ -115,11 +119,24 @@ def rising_roots_in(function: Callable[[NDArray], NDArray], grid: NDArray, scale
             )
             for coarse, fine in ((low, grid[places]), (high, grid[places + 1]))
         )
-    roots = [
-        rising_roots(lambda x: (function(x[:, np.newaxis])[:, 0], None), low[:, k], high[:, k], scale)
-        for k in range(low.shape[1])
-    ]
-    return np.stack(roots, axis=1)
+    return np.stack([_narrowed(function, low[:, k], high[:, k], scale) for k in range(low.shape[1])], axis=1)
+
+
+def _narrowed(function: Callable[[NDArray], NDArray], low: NDArray, high: NDArray, scale: float) -> NDArray:
+    """Middles of brackets, each narrowed about the first of its roots until it is no wider than rounding."""
+    share = np.arange(1, max(2, PLACES // len(low))) / max(2, PLACES // len(low))
+    rows = np.arange(len(low))
+    for _ in range(MOST_STEPS):
+        inner = low[:, np.newaxis] + (high - low)[:, np.newaxis] * share
+        places = np.column_stack([low, inner, high])
+        above = np.column_stack([~(function(inner) <= 0.0), np.ones(len(low), dtype=bool)])
+        first = above.argmax(axis=1)
+        before = low, high
+        low, high = places[rows, first], places[rows, first + 1]
+        unchanged = (low == before[0]) & (high == before[1])
+        if (unchanged | ~(high - low > np.spacing(scale))).all():
+            break
+    return 0.5 * (low + high)
 
 
 def bracket_around(function: Function, x: NDArray, first_step: float, doublings: int) -> tuple[NDArray, NDArray]:
@@ -138,7 +155,6 @@ def bracket_around(function: Function, x: NDArray, first_step: float, doublings:
     """
     with np.errstate(all="ignore"):
         here, slope = function(x)
-        assert slope is not None
         near, far, sign = x.copy(), np.full(x.shape, np.nan), np.sign(here)
         step = first_step
         for _ in range(doublings + 1):

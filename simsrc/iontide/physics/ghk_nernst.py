@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..constants import FARADAY, GAS_CONSTANT
-from ..errors import UsageError, suggestion
+from ..errors import UsageError
 from ..numerics.roots import rising_roots
 from ..symbolic.expression import bernoulli_slope_value, bernoulli_value
 from .electrochemical import log_ratio, reversal_potential, thermal_potential
-from .ions import find_ion, nearest_ions
+from .ions import library_ion
 
 #: Reduced potential F V / (R T) beyond which none is searched for (18 V at 25 °C): exp would leave double precision.
 FARTHEST = 700.0
@@ -167,9 +167,7 @@ def _passing(
     """Valence, permeability and concentrations of the charged ions that pass and are there, by name, sorted."""
     ions: dict[str, tuple[int, Any, Any, Any]] = {}
     for name in sorted(permeability):
-        ion = find_ion(name)
-        if ion is None:
-            raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
+        ion = library_ion(name)
         p = _not_negative(f"the permeability of {name}", permeability[name])
         if ion.valence == 0 or not np.any(p):
             continue

@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 
 from ..constants import GAS_CONSTANT, ZERO_CELSIUS
-from ..errors import nearest
+from ..errors import UsageError, nearest, suggestion
 
 #: Temperature at which the diffusion coefficients of the library hold, K.
 LIBRARY_TEMPERATURE = ZERO_CELSIUS + 25.0
@@ -117,6 +117,20 @@ def find_ion(name: str) -> Ion | None:
     ('K', 1, 1.9572e-09)
     """
     return _read()[1].get(name)
+
+
+def library_ion(name: str) -> Ion:
+    """The ion of this name or alias.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    ion = find_ion(name)
+    if ion is None:
+        raise UsageError(f"there is no ion {name} in the library{suggestion(nearest_ions(name))}")
+    return ion
 
 
 def nearest_ions(name: str, n: int = 3) -> list[str]:
