@@ -14,6 +14,7 @@ from ...analysis.energy import Energetics, energetics
 from ...errors import UsageError
 from ...formulas.display import fitting_unit
 from ..drawing.line_labels import spread, text_width
+from ..drawing.margins import check_room
 from ..drawing.names import number_text, time_text, unit_label
 from ..drawing.style import LABEL_SIZE, SINGLE_COLUMN, SMALL_SIZE, TEXT_GREY, PaperFigure, paper_style
 from .terms import PUMP_HEAT, Term, is_rest, terms_of
@@ -137,8 +138,7 @@ def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
         for side in written
     ]
     start, end = room[0] + 4.0, width - room[1] - 4.0
-    if end - start < 15.0:
-        raise UsageError(f"a figure {width:g} mm wide leaves no room between its labels; make it wider")
+    check_room(figure, end - start, 15.0)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
     axes.set_xlim(0.0, width)

@@ -18,6 +18,7 @@ from ...electrode.junctions.liquid_junction import CONVENTION, METHODS
 from ...errors import UsageError
 from ..drawing import line_labels
 from ..drawing.line_labels import shortened, text_width
+from ..drawing.margins import LETTER, check_room, tick_label_width, write_letter
 from ..drawing.names import species_label
 from ..drawing.panels import LINEAR_RANGE, LOG_FLOOR, Curve, linear_limits
 from ..drawing.scales import Scale, set_axis
@@ -29,7 +30,6 @@ from ..drawing.style import (
     SINGLE_COLUMN,
     SMALL_SIZE,
     TEXT_GREY,
-    TITLE_SIZE,
     TOTAL_WIDTH,
     PaperFigure,
     paper_style,
@@ -64,8 +64,8 @@ _LEAST_LABELS, _LEAST_DOTS, _DOTS_PART = 15.0, 22.0, 0.3
 #: What the first column of a table is called; between a number and its unit, where a caption must not be broken.
 _SOLUTIONS, NBSP = "Solutions", "\u00a0"
 
-#: Shade of every other row; width of a letter in a wide font, in parts of its size.
-_BAND, _LETTER = "#f3f3f3", 0.57
+#: Shade of every other row.
+_BAND = "#f3f3f3"
 
 #: Least length of an axis of potentials, mV: below it, what is seen would be rounding.
 LEAST_SPAN = 0.02
@@ -129,15 +129,14 @@ def junction_figure(junction: Junction, width_mm: float = SINGLE_COLUMN) -> Pape
         set_axis(lower, "y", Scale(*limits), _LOW, limits)
         lower.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
         lower.plot(1.0, potential.values[-1], "o", color="black", markersize=3.2, clip_on=False, label="_final")
-        ticks = max(tick_room(figure, axes) for axes in (upper, lower))
+        ticks = max(tick_label_width(figure, axes) for axes in (upper, lower))
         left = EDGE + AXIS_LABEL + ticks
         width = width_mm - left - right
-        if width < 20.0:
-            raise UsageError(f"a figure {width_mm:g} mm wide leaves no room between its labels; make it wider")
+        check_room(figure, width, 20.0)
         place_axes(figure, upper, left, HEAD, width, _TALL)
         place_axes(figure, lower, left, HEAD + _TALL + _GAP, width, _LOW)
         for axes, tall, letter in ((upper, _TALL, "a"), (lower, _LOW, "b")):
-            axes.text(0.0, 1.0 + 1.4 / tall, letter, transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold")
+            write_letter(axes, letter, 1.0 + 1.4 / tall)
             axes.yaxis.set_label_coords(-(ticks + 2.6) / width, 0.5)
             axes.set_xticks([0.0, 0.5, 1.0] if width < 35.0 else [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
         upper.tick_params(axis="x", labelbottom=False)
@@ -202,7 +201,7 @@ def junction_table_figure(
             raise UsageError(
                 f"a figure {width_mm:g} mm wide leaves no room for {len(methods)} methods and dots; make it wider"
             )
-        letters = int(room / (LABEL_SIZE * _LETTER / 72 * INCH))
+        letters = int(room / (LABEL_SIZE * LETTER / 72 * INCH))
         lines = [textwrap.wrap(label, letters, break_on_hyphens=False) or [""] for label in labels]
         named = max(text_width(probe, line, LABEL_SIZE, math=False) for own in (*lines, [_SOLUTIONS]) for line in own)
         heights = [max(_LINE * len(own), _DOT * len(methods)) + _PADDING for own in lines]
@@ -278,13 +277,6 @@ def place_axes(figure: PaperFigure, axes: Axes, left: float, top: float, width: 
     """Put axes so far from the left and from the top of the page, mm."""
     (x0, y0), (x1, y1) = on_page(figure, left, top + height), on_page(figure, left + width, top)
     axes.set_position((x0, y0, x1 - x0, y1 - y0))
-
-
-def tick_room(figure: PaperFigure, axes: Axes) -> float:
-    """Widest tick label of the vertical axis, mm."""
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    boxes = [label.get_window_extent(renderer) for label in axes.get_yticklabels()]
-    return max((box.width for box in boxes), default=0.0) / figure.dpi * INCH
 
 
 def key_columns(figure: PaperFigure, labels: Sequence[str], width: float) -> tuple[int, float]:

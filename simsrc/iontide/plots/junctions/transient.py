@@ -16,6 +16,7 @@ from ...electrode.junctions.liquid_junction import CONVENTION
 from ...errors import UsageError
 from ..drawing import line_labels
 from ..drawing.line_labels import text_width
+from ..drawing.margins import check_room, tick_label_width, write_letter
 from ..drawing.names import species_label, time_text
 from ..drawing.panels import Curve, linear_limits
 from ..drawing.scales import Scale, set_axis
@@ -27,7 +28,6 @@ from ..drawing.style import (
     SINGLE_COLUMN,
     SOLID,
     TEXT_GREY,
-    TITLE_SIZE,
     PaperFigure,
     paper_style,
 )
@@ -45,7 +45,6 @@ from .profiles import (
     key_columns,
     place_axes,
     signed,
-    tick_room,
     unit_times,
 )
 
@@ -201,7 +200,7 @@ def _draw_time(
         right = EDGE + line_labels.GAP + text_width(figure, "stationary", line_labels.LABEL_TEXT_SIZE)
     limits = linear_limits(curves, least=LEAST_SPAN)
     set_axis(axes, "y", Scale(*limits), _TALL, limits)
-    ticks = tick_room(figure, axes)
+    ticks = tick_label_width(figure, axes)
     width = wide - EDGE - AXIS_LABEL - ticks - right
     place_axes(figure, axes, EDGE + AXIS_LABEL + ticks, HEAD, width, _TALL)
     axis.set_ticks(axes, width, partial(text_width, figure, size=LABEL_SIZE))
@@ -209,7 +208,7 @@ def _draw_time(
     axes.set_xlabel(label)
     axes.set_ylabel("Junction potential (mV)")
     axes.yaxis.set_label_coords(-(ticks + 2.6) / width, 0.5)
-    _above(axes, 0.0, "a", width, _TALL, letter=True)
+    write_letter(axes, "a", 1.0 + 1.4 / _TALL)
     ends = line_labels.end_labels([(c.label, c.values, c.colour) for c in curves[1:]])
     line_labels.draw_end_labels(axes, ends, _TALL)
 
@@ -246,11 +245,10 @@ def _place(
     wide = figure.get_figwidth() * INCH
     pitch = (wide - 2.0 * EDGE + _BETWEEN) / columns
     for c in range(columns):
-        ticks = max(tick_room(figure, axes) for axes in drawn[c::columns]) + 2.4
+        ticks = max(tick_label_width(figure, axes) for axes in drawn[c::columns]) + 2.4
         width = pitch - ticks - _BETWEEN - 1.5
         titled = max(4.0 + text_width(figure, title, LABEL_SIZE) for title in titles[c::columns])
-        if min(width, pitch - ticks - titled) < 0.0:
-            raise UsageError(f"a figure {wide:g} mm wide leaves no room between its labels; make it wider")
+        check_room(figure, min(width, pitch - ticks - titled), 0.0)
         for k in range(c, len(drawn), columns):
             axes, row = drawn[k], k // columns
             place_axes(figure, axes, EDGE + c * pitch + ticks, top + row * (_LOW + _GAP), width, _LOW)
@@ -259,15 +257,8 @@ def _place(
                 axes.tick_params(axis="x", labelbottom=False)
             else:
                 axes.set_xlabel(f"Position ({unit})")
-            _above(axes, 0.0, chr(ord("b") + k), width, _LOW, letter=True)
-            _above(axes, 4.0, titles[k], width, _LOW)
-
-
-def _above(axes: Axes, left: float, text: str, width: float, height: float, letter: bool = False) -> None:
-    """A text above axes, so far from their left edge, mm."""
-    size, weight = (TITLE_SIZE, "bold") if letter else (LABEL_SIZE, "normal")
-    place = left / width, 1.0 + 1.4 / height
-    axes.text(*place, text, transform=axes.transAxes, fontsize=size, fontweight=weight)
+            write_letter(axes, chr(ord("b") + k), 1.0 + 1.4 / _LOW)
+            axes.text(4.0 / width, 1.0 + 1.4 / _LOW, titles[k], transform=axes.transAxes, fontsize=LABEL_SIZE)
 
 
 def _caption(
