@@ -504,7 +504,7 @@ def test_places_along_the_axis_are_those_of_matplotlib(run, scale):
     time = run.time[1:]
     points = np.column_stack([axis.positions(time), np.zeros(len(time))])
     expected = (axes.transScale + axes.transLimits).transform(points)[:, 0]
-    np.testing.assert_allclose(axis.drawn(time), expected, atol=1e-9)
+    np.testing.assert_allclose(axis.fractions(time), expected, atol=1e-9)
 
 
 def test_times_are_written_with_the_letter_for_micro():

@@ -44,7 +44,7 @@ MOST_PANELS = 6
 #: Height of a panel, between two, above the first, below the last; left and right of the axes; mm.
 _HEIGHT, _GAP, _HEAD, _FOOT, _LEFT, _RIGHT = 34.0, 8.0, 10.0, 9.0, 14.5, 17.0
 
-#: A parameter that goes through more than this factor is drawn on a logarithmic axis.
+#: A parameter that varies by more than this factor is drawn on a logarithmic axis.
 _LOGARITHMIC = 30.0
 
 #: Marker and filling of each kind of special point.
@@ -104,13 +104,13 @@ def _panels(branch: Branch) -> list[Panel]:
 
 
 def _potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
-    """V alone: reversal potentials would be as many lines again, dashed and solid."""
+    """V alone: with reversal potentials, solid and dashed, the lines would be too many."""
     v = Curve(symbol_label("V"), f"{membrane}.V (mV)", 1e3 * trajectory.membrane_potential(membrane), width=TOTAL_WIDTH)
     return Panel("potential", membrane, "Potential (mV)", (v,), False, linear_limits([v], least=1e-3))
 
 
 def _what_changes(panel: Panel) -> Panel:
-    """Without species that the branch leaves as they are, if others change; these would take up the axis."""
+    """Without species that do not change along the branch, if others do; these would determine the axis."""
     moving = tuple(c for c in panel.curves if np.ptp(c.values) > 1e-9 * np.abs(c.values).max())
     if not moving or len(moving) == len(panel.curves):
         return panel
@@ -171,7 +171,7 @@ def _draw(axes: Axes, panel: Panel, branch: Branch, values: NDArray) -> None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, branch: Branch, values: NDArray) -> None:
-    """Stretch by stretch: what lies between two points is stable where both are, a special point being either."""
+    """Piece by piece: between two points the branch is stable if both are; a special point counts as either."""
     stable = branch.stable.copy()
     special = {point.place for point in branch.special}
     ends = stable[:-1] & stable[1:]

@@ -1,4 +1,4 @@
-"""Sensitivities of a steady state as bars: which parameters move each output, the strongest first."""
+"""Sensitivities of a steady state as bars: the parameters that change each output, the strongest first."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UP, _DOWN = "#D55E00", "#0072B2"
 def sensitivity_figure(
     result: Sensitivities, outputs: Sequence[str] | None = None, width_mm: float = SINGLE_COLUMN
 ) -> PaperFigure:
-    """Bars of what +1 % of each parameter changes in each output, in its own unit.
+    """Draw the change of each output (in its unit) for +1 % of each parameter, as bars.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def sensitivity_figure(
     moving = {name: _worth_a_bar(result, name) for name in names}
     names = [name for name in names if moving[name]][:MOST_PANELS]
     if not names:
-        raise UsageError("no parameter moves any of these outputs: there is nothing to draw")
+        raise UsageError("no parameter changes any of these outputs: there is nothing to draw")
     with paper_style():
         bars = {name: moving[name][:MOST_BARS] for name in names}
         height = _HEAD + _FOOT + sum(_BAR * len(shown) for shown in bars.values()) + _GAP * (len(names) - 1)
@@ -107,7 +107,7 @@ def _worth_a_bar(result: Sensitivities, output: str) -> list[str]:
 
 
 def _change(result: Sensitivities, output: str, parameter: str) -> float:
-    """What +1 % of a parameter changes, SI."""
+    """Change of an output for +1 % of a parameter, SI."""
     row, column = result.outputs.index(output), result.parameters.index(parameter)
     return 0.01 * float(result.scaled[row, column])
 

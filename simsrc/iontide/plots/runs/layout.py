@@ -93,7 +93,7 @@ def compose(trajectory: Trajectory, page: Page) -> PaperFigure:
 
 
 def _cut_off(page: Page, columns: Sequence[TimeAxis]) -> list[str]:
-    """What the caption says of panels that leave out the first moments."""
+    """A sentence of the caption on panels that leave out the first moments."""
     n = len(columns)
     cut = [r for r, panel in enumerate(page.panels) if leaves_out_start(panel, columns, 0)]
     if not cut:
@@ -118,7 +118,7 @@ def _place(
     """Give the axes their places, with margins as wide as the labels need, then write the labels."""
     height, n = page.row_height, len(columns)
     labels = [line_labels.end_labels([(c.label, c.middle, c.colour) for c in p.curves if c.label]) for p in page.panels]
-    direct = [line_labels.fits(len(own), height) for own in labels]
+    direct = [line_labels.fits(len(row), height) for row in labels]
     own_scale = [leaves_out_start(panel, columns, 0) for panel in page.panels]
 
     # Across: the margins first, the axes share what is left.
@@ -126,15 +126,15 @@ def _place(
     label_lines = max(panel.axis_label.count("\n") + 1 for panel in page.panels)
     left = _EDGE + _AXIS_LABEL * label_lines + ticks + _TICK
     right = _EDGE + max(
-        _labels_width(figure, own) if ok else _legend_width(figure, row[-1], height)
-        for row, ok, own in zip(grid, direct, labels, strict=True)
+        _labels_width(figure, texts) if ok else _legend_width(figure, row[-1], height)
+        for row, ok, texts in zip(grid, direct, labels, strict=True)
     )
-    inner = [tick_label_width(figure, row[-1]) for row, own in zip(grid, own_scale, strict=True) if own]
+    inner = [tick_label_width(figure, row[-1]) for row, separate in zip(grid, own_scale, strict=True) if separate]
     gap = _COLUMN_GAP + max(inner, default=0.0)
     width = (page.width - left - right - gap * (n - 1)) / n
     check_room(figure, width, _LEAST_WIDTH)
 
-    # Down: what stands above the first row and below the last decides the height of the page.
+    # Down: the labels above the first row and the caption below the last determine the height of the page.
     arranged = [
         arrange(marks, axis, width, partial(text_width, figure, size=SMALL_SIZE, math=False)) for axis in columns
     ]
