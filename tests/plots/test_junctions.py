@@ -262,7 +262,7 @@ def test_a_table_that_finds_no_room_is_refused(table):
         junction_table_figure([table[4], table[4]])
     with pytest.raises(UsageError, match="no method applies"):
         junction_table_figure([("none", {"lewis-sargent": None})])
-    with pytest.raises(UsageError, match="tells 6 methods apart, got 7"):
+    with pytest.raises(UsageError, match="has room for 6 methods, got 7"):
         junction_table_figure([("many", {f"method {k}": table[0][1]["henderson"] for k in range(7)})])
     with pytest.raises(UsageError, match="60 mm wide leaves no room for 3 methods"):
         junction_table_figure(table, 60.0)
@@ -368,7 +368,7 @@ def test_what_does_not_fit_a_junction_in_time_is_refused(forming):
     found, run = forming["two"]
     with pytest.raises(UsageError, match="holds 2 ions, and 1 names are given: Na"):
         forming_figure(["Na"], run)
-    with pytest.raises(UsageError, match="a name of its own, got Na, Na"):
+    with pytest.raises(UsageError, match="names of the ions must differ, got Na, Na"):
         forming_figure(["Na", "Na"], run)
     with pytest.raises(UsageError, match="finite number of V, got nan"):
         forming_figure(found.ions, run, stationary=float("nan"))

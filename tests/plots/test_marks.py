@@ -221,7 +221,7 @@ def test_the_current_of_a_clamp_is_a_panel_in_picoampere() -> None:
         assert axes.get_ylabel() == "I (pA),\ninto the inside"
         (line,) = [line for line in axes.lines if line.get_label() == "clamp"]
         np.testing.assert_allclose(line.get_ydata(), current / 1e-12)
-        np.testing.assert_allclose(figure.data["I clamp plasma (pA)"], current / 1e-12)
+        np.testing.assert_allclose(figure.data["plasma.clamp_current (pA)"], current / 1e-12)
     low, high = axes.get_ylim()
     assert high - low < 1.3 * np.ptp(current) / 1e-12
     without = simulate(loads(SOMA).model)

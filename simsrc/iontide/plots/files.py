@@ -1,4 +1,4 @@
-"""Figures into files: whole or not at all, the same bytes every time, and the numbers beside them."""
+"""Figures in files, complete or not at all, the same bytes every time, with the numbers beside them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Dots per inch of a PNG.
 RESOLUTION = 300
 
-# What each format calls the date that must not be in it, so that equal figures are equal files.
+# The dates of each format are left out, so that equal figures are equal files.
 _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"CreationDate": None, "Creator": f"iontide {__version__}"},
     ".svg": {"Date": None, "Creator": f"iontide {__version__}"},
@@ -50,7 +50,7 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str
     path : path
         Ends in ``.pdf``, ``.svg`` or ``.png`` (300 dpi); missing folders are made.
     data : mapping of str to array, optional
-        Columns by name with unit; those of a figure of ours if not given. Without any, no CSV is written.
+        Columns by name with unit; the ``data`` of a ``PaperFigure`` if not given. Without data no CSV is written.
 
     Returns
     -------
@@ -60,9 +60,9 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], data: Mapping[str
     Raises
     ------
     UsageError
-        For another suffix.
+        The path has another suffix.
     FileError
-        Where the files cannot be written; what was there before is then still there.
+        The files cannot be written; older ones are then unchanged.
     """
     path = Path(path)
     suffix = checked_suffix(path)
@@ -98,7 +98,7 @@ def plot(
         ``outputs/NAME.pdf`` for a trajectory that has no file; a kind other than the overview adds its name.
     kind : {"overview", "potential", "concentrations", "volumes", "currents", "gates", "power", "budget", "electrodes"}
     time_axis : {"linear", "log", "symlog"}
-        The overview has both linear and symlog, whatever is asked here.
+        The overview has both linear and symlog, whatever is given here.
     membrane : str, optional
         Only this one; for concentrations and volumes, the compartments at its sides. All by default.
     width_mm : float, optional
@@ -112,10 +112,10 @@ def plot(
     Raises
     ------
     UsageError
-        For an unknown kind, suffix, membrane or time axis, a width that leaves no room, volumes where none changes,
-        or gates where there are none.
+        The kind, suffix, membrane or time axis is unknown, the width leaves no room, or there is nothing to draw, e.g.
+        no volume that changes.
     FileError
-        Where a file cannot be read or written.
+        A file cannot be read or written.
 
     Examples
     --------
@@ -144,12 +144,12 @@ def checked_suffix(path: Path) -> str:
     Raises
     ------
     UsageError
-        Where it is not one that can be written.
+        It is not one that can be written.
     """
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        found = f"`{path.suffix}`" if path.suffix else "no suffix"
-        raise UsageError(f"{path}: a figure ends in {', '.join(_METADATA)}; got {found}")
+        given = f"`{path.suffix}`" if path.suffix else "no suffix"
+        raise UsageError(f"{path}: the name of a figure ends in {', '.join(_METADATA)}; got {given}")
     return suffix
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from ...formulas.units import DIMENSIONLESS, lab_unit, parse_quantity, parse_unit
 from ..drawing import line_labels
 from ..drawing.line_labels import shortened
+from ..drawing.margins import CAPTION_LINE, caption_lines, write_caption, write_letter, write_title
 from ..drawing.names import name_label, symbol_label, unit_label
 from ..drawing.panels import (
     LINEAR_RANGE,
@@ -27,13 +26,9 @@ from ..drawing.panels import (
 )
 from ..drawing.style import (
     DASHED,
-    INCH,
     LABEL_SIZE,
     SINGLE_COLUMN,
-    SMALL_SIZE,
     SOLID,
-    TEXT_GREY,
-    TITLE_SIZE,
     TOTAL_WIDTH,
     PaperFigure,
     paper_style,
@@ -49,9 +44,7 @@ MOST_PANELS = 6
 #: Height of a panel, between two, above the first, below the last; left and right of the axes; mm.
 _HEIGHT, _GAP, _HEAD, _FOOT, _LEFT, _RIGHT = 34.0, 8.0, 10.0, 9.0, 14.5, 17.0
 
-_CAPTION_LINE = 2.7
-
-#: A parameter that goes through more than this factor is drawn on a logarithmic axis.
+#: A parameter that varies by more than this factor is drawn on a logarithmic axis.
 _LOGARITHMIC = 30.0
 
 #: Marker and filling of each kind of special point.
@@ -75,8 +68,8 @@ def branch_figure(branch: Branch, width_mm: float = SINGLE_COLUMN) -> PaperFigur
     with paper_style():
         panels = _panels(branch)
         name, column, values = _along(branch)
-        caption = _caption(branch, width_mm)
-        height = _HEAD + len(panels) * _HEIGHT + (len(panels) - 1) * _GAP + _FOOT + _CAPTION_LINE * len(caption) + 1.5
+        caption = caption_lines(_caption(branch), width_mm - 2.0)
+        height = _HEAD + len(panels) * _HEIGHT + (len(panels) - 1) * _GAP + _FOOT + CAPTION_LINE * len(caption) + 1.5
         figure = PaperFigure(width_mm, height)
         for k, panel in enumerate(panels):
             bottom = height - _HEAD - (k + 1) * _HEIGHT - k * _GAP
@@ -89,11 +82,11 @@ def branch_figure(branch: Branch, width_mm: float = SINGLE_COLUMN) -> PaperFigur
                 axes.tick_params(axis="x", labelbottom=False)
             if len(panels) > 1:
                 up = 1.0 + 1.4 / _HEIGHT
-                letter = chr(ord("a") + k)
-                axes.text(0.0, up, letter, transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold")
+                write_letter(axes, chr(ord("a") + k), up)
                 axes.text(4.0 / width, up, panel.place, transform=axes.transAxes, fontsize=LABEL_SIZE, parse_math=False)
             line_labels.draw_legend(axes, _HEIGHT)
-        _write(figure, branch.trajectory.model.title, caption, width_mm, height)
+        write_title(figure, shortened(figure, branch.trajectory.model.title, width_mm - 2.0), 1.0)
+        write_caption(figure, caption, 1.0)
         figure.data = {column: values, "unstable modes": branch.unstable_modes.astype(float)} | {
             curve.column: curve.values for panel in panels for curve in panel.curves
         }
@@ -111,13 +104,13 @@ def _panels(branch: Branch) -> list[Panel]:
 
 
 def _potential_panel(trajectory: Trajectory, membrane: str) -> Panel:
-    """V alone: reversal potentials would be as many lines again, dashed and solid."""
+    """V alone: with reversal potentials, solid and dashed, the lines would be too many."""
     v = Curve(symbol_label("V"), f"{membrane}.V (mV)", 1e3 * trajectory.membrane_potential(membrane), width=TOTAL_WIDTH)
     return Panel("potential", membrane, "Potential (mV)", (v,), False, linear_limits([v], least=1e-3))
 
 
 def _what_changes(panel: Panel) -> Panel:
-    """Without species that the branch leaves as they are, if others change; these would take up the axis."""
+    """Without species that do not change along the branch, if others do; these would determine the axis."""
     moving = tuple(c for c in panel.curves if np.ptp(c.values) > 1e-9 * np.abs(c.values).max())
     if not moving or len(moving) == len(panel.curves):
         return panel
@@ -178,7 +171,7 @@ def _draw(axes: Axes, panel: Panel, branch: Branch, values: NDArray) -> None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, branch: Branch, values: NDArray) -> None:
-    """Stretch by stretch: what lies between two points is stable where both are, a special point being either."""
+    """Piece by piece: between two points the branch is stable if both are; a special point counts as either."""
     stable = branch.stable.copy()
     special = {point.place for point in branch.special}
     ends = stable[:-1] & stable[1:]
@@ -204,28 +197,13 @@ def _draw_curve(axes: Axes, curve: Curve, branch: Branch, values: NDArray) -> No
             start = k
 
 
-def _caption(branch: Branch, width_mm: float) -> list[str]:
+def _caption(branch: Branch) -> list[str]:
+    """What the line styles and markers mean, in sentences."""
     sentences = ["Steady states: stable solid, unstable dashed."]
     for kind, (_, filled) in _MARKS.items():
-        found = [point for point in branch.special if point.kind == kind]
-        if found:
+        count = sum(point.kind == kind for point in branch.special)
+        if count:
             shape = "square" if kind == "branch" else "filled circle" if filled else "open circle"
-            many = f"{len(found)} {_NAMES[kind]}{'s' if len(found) > 1 else ''}"
+            many = f"{count} {_NAMES[kind]}{'s' if count > 1 else ''}"
             sentences.append(f"{many} ({shape}).")
-    letters = int((width_mm - 2.0) / (SMALL_SIZE * 0.57 / 72 * INCH))
-    return textwrap.wrap(" ".join(sentences), max(20, letters))
-
-
-def _write(figure: PaperFigure, title: str, caption: Sequence[str], width: float, height: float) -> None:
-    figure.text(
-        1.0 / width,
-        1.0 - 0.8 / height,
-        shortened(figure, title, width - 2.0),
-        fontsize=TITLE_SIZE,
-        fontweight="bold",
-        verticalalignment="top",
-        parse_math=False,
-    )
-    for k, line in enumerate(reversed(caption)):
-        y = (1.0 + k * _CAPTION_LINE) / height
-        figure.text(1.0 / width, y, line, fontsize=SMALL_SIZE, color=TEXT_GREY, parse_math=False)
+    return sentences

@@ -1,4 +1,4 @@
-"""Sensitivities of a steady state as bars: which parameters move each output, the strongest first."""
+"""Sensitivities of a steady state as bars: the parameters that change each output, the strongest first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...errors import UsageError
 from ..drawing.line_labels import shortened, text_width
+from ..drawing.margins import write_title
 from ..drawing.names import number_text
 from ..drawing.style import (
     FAINT,
@@ -18,7 +19,6 @@ from ..drawing.style import (
     SINGLE_COLUMN,
     SMALL_SIZE,
     TEXT_GREY,
-    TITLE_SIZE,
     PaperFigure,
     paper_style,
 )
@@ -38,7 +38,7 @@ _UP, _DOWN = "#D55E00", "#0072B2"
 def sensitivity_figure(
     result: Sensitivities, outputs: Sequence[str] | None = None, width_mm: float = SINGLE_COLUMN
 ) -> PaperFigure:
-    """Bars of what +1 % of each parameter changes in each output, in its own unit.
+    """Draw the change of each output (in its unit) for +1 % of each parameter, as bars.
 
     Parameters
     ----------
@@ -64,12 +64,14 @@ def sensitivity_figure(
     moving = {name: _worth_a_bar(result, name) for name in names}
     names = [name for name in names if moving[name]][:MOST_PANELS]
     if not names:
-        raise UsageError("no parameter moves any of these outputs: there is nothing to draw")
+        raise UsageError("no parameter changes any of these outputs: there is nothing to draw")
     with paper_style():
         bars = {name: moving[name][:MOST_BARS] for name in names}
-        height = _HEAD + _FOOT + sum(_BAR * len(own) for own in bars.values()) + _GAP * (len(names) - 1)
+        height = _HEAD + _FOOT + sum(_BAR * len(shown) for shown in bars.values()) + _GAP * (len(names) - 1)
         figure = PaperFigure(width_mm, height)
-        left = _EDGE + 2.0 + max(text_width(figure, p, LABEL_SIZE, math=False) for own in bars.values() for p in own)
+        left = (
+            _EDGE + 2.0 + max(text_width(figure, p, LABEL_SIZE, math=False) for shown in bars.values() for p in shown)
+        )
         right = 14.0
         top = height - _HEAD
         for k, name in enumerate(names):
@@ -77,22 +79,20 @@ def sensitivity_figure(
             box = (left / width_mm, (top - tall) / height, (width_mm - left - right) / width_mm, tall / height)
             _draw(figure.add_axes(box), result, name, bars[name])
             letter = f"{chr(ord('a') + k)}  " if len(names) > 1 else ""
-            told = f"{letter}{name}"
+            heading = f"{letter}{name}"
             figure.text(
-                _EDGE / width_mm, (top + 1.4) / height, told, fontsize=LABEL_SIZE, fontweight="bold", parse_math=False
+                _EDGE / width_mm,
+                (top + 1.4) / height,
+                heading,
+                fontsize=LABEL_SIZE,
+                fontweight="bold",
+                parse_math=False,
             )
             top -= tall + _GAP
-        figure.text(
-            _EDGE / width_mm,
-            1.0 - 0.8 / height,
-            shortened(figure, result.steady.trajectory.model.title, width_mm - 2.0 * _EDGE),
-            fontsize=TITLE_SIZE,
-            fontweight="bold",
-            verticalalignment="top",
-            parse_math=False,
-        )
-        told = "At the steady state. Grey: relative change of the output over that of the parameter."
-        figure.text(_EDGE / width_mm, 1.0 / height, told, fontsize=SMALL_SIZE - 0.5, color=TEXT_GREY)
+        title = shortened(figure, result.steady.trajectory.model.title, width_mm - 2.0 * _EDGE)
+        write_title(figure, title, _EDGE)
+        note = "At the steady state. Grey: relative change of the output over that of the parameter."
+        figure.text(_EDGE / width_mm, 1.0 / height, note, fontsize=SMALL_SIZE - 0.5, color=TEXT_GREY)
         figure.data = {
             f"∂ ln {name} / ∂ ln p ({', '.join(result.parameters)})": result.relative[result.outputs.index(name)]
             for name in names
@@ -107,7 +107,7 @@ def _worth_a_bar(result: Sensitivities, output: str) -> list[str]:
 
 
 def _change(result: Sensitivities, output: str, parameter: str) -> float:
-    """What +1 % of a parameter changes, SI."""
+    """Change of an output for +1 % of a parameter, SI."""
     row, column = result.outputs.index(output), result.parameters.index(parameter)
     return 0.01 * float(result.scaled[row, column])
 

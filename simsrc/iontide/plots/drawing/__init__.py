@@ -1,1 +1,1 @@
-"""What every figure is drawn with: style, panels, axes, labels, scales."""
+"""The parts of all figures: style, panels, axes, labels, margins, scales."""

@@ -1,4 +1,4 @@
-"""Fewer points for the same picture: of a long recording, what can be seen at the width of the page."""
+"""Fewer points for the same picture: the samples of a long recording that can be seen at the width of a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS = 1200
 
 
 def visible_samples(position: NDArray, values: NDArray, columns: int = COLUMNS) -> NDArray:
-    """Indices of the samples that make the line look as it would with all of them.
+    """Indices of samples whose line looks like the line of all samples.
 
     Per column of the page: the first, the last, the least and the greatest sample, so that no spike is lost, and
     one undefined sample, so that a gap stays a gap.
@@ -39,13 +39,13 @@ def visible_samples(position: NDArray, values: NDArray, columns: int = COLUMNS) 
     column = np.minimum(((position - position[0]) * (columns / span)).astype(np.int64), columns - 1)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     ends = np.append(starts[1:], n) - 1
-    kept = [starts, ends]
+    chosen = [starts, ends]
     lengths = np.diff(starts, append=n)
     for extreme in (np.fmin, np.fmax):  # these pass over NaN
         is_extreme = values == np.repeat(extreme.reduceat(values, starts), lengths)
-        kept.append(_first_of_each(column, is_extreme))
-    kept.append(_first_of_each(column, np.isnan(values)))
-    return np.unique(np.concatenate(kept))
+        chosen.append(_first_of_each(column, is_extreme))
+    chosen.append(_first_of_each(column, np.isnan(values)))
+    return np.unique(np.concatenate(chosen))
 
 
 def _first_of_each(column: NDArray, wanted: NDArray) -> NDArray:

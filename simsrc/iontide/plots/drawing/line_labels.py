@@ -42,15 +42,15 @@ def end_labels(lines: list[tuple[str, NDArray, str]]) -> list[EndLabel]:
 
 
 def fits(count: int, height: float) -> bool:
-    """Whether so many labels find room beside axes of this height (mm), and the eye can follow their strokes."""
+    """Whether so many labels have room beside axes of this height (mm) and their strokes remain legible."""
     return count <= MOST_LABELS and (count - 1) * PITCH <= height + 2 * OVERHANG
 
 
 def spread(wanted: NDArray, pitch: float, low: float, high: float) -> NDArray:
-    """Positions at least ``pitch`` apart within ``low`` … ``high``, as near as can be to where they are wanted.
+    """Positions at least ``pitch`` apart within ``low`` … ``high``, as near as possible to those wanted.
 
-    The order is kept (of equals: the first given is the highest). Least squares: neighbours that collide form a
-    block around the mean of what they want, and blocks that collide merge (isotonic regression).
+    The order is preserved (of equals, the first given is the highest). Least squares: neighbours that collide form a
+    block around the mean of their wanted positions, and blocks that collide merge (isotonic regression).
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def text_width(figure: PaperFigure, text: str, size: float, math: bool = True) -
 
 
 def shortened(figure: PaperFigure, title: str, width: float) -> str:
-    """A title, in the bold type of titles, without its last words if it is wider than this, mm."""
+    """A title in bold type, shortened by whole words to a width, mm."""
     words = title.split()
     for count in range(len(words), 0, -1):
         text = " ".join(words[:count]) + (" …" if count < len(words) else "")

@@ -18,33 +18,33 @@ _VOLT = parse_quantity("1 V")[1]
 
 
 def step_text(model: Model, step: ParameterStep) -> str:
-    """What a step does, of several things the first two; empty where there is nothing to say."""
+    """What a step changes, of several changes the first two; empty if it changes nothing worth a label."""
     values: Mapping[str, Quantity] = step.settings
     if any(isinstance(value, Formula) for value in values.values()):
         values = dict(model.parameter_values(step.settings))  # without what is made of time
     parts = [_setting(model, name, values.get(name), step.over) for name in step.settings]
-    told = [part for part in parts if part]
-    return ", ".join(told[:2]) + (", …" if len(told) > 2 else "")
+    shown = [part for part in parts if part]
+    return ", ".join(shown[:2]) + (", …" if len(shown) > 2 else "")
 
 
 def _setting(model: Model, name: str, value: Quantity | None, over: float) -> str:
-    """One parameter of a step; a value that moves with time is None."""
+    """One parameter of a step; a value that varies in time is None."""
     number = None if value is None or isinstance(value, Formula) else float(value)
     match name.split("."):
         case ["clamps", *clamp, hold] if hold.startswith("hold_"):
             return _held(model, ".".join(clamp), int(hold.removeprefix("hold_"))) if number else ""
         case ["injections", injection, "current"]:
-            own = next((i for i in model.injections if i.name == injection), None)
-            return f"{_injected(number)}{_way(own) if own else ''}"
+            injected = next((i for i in model.injections if i.name == injection), None)
+            return f"{_injected(number)}{_way(injected) if injected else ''}"
         case ["simulation", "temperature"]:
-            label, told = "T", None if number is None else f"{number_text(round(number - ZERO_CELSIUS, 9))} °C"
+            label, value_text = "T", None if number is None else f"{number_text(round(number - ZERO_CELSIUS, 9))} °C"
         case ["compartments", compartment, "concentrations", species]:
-            label, told = f"{species} in {compartment}", _told(model, name, number)
+            label, value_text = f"{species} in {compartment}", _value_text(model, name, number)
         case _:
-            label, told = name, _told(model, name, number)
-    if told is None:
+            label, value_text = name, _value_text(model, name, number)
+    if value_text is None:
         return f"{label} changes"
-    return f"{label} to {told} in {time_text(over)}" if over else f"{label} = {told}"
+    return f"{label} to {value_text} in {time_text(over)}" if over else f"{label} = {value_text}"
 
 
 def _injected(current: float | None) -> str:
@@ -54,7 +54,7 @@ def _injected(current: float | None) -> str:
 
 
 def _held(model: Model, name: str, number: int) -> str:
-    """What a clamp holds, and at what; a command that moves is not told."""
+    """What a clamp holds, and at which value if that is constant."""
     clamp = next((c for c in model.every_clamp if c.name == name), None)
     if clamp is None:
         return ""
@@ -68,7 +68,7 @@ def _held(model: Model, name: str, number: int) -> str:
 
 
 def _clamped(clamp: Clamp | IonClamp) -> tuple[str, str, Dimension]:
-    """What is held, the place if that is not all, and the dimension of its command."""
+    """What is held, its place if needed, and the dimension of the command."""
     compartment = getattr(clamp, "compartment", None)
     if compartment is None:
         return getattr(clamp, "membrane", ""), "", _VOLT
@@ -88,13 +88,13 @@ def _constant(model: Model, quantity: Quantity) -> float | None:
 
 
 def _way(injection: Injection) -> str:
-    """Where a current comes from and goes to, and what carries it."""
+    """Source and target of an injected current, and the ion that carries it."""
     source = f" from {injection.out_of}" if injection.out_of else ""
     carrier = f" ({injection.carried_by})" if injection.carried_by else ""
     return f"{source} into {injection.compartment}{carrier}"
 
 
-def _told(model: Model, name: str, value: float | None) -> str | None:
+def _value_text(model: Model, name: str, value: float | None) -> str | None:
     if value is None:
         return None
     return quantity_text(value, model.parameters[name].dimension if name in model.parameters else DIMENSIONLESS)

@@ -8,7 +8,7 @@ from ...formulas.display import duration_text, fitting_unit
 
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MICRO = ("uA", "uF", "um", "us", "uM", "uV", "uS", "uW")
+_MICRO = re.compile(r"u([A-Z]|m$|s$|mol$)")
 _SPECIAL = re.compile(r"([_$%#&{} ])")
 
 
@@ -17,7 +17,7 @@ def species_label(name: str, valence: int) -> str:
     if not _FORMULA.fullmatch(name):
         return f"${_body(name)}$"
     size = "" if abs(valence) == 1 else str(abs(valence))
-    # Braces of its own around the sign: otherwise it is set as an operator, with space around it.
+    # The sign is in braces: otherwise it is set as an operator, with space around it.
     charge = f"^{{{size}{{{'+' if valence > 0 else '-'}}}}}" if valence else ""
     return f"${_body(name)}{charge}$"
 
@@ -59,12 +59,12 @@ def unit_label(unit: str) -> str:
     """A unit as journals print it: ``mol/m^2/s`` as ``mol m⁻² s⁻¹``."""
     above, *below = unit.split("/")
     factors = above.replace("·", " ").split() + [f"{f if '^' in f else f + '^1'}".replace("^", "^-") for f in below]
-    words = []
+    symbols = []
     for factor in factors:
         symbol, _, power = factor.partition("^")
-        symbol = "MΩ" if symbol == "Mohm" else "µ" + symbol[1:] if symbol in _MICRO else symbol
-        words.append(symbol + power.translate(_SUPERSCRIPT))
-    return " ".join(word for word in words if word != "1")
+        symbol = "MΩ" if symbol == "Mohm" else "µ" + symbol[1:] if _MICRO.match(symbol) else symbol
+        symbols.append(symbol + power.translate(_SUPERSCRIPT))
+    return " ".join(symbol for symbol in symbols if symbol != "1")
 
 
 def _body(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What is drawn in a panel: lines, their names and their unit, read from a trajectory."""
+"""The panels of a figure: lines with their names and units, from a trajectory."""
 
 from __future__ import annotations
 
@@ -9,44 +9,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import name_label, species_label, symbol_label
+from .names import name_label, species_label, symbol_label, unit_label
 from .style import CURRENT_CONVENTION, ION_WIDTH, SOLID, TOTAL_WIDTH, species_styles
 
 if TYPE_CHECKING:
     from ...simulation.trajectory import Trajectory
 
-#: Concentrations, or volumes, further apart than this are drawn on a logarithmic axis.
+#: Concentrations, or volumes, whose ratio exceeds this are drawn on a logarithmic axis.
 LINEAR_RANGE = 100.0
 
-#: A logarithmic axis of concentrations reaches this far below its top; what is lower is used up.
+#: A logarithmic axis of concentrations reaches this far below its top; lower ones count as used up.
 LOG_FLOOR = 1e-9
 
-#: A volume changes where it moves by more than this part of itself; what is less may be the error of the run.
+#: A volume changes if it varies by more than this part of itself; less may be the error of the run.
 LEAST_SWELLING = 1e-6
 
-#: Part of a linear time axis that is no wider than a line on it: what happens in it cannot be read there.
+#: Part of a linear time axis that is no wider than a line on it: what happens in it cannot be seen there.
 HAIRLINE = 0.003
 
-#: So many times what comes after it must the first moment reach for the linear axis to leave it out.
+#: The linear axis leaves out the first moment if this reaches so many times further than all later ones.
 _OUTSHINES = 2.5
 
-#: Name on the axis, name in the data, and the SI value of the unit; the largest first.
-_CURRENT_UNITS = (
-    ("mA cm⁻²", "mA/cm^2", 1e1),
-    ("µA cm⁻²", "uA/cm^2", 1e-2),
-    ("nA cm⁻²", "nA/cm^2", 1e-5),
-    ("pA cm⁻²", "pA/cm^2", 1e-8),
-)
-_CLAMP_UNITS = (("mA", "mA", 1e-3), ("µA", "uA", 1e-6), ("nA", "nA", 1e-9), ("pA", "pA", 1e-12))
-_CONCENTRATION_UNITS = (("mM", "mM", 1.0), ("µM", "uM", 1e-3), ("nM", "nM", 1e-6))
-_VOLUME_UNITS = (
-    ("mL", "mL", 1e-6),
-    ("µL", "uL", 1e-9),
-    ("nL", "nL", 1e-12),
-    ("pL", "pL", 1e-15),
-    ("fL", "fL", 1e-18),
-    ("aL", "aL", 1e-21),
-)
+#: Units with their size in SI, the largest first.
+_CURRENT_UNITS = {"mA/cm^2": 1e1, "uA/cm^2": 1e-2, "nA/cm^2": 1e-5, "pA/cm^2": 1e-8}
+_CLAMP_UNITS = {"mA": 1e-3, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12}
+_CONCENTRATION_UNITS = {"mM": 1.0, "uM": 1e-3, "nM": 1e-6}
+_VOLUME_UNITS = {"mL": 1e-6, "uL": 1e-9, "nL": 1e-12, "pL": 1e-15, "fL": 1e-18, "aL": 1e-21}
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,7 @@ class Curve:
     colour, dash, width
         As matplotlib takes them; the width in points.
     base : array, shape (samples,), or None
-        Of a band: the edge towards zero where ``values`` is the other one; what it shows is how wide it is.
+        Of a band: its edge towards zero, ``values`` being the other one; its width is what it shows.
     stepped : bool
         Whether a band stays as it is from each sample to the next.
     """
@@ -80,12 +68,12 @@ class Curve:
 
     @property
     def numbers(self) -> NDArray:
-        """What the line, or the band, shows."""
+        """The numbers that the line, or the width of the band, shows."""
         return self.values if self.base is None else self.values - self.base
 
     @property
     def middle(self) -> NDArray:
-        """Where a label points to: the line, or the middle of the band."""
+        """Where the label points: the line, or the middle of the band."""
         return self.values if self.base is None else 0.5 * (self.values + self.base)
 
 
@@ -96,7 +84,7 @@ class Panel:
     Attributes
     ----------
     kind : str
-        What is drawn; part of the panel's identity.
+        Which quantities the panel shows.
     place : str
         Of which membrane or compartment; empty where of several.
     axis_label : str
@@ -147,11 +135,11 @@ def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
     top = shown.max(initial=0.0)
     bottom = max(shown.min(initial=top), top * LOG_FLOOR)
     logarithmic = bool(top > LINEAR_RANGE * bottom)
-    unit, plain, size = _CONCENTRATION_UNITS[0] if logarithmic else _unit_for(top, _CONCENTRATION_UNITS)
+    unit, size = ("mM", 1.0) if logarithmic else _unit_for(top, _CONCENTRATION_UNITS)
     curves = [
         Curve(
             species_label(name, species[name].valence),
-            f"{compartment}.{name} ({plain})",
+            f"{compartment}.{name} ({unit})",
             values[name] / size,
             *styles[name],
         )
@@ -163,7 +151,9 @@ def concentration_panel(trajectory: Trajectory, compartment: str) -> Panel:
     else:
         limits = linear_limits(curves, least=1e-9 / size, zero=True)
         limits = (-0.03 * limits[1], limits[1])  # so that a line at 0 can be seen
-    return Panel("concentrations", compartment, f"Concentration ({unit})", tuple(curves), logarithmic, limits)
+    return Panel(
+        "concentrations", compartment, f"Concentration ({unit_label(unit)})", tuple(curves), logarithmic, limits
+    )
 
 
 def changing_volumes(trajectory: Trajectory, compartments: Sequence[str]) -> list[str]:
@@ -186,15 +176,15 @@ def volume_panel(trajectory: Trajectory, compartments: Sequence[str]) -> Panel:
     top = shown.max(initial=0.0)
     bottom = shown.min(initial=top)
     logarithmic = bool(top > LINEAR_RANGE * bottom)
-    unit, plain, size = _unit_for(top, _VOLUME_UNITS)
-    curves = [Curve(name_label(n), f"{n}.volume ({plain})", v / size, *styles[n]) for n, v in values.items()]
+    unit, size = _unit_for(top, _VOLUME_UNITS)
+    curves = [Curve(name_label(n), f"{n}.volume ({unit})", v / size, *styles[n]) for n, v in values.items()]
     if logarithmic:
         margin = (top / bottom) ** 0.05
         limits = (bottom / size / margin, top / size * margin)
     else:
         limits = linear_limits(curves, least=1e-9)
     place = compartments[0] if len(compartments) == 1 else ""
-    return Panel("volumes", place, f"Volume ({unit})", tuple(curves), logarithmic, limits)
+    return Panel("volumes", place, f"Volume ({unit_label(unit)})", tuple(curves), logarithmic, limits)
 
 
 def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
@@ -203,14 +193,14 @@ def current_panel(trajectory: Trajectory, membrane: str) -> Panel:
     parts = {name: trajectory.current_density(membrane, name) for name in _charged(trajectory, membrane)}
     total = trajectory.current_density(membrane)
     largest = max(float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in (total, *parts.values()))
-    unit, plain, size = _unit_for(largest, _CURRENT_UNITS)
-    curves = [Curve("sum", f"{membrane}.current ({plain})", total / size, width=TOTAL_WIDTH)]
+    unit, size = _unit_for(largest, _CURRENT_UNITS)
+    curves = [Curve("sum", f"{membrane}.current ({unit})", total / size, width=TOTAL_WIDTH)]
     for name, current in parts.items():
         curves.append(
-            Curve(symbol_label("I", name), f"{membrane}.current.{name} ({plain})", current / size, *styles[name])
+            Curve(symbol_label("I", name), f"{membrane}.current.{name} ({unit})", current / size, *styles[name])
         )
     limits = linear_limits(curves, least=1e-9 / size, zero=True)
-    label = f"I ({unit}),\n{CURRENT_CONVENTION}"
+    label = f"I ({unit_label(unit)}),\n{CURRENT_CONVENTION}"
     later = trajectory.time >= HAIRLINE * trajectory.time[-1]
     settled = linear_limits([replace(c, values=c.values[later]) for c in curves], least=1e-9 / size, zero=True)
     if limits[1] - limits[0] < _OUTSHINES * (settled[1] - settled[0]):
@@ -223,17 +213,17 @@ def clamp_panel(trajectory: Trajectory, clamps: Sequence[str]) -> Panel:
     styles = species_styles(clamps)
     values = {name: trajectory.clamp_current(name) for name in clamps}
     largest = max(float(np.max(np.abs(i[np.isfinite(i)]), initial=0.0)) for i in values.values())
-    unit, plain, size = next((u for u in _CLAMP_UNITS if largest >= u[2]), _CLAMP_UNITS[-1])
+    unit, size = next(((unit, size) for unit, size in _CLAMP_UNITS.items() if largest >= size), ("pA", 1e-12))
     alone = len(clamps) == 1
     curves = tuple(
-        Curve("clamp", f"{name}.clamp_current ({plain})", i / size, width=TOTAL_WIDTH)
+        Curve("clamp", f"{name}.clamp_current ({unit})", i / size, width=TOTAL_WIDTH)
         if alone
-        else Curve(name_label(name), f"{name}.clamp_current ({plain})", i / size, *styles[name])
+        else Curve(name_label(name), f"{name}.clamp_current ({unit})", i / size, *styles[name])
         for name, i in values.items()
     )
     limits = linear_limits(list(curves), least=1e-18 / size, zero=True)
     place = f"clamp of {clamps[0]}" if alone else "clamps"
-    return Panel("clamps", place, f"I ({unit}),\ninto the inside", curves, False, limits)
+    return Panel("clamps", place, f"I ({unit_label(unit)}),\ninto the inside", curves, False, limits)
 
 
 def gate_panel(trajectory: Trajectory, membrane: str) -> Panel:
@@ -287,8 +277,8 @@ def _charged(trajectory: Trajectory, membrane: str) -> list[str]:
     return [name for name in trajectory.ions(membrane) if species[name].valence]
 
 
-def _unit_for(largest: float, units: tuple[tuple[str, str, float], ...]) -> tuple[str, str, float]:
-    """The largest unit in which the number is at least 0.1; the second of the currents where all is 0."""
+def _unit_for(largest: float, units: dict[str, float]) -> tuple[str, float]:
+    """The largest unit, with its size, in which the number is at least 0.1; that of usual currents if all is 0."""
     if not largest > 0:
-        return units[1] if units is _CURRENT_UNITS else units[0]
-    return next((unit for unit in units if largest >= 0.1 * unit[2]), units[-1])
+        return ("uA/cm^2", units["uA/cm^2"]) if units is _CURRENT_UNITS else next(iter(units.items()))
+    return next(((unit, size) for unit, size in units.items() if largest >= 0.1 * size), list(units.items())[-1])

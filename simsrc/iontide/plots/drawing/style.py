@@ -1,4 +1,4 @@
-"""How figures look: type, lines, widths, and the colour of each ion. Applied to our own figures only."""
+"""How figures look: type, lines, widths, and the colour of each ion. Applied only to the figures of this package."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SINGLE_COLUMN, DOUBLE_COLUMN = 89.0, 183.0
 #: mm in an inch: matplotlib measures figures in inches.
 INCH = 25.4
 
-#: Sizes of type, points: what names an axis, what says the rest.
+#: Sizes of type, points: labels of axes, small texts, titles.
 LABEL_SIZE, SMALL_SIZE, TITLE_SIZE = 7.0, 6.0, 8.0
 
-#: Grey of what must be there but not be looked at first.
+#: Greys of lines, shades and texts in the background.
 FAINT, SHADE, TEXT_GREY = "#b0b0b0", "#ececec", "#555555"
 
 #: Line widths, points: V and the sum lie under the ions' lines, so they are wider.
 TOTAL_WIDTH, ION_WIDTH = 1.8, 0.8
 
-#: Said on every axis of currents.
+#: On every axis of currents.
 CURRENT_CONVENTION = "outward positive"
 
 #: Dash patterns, in line widths; the second channel beside colour.
@@ -113,7 +113,7 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Matplotlib's defaults and ours over them, whatever the user's own settings are; put back at the end."""
+    """Matplotlib's defaults with the settings of this module, whatever the user's settings are; restored at the end."""
     with _LOCK, matplotlib.style.context(["default", _RC | {"font.sans-serif": _installed_families()}]):
         yield
 
@@ -124,9 +124,9 @@ def _installed_families() -> list[str]:
 
 
 class PaperFigure(Figure):
-    """A figure of exact size that is always drawn in the style it was made in.
+    """A figure of exact size that is always drawn in ``paper_style``.
 
-    Ticks and fonts are chosen when a figure is drawn, so the style must hold then too: in a notebook as in a file.
+    Ticks and fonts are chosen when a figure is drawn, so the style must apply then too, in a notebook or a file.
 
     Parameters
     ----------
@@ -153,15 +153,15 @@ class PaperFigure(Figure):
             super().savefig(*args, **kwargs)
 
     def set_height(self, height: float) -> None:
-        """Change the height, mm, and keep the width."""
+        """Change the height, mm, but not the width."""
         self.set_size_inches(self.get_figwidth(), height / INCH)
 
 
 def species_styles(names: Iterable[str]) -> dict[str, tuple[str, Any]]:
     """Colour and dash of each species.
 
-    The usual ions always have their own. Any other gets one from its name, or the next free one where another
-    species of the same model has it already; the order in which the names come does not matter.
+    The usual ions always have the same. Any other gets one from its name, or the next free one if another species of
+    the same model has it already; the order of the names does not matter.
     """
     wanted = list(names)
     chosen = {name: ION_STYLES[name] for name in wanted if name in ION_STYLES}

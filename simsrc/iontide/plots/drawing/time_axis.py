@@ -67,8 +67,8 @@ class TimeAxis:
         """Times (s) in the unit of the axis."""
         return time / TIME_UNITS[self.unit]
 
-    def drawn(self, time: NDArray) -> NDArray:
-        """Where times (s) come to lie, between 0 (left) and 1 (right)."""
+    def fractions(self, time: NDArray) -> NDArray:
+        """Places of times (s) along the axis, between 0 (left) and 1 (right)."""
         if self.scale == "linear":
             return np.asarray(time, dtype=float) / self.end
         log = np.log10(np.maximum(time, self.threshold) / self.threshold)
@@ -84,7 +84,7 @@ class TimeAxis:
         return float(np.log10(self.end / self.threshold)) * _LINEAR_PART / (1 - _LINEAR_PART)
 
     def apply(self, axes: Axes) -> None:
-        """Set scale and limits; the ticks come later, when the width of the axes is known."""
+        """Set scale and limits; ``set_ticks`` follows when the width of the axes is known."""
         if self.scale == "linear":
             axes.set_xlim(0.0, self.positions(np.array(self.end)).item())
         elif self.scale == "log":
@@ -130,7 +130,7 @@ class TimeAxis:
         """A label for as many ticks as have room: 0 and whole units first, then tens, then hundreds."""
         texts = ["0" if t == 0 else time_text(t) for t in ticks]
         leading = [0 if t == 0 else len(text.split()[0]) for t, text in zip(ticks, texts, strict=True)]
-        centres = self.drawn(np.array(ticks)) * width
+        centres = self.fractions(np.array(ticks)) * width
         halves = [text_width(text) / 2 for text in texts]
         chosen: list[int] = []
         for digits in range(max(leading) + 1):

@@ -1,4 +1,4 @@
-"""The budget of energy at the end of a run: sources on the left, sinks on the right, as wide as their power."""
+"""The energy budget at the end of a run: sources on the left, sinks on the right, their width being their power."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ...analysis.energy import Energetics, energetics
 from ...errors import UsageError
 from ...formulas.display import fitting_unit
 from ..drawing.line_labels import spread, text_width
+from ..drawing.margins import check_room
 from ..drawing.names import number_text, time_text, unit_label
 from ..drawing.style import LABEL_SIZE, SINGLE_COLUMN, SMALL_SIZE, TEXT_GREY, PaperFigure, paper_style
 from .terms import PUMP_HEAT, Term, is_rest, terms_of
@@ -36,7 +37,7 @@ _LEAST = 2e-3
 
 @dataclass
 class _Node:
-    """Where flows begin or end: a bar of height ``size`` (mm), of which ``used`` has been joined already."""
+    """A source or sink: a bar of height ``size`` (mm), of which flows already take up ``used``."""
 
     name: str
     label: str
@@ -55,14 +56,14 @@ class _Node:
 
 @dataclass(frozen=True)
 class _Budget:
-    """Terms that bring power in and terms that take it, all of one sample, and their sum, W."""
+    """Sources and sinks, all of one sample, and the sum of the sources, W."""
 
     sources: list[Term]
     sinks: list[Term]
     whole: float
 
     def nodes(self, terms: list[Term]) -> list[_Node]:
-        """One node a term that is not too small to be seen, from the top down, centred at 0."""
+        """A node for each term that is large enough to be seen, from the top down, centred at 0."""
         nodes = []
         for term in terms:
             power = abs(float(term.values[0]))
@@ -76,7 +77,7 @@ class _Budget:
 
 
 def budget_figure(trajectory: Trajectory, width_mm: float = SINGLE_COLUMN) -> PaperFigure:
-    """What comes in at the last sample, by way of the gradients of the ions, and where it is dissipated or stored.
+    """Draw the energy budget at the last sample: from the sources by the gradients of the ions to the sinks.
 
     Parameters
     ----------
@@ -91,39 +92,39 @@ def budget_figure(trajectory: Trajectory, width_mm: float = SINGLE_COLUMN) -> Pa
     Raises
     ------
     UsageError
-        There are no samples, or all is at rest at the end.
+        There are no samples, or no power at the end.
     """
     if not len(trajectory):
         raise UsageError("the trajectory has no samples to draw")
-    found = energetics(trajectory)
-    terms = terms_of(trajectory, _end(found))
+    balance = energetics(trajectory)
+    terms = terms_of(trajectory, _end(balance))
     sources = [t for t in terms if t.values[0] > 0.0]
     sinks = [t for t in terms if t.values[0] < 0.0]
     whole = float(sum(t.values[0] for t in sources))
     if is_rest(trajectory, whole):
-        raise UsageError("at its end the run is at rest: nothing comes in and nothing is dissipated any more")
+        raise UsageError("the run has no power at its end, where it is at rest; draw the kind power instead")
     moment = time_text(float(trajectory.time[-1]))
     with paper_style():
-        return _drawn(_Budget(sources, sinks, whole), width_mm, f"Power at t = {moment}")
+        return _draw(_Budget(sources, sinks, whole), width_mm, f"Power at t = {moment}")
 
 
-def _end(found: Energetics) -> Energetics:
+def _end(balance: Energetics) -> Energetics:
     """The last sample alone."""
     return replace(
-        found,
-        time=found.time[-1:],
-        sources=tuple(replace(p, values=p.values[-1:]) for p in found.sources),
-        sinks=tuple(replace(p, values=p.values[-1:]) for p in found.sinks),
-        stored={k: v[-1:] for k, v in found.stored.items()},
-        storing={k: v[-1:] for k, v in found.storing.items()},
+        balance,
+        time=balance.time[-1:],
+        sources=tuple(replace(p, values=p.values[-1:]) for p in balance.sources),
+        sinks=tuple(replace(p, values=p.values[-1:]) for p in balance.sinks),
+        stored={k: v[-1:] for k, v in balance.stored.items()},
+        storing={k: v[-1:] for k, v in balance.storing.items()},
     )
 
 
-def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
+def _draw(budget: _Budget, width: float, title: str) -> PaperFigure:
     unit, scale = fitting_unit(budget.whole, "W")
-    # What pumps keep comes last, so that it can pass below the gradients.
-    kept = {term.name.removeprefix("heat of ") for term in budget.sinks if term.name.startswith("heat of ")}
-    sources = sorted(budget.sources, key=lambda term: term.name.partition(" of ")[2] in kept)
+    # Pumps with heat are last, so that this heat can pass below the gradients.
+    pumps = {term.name.removeprefix("heat of ") for term in budget.sinks if term.name.startswith("heat of ")}
+    sources = sorted(budget.sources, key=lambda term: term.name.partition(" of ")[2] in pumps)
     sinks = sorted(budget.sinks, key=lambda term: term.name.startswith("heat of "))
     left, right = budget.nodes(sources), budget.nodes(sinks)
     most = max(len(left), len(right))
@@ -137,8 +138,7 @@ def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
         for side in written
     ]
     start, end = room[0] + 4.0, width - room[1] - 4.0
-    if end - start < 15.0:
-        raise UsageError(f"a figure {width:g} mm wide leaves no room between its labels; make it wider")
+    check_room(figure, end - start, 15.0)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
     axes.set_xlim(0.0, width)
@@ -154,29 +154,29 @@ def _drawn(budget: _Budget, width: float, title: str) -> PaperFigure:
 
 
 def _draw_flows(axes: Axes, left: list[_Node], right: list[_Node], start: float, end: float) -> None:
-    """From the sources to the gradients and on to the sinks; what a pump keeps for itself goes past the gradients."""
+    """Flows from the sources to the gradients and on to the sinks; the heat of a pump passes by the gradients."""
     sinks = {node.name: node for node in right}
-    kept = []
+    direct = []
     for node in left:
         heat = sinks.get(f"heat of {node.name.partition(' of ')[2]}")
         if heat is not None:
-            kept.append((node, heat, min(node.size, heat.size)))
-    size = sum(node.size for node in left) - sum(part for _, _, part in kept)
-    through = sum(node.size for node in right) - sum(part for _, _, part in kept)
+            direct.append((node, heat, min(node.size, heat.size)))
+    size = sum(node.size for node in left) - sum(part for _, _, part in direct)
+    through = sum(node.size for node in right) - sum(part for _, _, part in direct)
     centre = start + 0.5 * (end - start)
     top = max((column[0].top for column in (left, right) if column), default=0.0)
     entry, exit_ = (_Node("", "", "", 0.0, s, top) for s in (size, through))
-    straight = {id(node): part for node, _, part in kept}
+    straight = {id(node): part for node, _, part in direct}
     for node in left:
         part = node.size - straight.get(id(node), 0.0)
         if part > 1e-9:
             _flow(axes, (start + _NODE, node.take(part)), (centre - 0.5 * _NODE, entry.take(part)), part, node.colour)
-    heats = {id(heat): part for _, heat, part in kept}
+    heats = {id(heat): part for _, heat, part in direct}
     for node in right:
         part = node.size - heats.get(id(node), 0.0)
         if part > 1e-9:
             _flow(axes, (centre + 0.5 * _NODE, exit_.take(part)), (end - _NODE, node.take(part)), part, node.colour)
-    for node, heat, part in kept:
+    for node, heat, part in direct:
         _flow(axes, (start + _NODE, node.take(part)), (end - _NODE, heat.take(part)), part, PUMP_HEAT)
     if size > 1e-9:
         bar = max(size, through)

@@ -1,4 +1,4 @@
-"""Power over time: what comes in stacked above zero, what is dissipated or stored below."""
+"""Power over time: sources stacked above zero, dissipation and storage below."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 #: Height of the axes, mm.
 _HEIGHT = 50.0
 
-#: So many times what comes after it must the first moment reach to be cut off.
+#: The first moment is cut off if it reaches so many times further than all later ones.
 _OUTSHINES = 1.5
 
-#: Spikes are drawn as means over this part of the time axis where they reach above so many times these.
+#: Spikes are drawn as means over this part of the time axis if they exceed these means by this factor.
 _MEAN_OVER, _SPIKY = 1.0 / 120.0, 2.0
 
 
 def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = True) -> Panel:
-    """All powers of a run as stacked bands; above and below zero there is as much at every moment.
+    """All powers of a run as stacked bands; their sums above and below zero are equal at every moment.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = Tr
     envelope = _envelope(terms)
     top = float(np.max(envelope, initial=0.0))
     if is_rest(trajectory, top):
-        raise UsageError("nothing comes in and nothing is dissipated in this run: there is no power to draw")
+        raise UsageError("no power comes in and none is dissipated in this run: there is nothing to draw")
     later = envelope[trajectory.time >= HAIRLINE * trajectory.time[-1]]
     usual = float(np.max(later, initial=0.0))
     shown = usual if not whole and 0.0 < usual * _OUTSHINES < top else top
@@ -74,12 +74,12 @@ def power_panel(trajectory: Trajectory, averaged: bool = False, whole: bool = Tr
 
 
 def _envelope(terms: list[Term]) -> NDArray:
-    """All that comes in or out of a store, W."""
+    """The sum of all power above zero, W."""
     return np.sum([np.maximum(np.nan_to_num(t.values), 0.0) for t in terms], axis=0)
 
 
 def _is_spiky(trajectory: Trajectory) -> bool:
-    """Whether power, but for its first moments, comes in spikes too short to be seen on a linear time axis."""
+    """Whether power, after the first moments, has spikes too short to be seen on a linear time axis."""
     time = trajectory.time
     if not time[-1] > time[0]:
         return False
@@ -89,7 +89,7 @@ def _is_spiky(trajectory: Trajectory) -> bool:
 
 
 def _means(values: NDArray, time: NDArray) -> NDArray:
-    """The mean over time of the stretch that each sample is in."""
+    """The mean over time in the interval of each sample; the intervals divide the time axis evenly."""
     count = round(1.0 / _MEAN_OVER)
     edges = np.linspace(time[0], time[-1], count + 1)
     steps = 0.5 * (values[1:] + values[:-1]) * np.diff(time)
@@ -100,7 +100,7 @@ def _means(values: NDArray, time: NDArray) -> NDArray:
 
 
 def power(trajectory: Trajectory, time_axis: TimeScale) -> Contents:
-    """Power over time, stacked: above zero what comes in and what stores give, below what is dissipated and stored."""
+    """Power over time, stacked: above zero the sources and released energy, below the dissipation and stored energy."""
     linear = time_axis == "linear"
     averaged = linear and _is_spiky(trajectory)
     panel = power_panel(trajectory, averaged, whole=not linear)

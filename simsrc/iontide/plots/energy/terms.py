@@ -1,4 +1,4 @@
-"""The terms of an energy balance as figures show them: few enough to tell apart, each with a name and a colour."""
+"""The terms of an energy balance for figures: few enough to be distinguished, each with a name and a colour."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..drawing.style import species_styles
 if TYPE_CHECKING:
     from ...simulation.trajectory import Trajectory
 
-#: Terms with a name of their own; what is less stands together as the rest.
+#: Terms that are shown by name, at most; the smaller ones are added up as the rest.
 MOST_TERMS = 7
 
-#: Colours of what is not one ion's: the fuel of pumps, what pumps keep for themselves, what is stored, the rest.
+#: Colours of terms that belong to no ion: power supplied to pumps, heat of pumps, stored energy, the rest.
 FUEL, PUMP_HEAT, STORE, REST = "#4d4d4d", "#9c9c9c", "#c2a83e", "#b8b8b8"
 _BY_KIND = {"water": "#88CCEE", "clamp": "#882255", "injection": "#882255", "resistance": "#AA4499", "bath": "#44AA99"}
 
@@ -31,7 +31,7 @@ _LIGHTER = 0.38
 
 @dataclass(frozen=True)
 class Term:
-    """One term: what comes in is positive.
+    """One term of the balance; power that comes in is positive.
 
     Attributes
     ----------
@@ -51,43 +51,43 @@ class Term:
 
 
 def is_rest(trajectory: Trajectory, power: float) -> bool:
-    """Whether a power (W) is nothing: less than a thermal quantum a second."""
+    """Whether a power (W) counts as none: less than k T per second."""
     return not power > BOLTZMANN * float(trajectory.temperature[-1])
 
 
 def terms_of(trajectory: Trajectory, energetics: Energetics) -> list[Term]:
-    """Sources, then what is dissipated (negative), then what the stores give (or, negative, take).
+    """Sources, then sinks (negative), then the power released from stored energy (negative if energy is stored).
 
-    Of several membranes, pathways of one name are added up.
+    Pathways of one name in several membranes are added up.
     """
     colours = _Colours(trajectory)
-    found: dict[str, Term] = {}
+    terms: dict[str, Term] = {}
     for powers, sign in ((energetics.sources, 1.0), (energetics.sinks, -1.0)):
         for power in powers:
             name, label = colours.names(power, sign)
-            if name in found:
-                before = found[name]
-                found[name] = Term(name, label, before.colour, before.values + sign * power.values)
+            if name in terms:
+                before = terms[name]
+                terms[name] = Term(name, label, before.colour, before.values + sign * power.values)
             else:
-                found[name] = Term(name, label, colours.of(power, sign), sign * power.values)
+                terms[name] = Term(name, label, colours.of(power, sign), sign * power.values)
     stored = -np.sum([np.broadcast_to(v, len(energetics.time)) for v in energetics.storing.values()], axis=0)
-    return [*_largest(list(found.values()), energetics.time), Term("stored", "stored", STORE, stored)]
+    return [*_largest(list(terms.values()), energetics.time), Term("stored", "stored", STORE, stored)]
 
 
 def _mean(values: NDArray, time: NDArray) -> float:
-    """Over time."""
+    """Mean over time."""
     length = float(time[-1] - time[0])
     return float(np.trapezoid(values, time)) / length if length > 0.0 else float(values.mean())
 
 
 def _largest(terms: Sequence[Term], time: NDArray) -> list[Term]:
-    """The largest terms in their order, and the rest as one."""
+    """The largest terms in their order, and the others as one."""
     size = {term.name: _mean(np.abs(np.nan_to_num(term.values)), time) for term in terms}
     whole = max(size.values(), default=0.0)
-    kept = sorted(size, key=size.__getitem__, reverse=True)[:MOST_TERMS]
-    kept = [name for name in kept if size[name] > 2e-3 * whole]
-    rest = [term for term in terms if term.name not in kept]
-    shown = [term for term in terms if term.name in kept]
+    largest = sorted(size, key=size.__getitem__, reverse=True)[:MOST_TERMS]
+    largest = [name for name in largest if size[name] > 2e-3 * whole]
+    rest = [term for term in terms if term.name not in largest]
+    shown = [term for term in terms if term.name in largest]
     for sign in (1.0, -1.0):
         part = np.sum([np.maximum(sign * t.values, 0.0) for t in rest], axis=0) if rest else np.zeros(0)
         if len(part) and _mean(part, time) > 2e-3 * whole:
@@ -105,7 +105,7 @@ class _Colours:
         self._used: dict[str, int] = {}
 
     def _moved(self, power: Power) -> list[str]:
-        """Species that a pathway moves."""
+        """Species that a pathway transports."""
         first, _, rest = power.path.partition(".")
         if first != "membranes":
             return []
@@ -113,7 +113,7 @@ class _Colours:
         return next((list(p.stoichiometry) for p in self.model.membranes[membrane].pathways if p.name == pathway), [])
 
     def names(self, power: Power, sign: float) -> tuple[str, str]:
-        """Of a term without its membrane, for data and as mathtext."""
+        """Name of a term without its membrane, for data and as mathtext."""
         name = power.label.rsplit(" (", 1)[0] if power.path.startswith("membranes.") else power.label
         if power.kind == "pathway" and name in self.model.species:
             return name, species_label(name, self.model.species[name].valence)
@@ -134,7 +134,7 @@ class _Colours:
         return str(style[0])
 
     def _shade(self, colour: str) -> str:
-        """The colour, lighter each time that it is asked for."""
+        """The colour, lighter at each use."""
         times = self._used[colour] = self._used.get(colour, -1) + 1
         part = 1.0 - (1.0 - _LIGHTER) ** times
         r, g, b = (part + (1.0 - part) * channel for channel in to_rgb(colour))

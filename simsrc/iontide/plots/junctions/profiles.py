@@ -1,4 +1,4 @@
-"""Liquid junctions: the profile across one, and the potentials of many by several methods, as a table and as dots."""
+"""Liquid junctions: the profile across one, and potentials of several by several methods, as a table and as dots."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ...electrode.junctions.liquid_junction import CONVENTION, METHODS
 from ...errors import UsageError
 from ..drawing import line_labels
 from ..drawing.line_labels import shortened, text_width
+from ..drawing.margins import LETTER, check_room, tick_label_width, write_letter
 from ..drawing.names import species_label
 from ..drawing.panels import LINEAR_RANGE, LOG_FLOOR, Curve, linear_limits
 from ..drawing.scales import Scale, set_axis
@@ -29,7 +30,6 @@ from ..drawing.style import (
     SINGLE_COLUMN,
     SMALL_SIZE,
     TEXT_GREY,
-    TITLE_SIZE,
     TOTAL_WIDTH,
     PaperFigure,
     paper_style,
@@ -61,11 +61,11 @@ _LINE, _PADDING, _DOT, _BETWEEN, _BELOW = 2.9, 1.9, 1.35, 3.0, 8.5
 #: Narrowest column of solutions, narrowest dot plot, mm; the part of the page that the dot plot has at least.
 _LEAST_LABELS, _LEAST_DOTS, _DOTS_PART = 15.0, 22.0, 0.3
 
-#: What the first column of a table is called; between a number and its unit, where a caption must not be broken.
+#: Head of the first column of a table; space between a number and its unit, where a caption must not be broken.
 _SOLUTIONS, NBSP = "Solutions", "\u00a0"
 
-#: Shade of every other row; width of a letter in a wide font, in parts of its size.
-_BAND, _LETTER = "#f3f3f3", 0.57
+#: Shade of every other row.
+_BAND = "#f3f3f3"
 
 #: Least length of an axis of potentials, mV: below it, what is seen would be rounding.
 LEAST_SPAN = 0.02
@@ -98,23 +98,23 @@ def junction_figure(junction: Junction, width_mm: float = SINGLE_COLUMN) -> Pape
         Curve(species_label(ion.name, ion.valence), f"{ion.name} (mM)", values, *styles[ion.name])
         for ion, values in zip(junction.pair.ions, profile.concentrations, strict=True)
     ]
-    told = f"{signed(1e3 * junction.potential)}{NBSP}mV"
-    potential = Curve(told, "potential (mV)", 1e3 * profile.potential, width=TOTAL_WIDTH)
+    value = f"{signed(1e3 * junction.potential)}{NBSP}mV"
+    potential = Curve(value, "potential (mV)", 1e3 * profile.potential, width=TOTAL_WIDTH)
     with paper_style():
         probe = sheet(width_mm, 50.0, "", [])  # to measure texts on
         names = max(text_width(probe, c.label, line_labels.LABEL_TEXT_SIZE) for c in curves)
-        value = text_width(probe, told, line_labels.LABEL_TEXT_SIZE)
-        right = EDGE + line_labels.GAP + max(names, value)
+        value_width = text_width(probe, value, line_labels.LABEL_TEXT_SIZE)
+        right = EDGE + line_labels.GAP + max(names, value_width)
         # A name that would take the room of the lines goes below them.
         direct = line_labels.fits(len(curves), _TALL) and right < 0.35 * width_mm
         if not direct:
-            right = EDGE + line_labels.GAP + value
+            right = EDGE + line_labels.GAP + value_width
         columns, _ = key_columns(probe, [c.label for c in curves], width_mm - 2.0 * EDGE)
         below = 0.0 if direct else KEY_LINE * -(-len(curves) // columns) + 1.5
         body = HEAD + _TALL + _GAP + _LOW + _FOOT + below - 5.2
-        title = f"Liquid junction potential {told}".replace(NBSP, " ")
+        title = f"Liquid junction potential {value}".replace(NBSP, " ")
         if shortened(probe, title, width_mm - 2.0 * EDGE) != title:
-            title = f"LJP {told}"
+            title = f"LJP {value}"
         figure = sheet(width_mm, body, title, _caption(junction))
         figure.set_layout_engine("none")
         upper, lower = figure.add_axes((0.1, 0.5, 0.5, 0.3)), figure.add_axes((0.1, 0.1, 0.5, 0.3))
@@ -129,15 +129,14 @@ def junction_figure(junction: Junction, width_mm: float = SINGLE_COLUMN) -> Pape
         set_axis(lower, "y", Scale(*limits), _LOW, limits)
         lower.axhline(0.0, color=FAINT, linewidth=0.5, zorder=0.2)
         lower.plot(1.0, potential.values[-1], "o", color="black", markersize=3.2, clip_on=False, label="_final")
-        ticks = max(tick_room(figure, axes) for axes in (upper, lower))
+        ticks = max(tick_label_width(figure, axes) for axes in (upper, lower))
         left = EDGE + AXIS_LABEL + ticks
         width = width_mm - left - right
-        if width < 20.0:
-            raise UsageError(f"a figure {width_mm:g} mm wide leaves no room between its labels; make it wider")
+        check_room(figure, width, 20.0)
         place_axes(figure, upper, left, HEAD, width, _TALL)
         place_axes(figure, lower, left, HEAD + _TALL + _GAP, width, _LOW)
         for axes, tall, letter in ((upper, _TALL, "a"), (lower, _LOW, "b")):
-            axes.text(0.0, 1.0 + 1.4 / tall, letter, transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold")
+            write_letter(axes, letter, 1.0 + 1.4 / tall)
             axes.yaxis.set_label_coords(-(ticks + 2.6) / width, 0.5)
             axes.set_xticks([0.0, 0.5, 1.0] if width < 35.0 else [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
         upper.tick_params(axis="x", labelbottom=False)
@@ -179,12 +178,12 @@ def junction_table_figure(
     Raises
     ------
     UsageError
-        There are no rows, or more than a page has room for; two of one name; more methods than can be told apart; no
-        potential at all; a width that leaves no room.
+        There are no rows, or more than a page has room for; two have the same name; there are more methods than can be
+        distinguished, or no potential at all; the width leaves no room.
     """
     labels = [label for label, _ in rows]
     methods = _methods(rows)
-    volts = [[np.nan if (j := found.get(method)) is None else j.potential for method in methods] for _, found in rows]
+    volts = [[np.nan if (j := row.get(method)) is None else j.potential for method in methods] for _, row in rows]
     values = 1e3 * np.array(volts)
     if not np.isfinite(values).any():
         raise UsageError("no method applies to any of these solutions: there is no potential to draw")
@@ -202,10 +201,12 @@ def junction_table_figure(
             raise UsageError(
                 f"a figure {width_mm:g} mm wide leaves no room for {len(methods)} methods and dots; make it wider"
             )
-        letters = int(room / (LABEL_SIZE * _LETTER / 72 * INCH))
+        letters = int(room / (LABEL_SIZE * LETTER / 72 * INCH))
         lines = [textwrap.wrap(label, letters, break_on_hyphens=False) or [""] for label in labels]
-        named = max(text_width(probe, line, LABEL_SIZE, math=False) for own in (*lines, [_SOLUTIONS]) for line in own)
-        heights = [max(_LINE * len(own), _DOT * len(methods)) + _PADDING for own in lines]
+        named = max(
+            text_width(probe, line, LABEL_SIZE, math=False) for label in (*lines, [_SOLUTIONS]) for line in label
+        )
+        heights = [max(_LINE * len(label), _DOT * len(methods)) + _PADDING for label in lines]
         head = 6.5 + _LINE * (1 + max(len(parts) for parts in heads)) + 1.0
         body = head + sum(heights) + _BELOW
         if body > MOST_HEIGHT:
@@ -218,11 +219,11 @@ def junction_table_figure(
         ends = EDGE + named + np.cumsum(np.add(columns, _BETWEEN))  # right edges of the columns of numbers
         _write_head(figure, heads, ends.tolist(), head)
         top = head
-        for k, (own, row, height) in enumerate(zip(lines, texts, heights, strict=True)):
+        for k, (label, row, height) in enumerate(zip(lines, texts, heights, strict=True)):
             if k % 2:
                 _band(figure, top, height)
-            for n, line in enumerate(own):
-                write(figure, line, EDGE, top + 0.5 * height + (n - 0.5 * (len(own) - 1)) * _LINE)
+            for n, line in enumerate(label):
+                write(figure, line, EDGE, top + 0.5 * height + (n - 0.5 * (len(label) - 1)) * _LINE)
             for text, end in zip(row, ends.tolist(), strict=True):
                 write(figure, text, end, top + 0.5 * height, horizontalalignment="right")
             top += height
@@ -233,8 +234,8 @@ def junction_table_figure(
         axes, width = figure.add_axes((0.1, 0.1, 0.5, 0.5)), width_mm - left - EDGE - 2.5
         place_axes(figure, axes, left, head, width, top - head)
         _draw_dots(axes, values, np.array(heights), width)
-        told = "; ".join(f"{k} {label}" for k, label in enumerate(labels))
-        figure.data = {f"solutions ({told})": np.arange(len(rows), dtype=float)} | {
+        numbered = "; ".join(f"{k} {label}" for k, label in enumerate(labels))
+        figure.data = {f"solutions ({numbered})": np.arange(len(rows), dtype=float)} | {
             f"LJP {method} (mV)": values[:, k] for k, method in enumerate(methods)
         }
         return figure
@@ -280,15 +281,8 @@ def place_axes(figure: PaperFigure, axes: Axes, left: float, top: float, width: 
     axes.set_position((x0, y0, x1 - x0, y1 - y0))
 
 
-def tick_room(figure: PaperFigure, axes: Axes) -> float:
-    """Widest tick label of the vertical axis, mm."""
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    boxes = [label.get_window_extent(renderer) for label in axes.get_yticklabels()]
-    return max((box.width for box in boxes), default=0.0) / figure.dpi * INCH
-
-
 def key_columns(figure: PaperFigure, labels: Sequence[str], width: float) -> tuple[int, float]:
-    """How many entries of a key stand beside one another in so many mm, and how wide each is, mm."""
+    """Number of entries of a key side by side in a width (mm), and the width of each, mm."""
     widest = max(text_width(figure, label, SMALL_SIZE) for label in labels) + _STROKE + 3.5
     return max(1, min(len(labels), int((width + 2.0) / widest))), widest
 
@@ -317,7 +311,7 @@ def _celsius(kelvin: float) -> str:
 
 
 def _methods(rows: Sequence[tuple[str, Mapping[str, Junction | None]]]) -> list[str]:
-    """The methods of a table that can be drawn, those that are known first."""
+    """The methods in the columns of a table, those of the library first."""
     if not rows:
         raise UsageError("a table needs at least one pair of solutions, got none")
     if len(rows) > MOST_ROWS:
@@ -325,18 +319,18 @@ def _methods(rows: Sequence[tuple[str, Mapping[str, Junction | None]]]) -> list[
     labels = [label for label, _ in rows]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise UsageError(f"each pair of solutions needs a label of its own, got {twice!r} twice")
-    given = list(dict.fromkeys(method for _, found in rows for method in found))
+        raise UsageError(f"the labels of the pairs of solutions must differ, got {twice!r} twice")
+    given = list(dict.fromkeys(method for _, row in rows for method in row))
     if len(given) > MOST_METHODS:
-        raise UsageError(f"a table tells {MOST_METHODS} methods apart, got {len(given)}: {', '.join(given)}")
+        raise UsageError(f"a table has room for {MOST_METHODS} methods, got {len(given)}: {', '.join(given)}")
     return [m for m in METHODS if m in given] + [m for m in given if m not in METHODS]
 
 
 def _table_caption(rows: Sequence[tuple[str, Mapping[str, Junction | None]]]) -> list[str]:
-    pairs = [found.pair for _, row in rows for found in row.values() if found is not None]
+    pairs = [junction.pair for _, row in rows for junction in row.values() if junction is not None]
     activities = list(dict.fromkeys(pair.activity for pair in pairs))
     temperatures = [_celsius(kelvin) for kelvin in dict.fromkeys(pair.temperature for pair in pairs)]
-    every = {found for _, row in rows for found in row}
+    every = {method for _, row in rows for method in row}
     gaps = any(row.get(method) is None for _, row in rows for method in every)
     return [
         f"LJP in mV, {CONVENTION}.",
@@ -385,9 +379,9 @@ def _draw_dots(axes: Axes, values: NDArray, heights: NDArray, width: float) -> N
     axes.set_axisbelow(True)
     middles = np.cumsum(heights) - 0.5 * heights
     axes.set_ylim(float(heights.sum()), 0.0)
-    for k, own in enumerate(values.T):
+    for k, column in enumerate(values.T):
         places = middles + _DOT * (k - 0.5 * (values.shape[1] - 1))
-        axes.plot(own, places, label=f"_dots {k}", markersize=3.4, clip_on=False, **_dot(k))
+        axes.plot(column, places, label=f"_dots {k}", markersize=3.4, clip_on=False, **_dot(k))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("LJP (mV)")

@@ -1,4 +1,4 @@
-"""A liquid junction in time: its potential, and what lies between the two solutions at some moments."""
+"""A liquid junction in time: its potential, and the profiles across it at a few moments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ...electrode.junctions.liquid_junction import CONVENTION
 from ...errors import UsageError
 from ..drawing import line_labels
 from ..drawing.line_labels import text_width
-from ..drawing.names import species_label, time_text
+from ..drawing.margins import check_room, tick_label_width, write_letter
+from ..drawing.names import species_label, time_text, unit_label
 from ..drawing.panels import Curve, linear_limits
 from ..drawing.scales import Scale, set_axis
 from ..drawing.style import (
@@ -27,7 +28,6 @@ from ..drawing.style import (
     SINGLE_COLUMN,
     SOLID,
     TEXT_GREY,
-    TITLE_SIZE,
     PaperFigure,
     paper_style,
 )
@@ -45,7 +45,6 @@ from .profiles import (
     key_columns,
     place_axes,
     signed,
-    tick_room,
     unit_times,
 )
 
@@ -61,17 +60,18 @@ _TALL, _TIME_AXIS, _LOW, _GAP, _FOOT = 32.0, 11.5, 21.0, 8.5, 8.5
 #: Narrowest profile with its tick labels, mm; between two of them, mm.
 _PROFILE, _BETWEEN = 38.0, 4.0
 
-#: How far the profiles have come at the moments that are shown first, as parts of the way from first to last.
+#: Parts of the whole change of the profiles at which moments are shown, the first choice first.
 _PARTS = (0.5, 0.2, 0.8)
 
-#: Least distance of two moments along the time axis, as a part of it; least way of the potential, over its largest.
+#: Least distance of two moments along the time axis, as a part of it; least change of the potential that is
+#: considered, over its largest value.
 _APART, _LEAST_WAY = 0.03, 0.01
 
 #: Changes of a concentration, over the largest of all, that are no more than rounding.
 _ROUNDING = 1e-10
 
-#: Positions are read in the largest unit in which the junction is at least 0.1 wide: name, name in the data, m.
-_LENGTHS = (("mm", "mm", 1e-3), ("µm", "um", 1e-6), ("nm", "nm", 1e-9))
+#: Units of positions, m: the largest in which the junction is at least 0.1 wide is used.
+_LENGTHS = {"mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 
 
 def forming_figure(
@@ -83,8 +83,8 @@ def forming_figure(
 ) -> PaperFigure:
     """Draw a liquid junction from contact on: its potential over time, and profiles across it at a few moments.
 
-    Potentials are those of the bath relative to the pipette. The moments are spread over the way that concentrations
-    and potential make.
+    Potentials are those of the bath relative to the pipette. The moments are spread over the change of the
+    concentrations and of the potential.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def forming_figure(
     forming : FormingJunction
     width_mm : float
     stationary : float, optional
-        V; the potential at which it is to arrive, drawn as a dashed line.
+        The stationary potential, V, drawn as a dashed line.
 
     Returns
     -------
     PaperFigure
         Its ``data`` holds the numbers drawn: over time, and over position at each moment. Columns are as long as the
-        longest, and hold nothing (NaN) beyond their own end.
+        longest, and are undefined (NaN) beyond their end.
 
     Raises
     ------
@@ -112,7 +112,8 @@ def forming_figure(
     moments = _moments(forming, axis)
     colours = [to_hex(c) for c in matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, len(moments)))]
     texts = [time_text(t) for t in forming.time[moments].tolist()]
-    unit, plain, size = next((u for u in _LENGTHS if forming.widths.sum() >= 0.1 * u[2]), _LENGTHS[-1])
+    fitting = ((unit, size) for unit, size in _LENGTHS.items() if forming.widths.sum() >= 0.1 * size)
+    unit, size = next(fitting, ("nm", 1e-9))
     panels = [(species_label(names[k], 0), "mM", forming.concentrations[moments][:, :, k]) for k in shown]
     panels.append(("Potential", "mV", 1e3 * forming.potential[moments]))
     with paper_style():
@@ -134,7 +135,7 @@ def forming_figure(
         drawn = [_draw_profiles(figure, forming.position / size, values, colours, of) for _, of, values in panels]
         titles = [f"{panels[k][0]} ({unit_times(factor, panels[k][1])})" for k, (_, factor) in enumerate(drawn)]
         _place(figure, [axes for axes, _ in drawn], titles, columns, profiles, unit, forming.widths.sum() / size)
-        figure.data = _data(names, shown, forming, moments, stationary, plain, size)
+        figure.data = _data(names, shown, forming, moments, stationary, unit, size)
         return figure
 
 
@@ -143,30 +144,30 @@ def _check(names: Sequence[str], forming: FormingJunction, stationary: float | N
     if len(names) != ions:
         raise UsageError(f"the junction holds {ions} ions, and {len(names)} names are given: {', '.join(names)}")
     if len(set(names)) < len(names):
-        raise UsageError(f"each ion needs a name of its own, got {', '.join(names)}")
+        raise UsageError(f"the names of the ions must differ, got {', '.join(names)}")
     if stationary is not None and not np.isfinite(stationary):
         raise UsageError(f"the stationary potential must be a finite number of V, got {stationary}")
 
 
 def _shown(forming: FormingJunction) -> list[int]:
-    """Which ions have a panel: of many those that change most, in the order given."""
+    """The ions that have a panel: of many those that change most, in the order given."""
     spans = np.ptp(forming.concentrations, axis=(0, 1))
     return sorted(np.argsort(-spans, kind="stable")[:MOST_IONS].tolist())
 
 
 def _moments(forming: FormingJunction, axis: TimeAxis) -> list[int]:
-    """Samples whose profiles are shown: the first, the last, and some on the way."""
+    """Samples whose profiles are shown: the first, the last, and some between."""
     c, volts, last = forming.concentrations, forming.junction_potential, len(forming.time) - 1
     spans = np.ptp(c, axis=(0, 1))
     changing = spans > _ROUNDING * c.max()
     moved = np.einsum("tci,c->ti", np.abs(c - c[0]), forming.widths)[:, changing] / spans[changing]
     way = np.maximum.accumulate(moved.sum(axis=1))
     wanted = [int(np.searchsorted(way, part * way[-1])) for part in _PARTS] if changing.any() else []
-    # The potential leaves its first value at once, so its way is counted from the next sample on.
+    # The potential leaves its first value at once, so its change is counted from the next sample on.
     path = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(volts[1:])))])
     if path[-1] > _LEAST_WAY * np.abs(volts).max():
         wanted.insert(2, 1 + int(np.searchsorted(path, 0.5 * path[-1])))
-    places, chosen = axis.drawn(forming.time), [0, last]
+    places, chosen = axis.fractions(forming.time), [0, last]
     for k in wanted:
         if len(chosen) < MOST_MOMENTS and np.abs(places[chosen] - places[k]).min() > _APART:
             chosen.append(k)
@@ -201,7 +202,7 @@ def _draw_time(
         right = EDGE + line_labels.GAP + text_width(figure, "stationary", line_labels.LABEL_TEXT_SIZE)
     limits = linear_limits(curves, least=LEAST_SPAN)
     set_axis(axes, "y", Scale(*limits), _TALL, limits)
-    ticks = tick_room(figure, axes)
+    ticks = tick_label_width(figure, axes)
     width = wide - EDGE - AXIS_LABEL - ticks - right
     place_axes(figure, axes, EDGE + AXIS_LABEL + ticks, HEAD, width, _TALL)
     axis.set_ticks(axes, width, partial(text_width, figure, size=LABEL_SIZE))
@@ -209,7 +210,7 @@ def _draw_time(
     axes.set_xlabel(label)
     axes.set_ylabel("Junction potential (mV)")
     axes.yaxis.set_label_coords(-(ticks + 2.6) / width, 0.5)
-    _above(axes, 0.0, "a", width, _TALL, letter=True)
+    write_letter(axes, "a", 1.0 + 1.4 / _TALL)
     ends = line_labels.end_labels([(c.label, c.values, c.colour) for c in curves[1:]])
     line_labels.draw_end_labels(axes, ends, _TALL)
 
@@ -217,12 +218,12 @@ def _draw_time(
 def _draw_profiles(
     figure: PaperFigure, x: NDArray, values: NDArray, colours: Sequence[str], unit: str
 ) -> tuple[Axes, float]:
-    """A panel of profiles, shape (moments, cells), and in how many of the unit its ticks are."""
+    """A panel of profiles, shape (moments, cells), and the power of ten of its ticks."""
     axes = figure.add_axes((0.1, 0.1, 0.2, 0.2), label=f"_{len(figure.axes)}")
     for moment, colour in zip(values, colours, strict=True):
         axes.plot(x, moment, color=colour, label="_profile")
     if unit == "mM":
-        # An ion that is absent from one side has all concentrations on its way there.
+        # An ion that is absent from one side has every concentration down to 0.
         everywhere = bool((values[0] > 0.0).all())
         zero = bool(values.min() < 0.5 * values.max())
         scale, limits = concentration_scale(values, zero, everywhere)
@@ -246,11 +247,10 @@ def _place(
     wide = figure.get_figwidth() * INCH
     pitch = (wide - 2.0 * EDGE + _BETWEEN) / columns
     for c in range(columns):
-        ticks = max(tick_room(figure, axes) for axes in drawn[c::columns]) + 2.4
+        ticks = max(tick_label_width(figure, axes) for axes in drawn[c::columns]) + 2.4
         width = pitch - ticks - _BETWEEN - 1.5
         titled = max(4.0 + text_width(figure, title, LABEL_SIZE) for title in titles[c::columns])
-        if min(width, pitch - ticks - titled) < 0.0:
-            raise UsageError(f"a figure {wide:g} mm wide leaves no room between its labels; make it wider")
+        check_room(figure, min(width, pitch - ticks - titled), 0.0)
         for k in range(c, len(drawn), columns):
             axes, row = drawn[k], k // columns
             place_axes(figure, axes, EDGE + c * pitch + ticks, top + row * (_LOW + _GAP), width, _LOW)
@@ -258,16 +258,9 @@ def _place(
             if k + columns < len(drawn):
                 axes.tick_params(axis="x", labelbottom=False)
             else:
-                axes.set_xlabel(f"Position ({unit})")
-            _above(axes, 0.0, chr(ord("b") + k), width, _LOW, letter=True)
-            _above(axes, 4.0, titles[k], width, _LOW)
-
-
-def _above(axes: Axes, left: float, text: str, width: float, height: float, letter: bool = False) -> None:
-    """A text above axes, so far from their left edge, mm."""
-    size, weight = (TITLE_SIZE, "bold") if letter else (LABEL_SIZE, "normal")
-    place = left / width, 1.0 + 1.4 / height
-    axes.text(*place, text, transform=axes.transAxes, fontsize=size, fontweight=weight)
+                axes.set_xlabel(f"Position ({unit_label(unit)})")
+            write_letter(axes, chr(ord("b") + k), 1.0 + 1.4 / _LOW)
+            axes.text(4.0 / width, 1.0 + 1.4 / _LOW, titles[k], transform=axes.transAxes, fontsize=LABEL_SIZE)
 
 
 def _caption(
@@ -294,13 +287,13 @@ def _data(
     size: float,
 ) -> dict[str, NDArray]:
     """Columns of one length."""
-    found = {"time (s)": forming.time, "junction potential (mV)": 1e3 * forming.junction_potential}
+    columns = {"time (s)": forming.time, "junction potential (mV)": 1e3 * forming.junction_potential}
     if stationary is not None:
-        found["stationary potential (mV)"] = np.full(len(forming.time), 1e3 * stationary)
-    found[f"position ({unit})"] = forming.position / size
+        columns["stationary potential (mV)"] = np.full(len(forming.time), 1e3 * stationary)
+    columns[f"position ({unit})"] = forming.position / size
     for m in moments:
         at = f"at {forming.time[m]:.6g} s"
-        found |= {f"{names[k]} {at} (mM)": forming.concentrations[m, :, k] for k in shown}
-        found[f"potential {at} (mV)"] = 1e3 * forming.potential[m]
-    longest = max(len(column) for column in found.values())
-    return {name: np.append(column, np.full(longest - len(column), np.nan)) for name, column in found.items()}
+        columns |= {f"{names[k]} {at} (mM)": forming.concentrations[m, :, k] for k in shown}
+        columns[f"potential {at} (mV)"] = 1e3 * forming.potential[m]
+    longest = max(len(column) for column in columns.values())
+    return {name: np.append(column, np.full(longest - len(column), np.nan)) for name, column in columns.items()}

@@ -1,4 +1,4 @@
-"""The lines of a page of panels, on axes that have their scales and limits but not yet their places."""
+"""The lines of a page of panels, on axes with scales and limits, but not yet at their places."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def draw_lines(
     Parameters
     ----------
     height : float
-        That the axes will have, mm.
+        Of the axes, mm.
     """
     time = trajectory.time
     drawn = np.zeros(len(time), dtype=bool)
@@ -66,20 +66,20 @@ def draw_lines(
             x = axis.positions(time)
             bands = [curve for curve in panel.curves if curve.base is not None]
             for curve in panel.curves:
-                kept: slice | NDArray = slice(None)
+                visible: slice | NDArray = slice(None)
                 if len(time) > WHOLE:
                     # Bands share their edges, so they must share their samples.
                     shown = bands if curve.base is not None else [curve]
-                    kept = np.unique(
-                        np.concatenate([visible_samples(axis.drawn(time), other.values) for other in shown])
+                    visible = np.unique(
+                        np.concatenate([visible_samples(axis.fractions(time), other.values) for other in shown])
                     )
-                drawn[kept] = True
+                drawn[visible] = True
                 if curve.base is not None:
-                    draw_band(axes, x[kept], curve.base[kept], curve.values[kept], curve)
+                    draw_band(axes, x[visible], curve.base[visible], curve.values[visible], curve)
                     continue
                 axes.plot(
-                    x[kept],
-                    curve.values[kept],
+                    x[visible],
+                    curve.values[visible],
                     color=curve.colour,
                     linestyle=curve.dash,
                     linewidth=curve.width,
@@ -96,7 +96,7 @@ def draw_lines(
 
 
 def draw_band(axes: Axes, x: NDArray, low: NDArray, high: NDArray, curve: Curve) -> None:
-    """A filled band where there is one to be seen; its edge is so thin that it shows in spikes alone."""
+    """A filled band where it is wide enough to be seen; its edge is so thin that only spikes show it."""
     bottom, top = axes.get_ylim()
     there = np.abs(high - low) > 5e-4 * (top - bottom)
     there[:-1] |= there[1:].copy()

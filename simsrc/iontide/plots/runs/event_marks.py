@@ -1,4 +1,4 @@
-"""Events in a figure: dashed lines where they are few, ticks at the top of a panel where they are many."""
+"""Events in a figure: dashed lines for a few, ticks at the top of a panel for many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .protocol_marks import Mark
 if TYPE_CHECKING:
     from ...simulation.run import Run
 
-#: An event that came about more often than this has ticks, and so has one for which no more lines may be drawn.
+#: An event that occurred more often than FEW is drawn as ticks; all events together have at most MOST_LINES lines.
 FEW, MOST_LINES = 3, 4
 
 #: Rows of ticks at the top of a panel, one an event; their length and their distance, mm.
@@ -33,7 +33,7 @@ _DASHES = (0, (3, 2))
 
 @dataclass(frozen=True)
 class Occurrences:
-    """An event and when it came about, s; ``on`` is the membrane or compartment that it watches."""
+    """An event and its times, s; ``on`` is the membrane or compartment that it watches."""
 
     name: str
     on: str
@@ -50,20 +50,20 @@ class EventMarks:
 
     @property
     def labels(self) -> list[Mark]:
-        """What stands above the lines."""
+        """Labels above the lines."""
         return [Mark(t, t, event.name) for event in self.lines for t in event.times.tolist()]
 
     def sentences(self) -> list[str]:
-        """What a caption says of them."""
-        told = [f"{_when(event)} (dashed)" for event in self.lines]
+        """Sentences for the caption."""
+        parts = [f"{_when(event)} (dashed)" for event in self.lines]
         rows = ["ticks at the top"] if len(self.ticks) == 1 else ["upper ticks", "lower ticks"]
-        told += [f"{_when(event)} ({row})" for event, row in zip(self.ticks, rows, strict=False)]
-        told += [f"{_when(event)} (not drawn)" for event in self.left_out]
-        return [f"Events: {'; '.join(told)}."] if told else []
+        parts += [f"{_when(event)} ({row})" for event, row in zip(self.ticks, rows, strict=False)]
+        parts += [f"{_when(event)} (not drawn)" for event in self.left_out]
+        return [f"Events: {'; '.join(parts)}."] if parts else []
 
 
 def event_marks(run: Run) -> EventMarks:
-    """How the events that came about in a run are drawn."""
+    """The events of a run, sorted by how they are drawn."""
     on = {event.name: event.on for event in run.model.events}
     lines: list[Occurrences] = []
     others: list[Occurrences] = []
@@ -80,18 +80,18 @@ def event_marks(run: Run) -> EventMarks:
 
 
 def rows_of(marks: EventMarks, panels: Sequence[Panel], number: int) -> int:
-    """How many rows of ticks stand at the top of a panel: on those of potentials, or else on the first."""
+    """Number of rows of ticks at the top of a panel: those of potentials have them, or else the first."""
     ticked = [k for k, panel in enumerate(panels) if panel.kind == "potential"] or [0]
     return len(marks.ticks) if number in ticked else 0
 
 
 def headroom(low: float, high: float, rows: int, height: float) -> float:
-    """The upper end of an axis of this height (mm) that keeps the curves clear of so many rows of ticks."""
+    """The upper end of an axis of this height (mm) that leaves room above the curves for rows of ticks."""
     return high + (high - low) * rows * PITCH / (height - rows * PITCH)
 
 
 def draw_lines_of_events(axes: Axes, marks: EventMarks, axis: TimeAxis) -> None:
-    """A thin dashed line at every event that came about a few times."""
+    """A thin dashed line at every occurrence of the events that are drawn as lines."""
     for event in marks.lines:
         for at in axis.positions(event.times).tolist():
             axes.axvline(at, color=TEXT_GREY, linewidth=0.5, linestyle=_DASHES, zorder=0.3)
@@ -100,10 +100,10 @@ def draw_lines_of_events(axes: Axes, marks: EventMarks, axis: TimeAxis) -> None:
 def draw_ticks(axes: Axes, marks: EventMarks, axis: TimeAxis, height: float) -> None:
     """Ticks at the top of axes of this height, mm; one row an event."""
     for row, event in enumerate(marks.ticks):
-        _, kept = np.unique(np.floor(axis.drawn(event.times) / _APART), return_index=True)
+        _, first = np.unique(np.floor(axis.fractions(event.times) / _APART), return_index=True)
         top = 1 - (0.2 + row * PITCH) / height
         axes.vlines(
-            axis.positions(event.times[kept]),
+            axis.positions(event.times[first]),
             top - LENGTH / height,
             top,
             transform=axes.get_xaxis_transform(),

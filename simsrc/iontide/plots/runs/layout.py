@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from ...errors import UsageError
 from ..choices import TimeScale
 from ..drawing import line_labels
 from ..drawing.decimation import WHOLE
 from ..drawing.line_labels import text_width
+from ..drawing.margins import (
+    CAPTION_LINE,
+    caption_lines,
+    check_room,
+    tick_label_width,
+    write_caption,
+    write_letter,
+    write_title,
+)
 from ..drawing.names import time_text
 from ..drawing.panels import HAIRLINE, Panel
-from ..drawing.style import INCH, LABEL_SIZE, SMALL_SIZE, TEXT_GREY, TITLE_SIZE, PaperFigure, paper_style
+from ..drawing.style import INCH, LABEL_SIZE, SMALL_SIZE, TITLE_SIZE, PaperFigure, paper_style
 from ..drawing.time_axis import TimeAxis, time_axis_for
 from .draw import draw_lines, leaves_out_start
 from .event_marks import event_marks
@@ -38,11 +46,8 @@ _LEAST_WIDTH = 15.0
 #: Room for tick labels and label of the time axis; for the label of a vertical axis (one line of it); mm.
 _TIME_LABELS, _AXIS_LABEL = 8.5, 3.2
 
-#: Line of the title and of the caption, mm.
-_TITLE_LINE, _CAPTION_LINE = 5.2, 2.7
-
-#: Width of a letter in a wide font, in parts of its size; captions are broken by it.
-_LETTER = 0.57
+#: Line of the title, mm; width of a letter in it, in parts of its size.
+_TITLE_LINE, _TITLE_LETTER = 5.2, 0.58
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def compose(trajectory: Trajectory, page: Page) -> PaperFigure:
 
 
 def _cut_off(page: Page, columns: Sequence[TimeAxis]) -> list[str]:
-    """What the caption says of panels that leave out the first moments."""
+    """A sentence of the caption on panels that leave out the first moments."""
     n = len(columns)
     cut = [r for r, panel in enumerate(page.panels) if leaves_out_start(panel, columns, 0)]
     if not cut:
@@ -113,24 +118,23 @@ def _place(
     """Give the axes their places, with margins as wide as the labels need, then write the labels."""
     height, n = page.row_height, len(columns)
     labels = [line_labels.end_labels([(c.label, c.middle, c.colour) for c in p.curves if c.label]) for p in page.panels]
-    direct = [line_labels.fits(len(own), height) for own in labels]
+    direct = [line_labels.fits(len(row), height) for row in labels]
     own_scale = [leaves_out_start(panel, columns, 0) for panel in page.panels]
 
     # Across: the margins first, the axes share what is left.
-    ticks = max(_tick_label_width(figure, row[0]) for row in grid)
+    ticks = max(tick_label_width(figure, row[0]) for row in grid)
     label_lines = max(panel.axis_label.count("\n") + 1 for panel in page.panels)
     left = _EDGE + _AXIS_LABEL * label_lines + ticks + _TICK
     right = _EDGE + max(
-        _labels_width(figure, own) if ok else _legend_width(figure, row[-1], height)
-        for row, ok, own in zip(grid, direct, labels, strict=True)
+        _labels_width(figure, texts) if ok else _legend_width(figure, row[-1], height)
+        for row, ok, texts in zip(grid, direct, labels, strict=True)
     )
-    inner = [_tick_label_width(figure, row[-1]) for row, own in zip(grid, own_scale, strict=True) if own]
+    inner = [tick_label_width(figure, row[-1]) for row, separate in zip(grid, own_scale, strict=True) if separate]
     gap = _COLUMN_GAP + max(inner, default=0.0)
     width = (page.width - left - right - gap * (n - 1)) / n
-    if width < _LEAST_WIDTH:
-        raise UsageError(f"a figure {page.width:g} mm wide leaves no room between its labels; make it wider")
+    check_room(figure, width, _LEAST_WIDTH)
 
-    # Down: what stands above the first row and below the last decides the height of the page.
+    # Down: the labels above the first row and the caption below the last determine the height of the page.
     arranged = [
         arrange(marks, axis, width, partial(text_width, figure, size=SMALL_SIZE, math=False)) for axis in columns
     ]
@@ -138,9 +142,9 @@ def _place(
     if unlabelled:
         caption = [*caption, f"Protocol steps not labelled for want of room: {unlabelled}."]
     lanes = max((label.lane + 1 for placed, _ in arranged for label in placed), default=0) * LANE
-    lines = _caption_lines(caption, page.width)
+    lines = caption_lines(caption, page.width - 2 * _EDGE)
     head = _TITLE_LINE * bool(page.title) + lanes + 4.2
-    foot = _TIME_LABELS + _CAPTION_LINE * len(lines) + 1.5 * bool(lines)
+    foot = _TIME_LABELS + CAPTION_LINE * len(lines) + 1.5 * bool(lines)
     total = head + len(grid) * height + (len(grid) - 1) * _ROW_GAP + foot
     figure.set_height(total)
 
@@ -159,8 +163,7 @@ def _place(
             up = 1 + (1.4 + (lanes if r == 0 else 0.0)) / height
             several = n * len(grid) > 1
             if several:
-                letter = _letter(r * n + c)
-                axes.text(0.0, up, letter, transform=axes.transAxes, fontsize=TITLE_SIZE, fontweight="bold")
+                write_letter(axes, _letter(r * n + c), up)
             if c == 0:
                 place = page.panels[r].place
                 indent = 4.0 * several / width
@@ -173,14 +176,10 @@ def _place(
             line_labels.draw_legend(row[-1], height)
     for axes, (placed, _) in zip(grid[0], arranged, strict=True):
         write(axes, placed, width, height)
-    _head_and_foot(figure, page, lines, total)
-
-
-def _tick_label_width(figure: PaperFigure, axes: Axes) -> float:
-    """Widest tick label of the vertical axis, mm."""
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    boxes = [label.get_window_extent(renderer) for label in axes.get_yticklabels()]
-    return max((box.width for box in boxes), default=0.0) / figure.dpi * INCH
+    if page.title:
+        letters = int((page.width - 2 * _EDGE) / (TITLE_SIZE * _TITLE_LETTER / 72 * INCH))
+        write_title(figure, textwrap.shorten(page.title, letters, placeholder=" …"), _EDGE)
+    write_caption(figure, lines, _EDGE)
 
 
 def _labels_width(figure: PaperFigure, labels: list[line_labels.EndLabel]) -> float:
@@ -195,31 +194,3 @@ def _legend_width(figure: PaperFigure, axes: Axes, height: float) -> float:
     box = legend.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
     legend.remove()
     return float(box.width) / figure.dpi * INCH + 1.5
-
-
-def _caption_lines(caption: list[str], width: float) -> list[str]:
-    letter = SMALL_SIZE * _LETTER / 72 * INCH
-    return textwrap.wrap(" ".join(caption), max(20, int((width - 2 * _EDGE) / letter)))
-
-
-def _head_and_foot(figure: PaperFigure, page: Page, caption: list[str], total: float) -> None:
-    if page.title:
-        letters = int((page.width - 2 * _EDGE) / (TITLE_SIZE * 0.58 / 72 * INCH))
-        figure.text(
-            _EDGE / page.width,
-            1 - 0.8 / total,
-            textwrap.shorten(page.title, letters, placeholder=" …"),
-            fontsize=TITLE_SIZE,
-            fontweight="bold",
-            verticalalignment="top",
-            parse_math=False,
-        )
-    for k, line in enumerate(reversed(caption)):
-        figure.text(
-            _EDGE / page.width,
-            (1.0 + k * _CAPTION_LINE) / total,
-            line,
-            fontsize=SMALL_SIZE,
-            color=TEXT_GREY,
-            parse_math=False,
-        )

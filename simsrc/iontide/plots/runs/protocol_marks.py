@@ -1,4 +1,4 @@
-"""Protocol steps in a figure: a shade while they last, and above it what they set."""
+"""Protocol steps in a figure: a shade while they last, and a label above it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TRAIN = 3
 
 @dataclass(frozen=True)
 class Mark:
-    """One protocol step: from ``start`` to ``end`` (s), and what it sets, in a few words."""
+    """One protocol step: from ``start`` to ``end`` (s), and what it changes, as a short text."""
 
     start: float
     end: float
@@ -67,9 +67,9 @@ def protocol_marks(model: Model, end: float, crossings: Iterable[Crossing] = ())
 
 
 def _stops(steps: list[ParameterStep], end: float) -> list[float]:
-    """When each step is over, s: at its end, or where a later one that stays takes over all that it sets."""
+    """When each step is over, s: at its end, or when a later permanent one sets the same quantities."""
     stops = [end if step.end is None else min(step.end, end) for step in steps]
-    taken: dict[frozenset[str], float] = {}  # by what is set: when the next one that stays begins
+    taken: dict[frozenset[str], float] = {}  # start of the next permanent step, by the quantities that it sets
     for place in range(len(steps) - 1, -1, -1):
         step, names = steps[place], frozenset(steps[place].settings)
         if names in taken and taken[names] >= step.start:
@@ -86,18 +86,18 @@ def shade(axes: Axes, marks: Iterable[Mark], axis: TimeAxis) -> None:
         start, stop = axis.positions(span)
         axes.axvspan(start, stop, color=SHADE, linewidth=0, zorder=0)
         # A step too short for its shade to be seen is one pale line: two dark ones would outshine the curves.
-        short = bool(np.diff(axis.drawn(span)) < _SHORT)
+        short = bool(np.diff(axis.fractions(span)) < _SHORT)
         for edge, at in [(mark.start, start), (mark.end, stop)][: 1 if short else 2]:
             if 0 < edge < axis.end:
                 axes.axvline(at, color=SHADE if short else FAINT, linewidth=0.4, zorder=0.1)
 
 
 def _apart(marks: list[Mark], axis: TimeAxis) -> list[Mark]:
-    """The marks to shade: all, or where they are many those that can be told apart."""
+    """The marks to shade: all, or of very many those that can be distinguished."""
     if len(marks) <= _MANY:
         return marks
     ordered = sorted(marks, key=lambda mark: mark.start)
-    drawn = axis.drawn(np.array([(mark.start, mark.end) for mark in ordered]).ravel()).reshape(-1, 2)
+    drawn = axis.fractions(np.array([(mark.start, mark.end) for mark in ordered]).ravel()).reshape(-1, 2)
     apart = [ordered[0]]
     reach = drawn[0, 1]
     for mark, (start, stop) in zip(ordered[1:], drawn[1:], strict=True):
@@ -112,7 +112,7 @@ def _apart(marks: list[Mark], axis: TimeAxis) -> list[Mark]:
 def arrange(
     marks: list[Mark], axis: TimeAxis, width: float, text_width: Callable[[str], float]
 ) -> tuple[list[Placed], int]:
-    """Find room above a panel for what the steps set.
+    """Find room above a panel for the labels of steps.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def arrange(
     Returns
     -------
     list of Placed
-        The labels that find room.
+        The labels that have room.
     int
-        How many steps do not.
+        Number of steps without room.
     """
     placed: list[Placed] = []
     left_out = 0
     for mark in _labelled(marks):
-        start, stop = axis.drawn(np.array([mark.start, mark.end])) * width
+        start, stop = axis.fractions(np.array([mark.start, mark.end])) * width
         half = text_width(mark.text) / 2
         centre = min(max((start + stop) / 2, half), width - half)
         for lane in range(LANES if 2 * half <= width else 0):
@@ -142,7 +142,7 @@ def arrange(
                 placed.append(Placed(mark.text, centre, half, lane))
                 break
             if any(p.text == mark.text for p in in_the_way):
-                break  # what stands there already says it
+                break  # the same label is there already
         else:
             left_out += mark.end > mark.start  # the caption names every event besides
     return placed, left_out
