@@ -659,5 +659,5 @@ def test_the_arguments_of_the_command_line_reach_the_figure(tmp_path):
     }
     paths = draw_sweep(folder, Namespace(**given, time=None, width=120.0))
     assert [p.name for p in paths] == ["map.pdf", "map.csv"]
-    with pytest.raises(UsageError, match="--at must be PATH=VALUE.*'P_K'"):
+    with pytest.raises(UsageError, match=r"--at must be PATH=VALUE.*'P_K'"):
         draw_sweep(folder, Namespace(**(given | {"at": ["P_K"]}), time=None, width=None))
