@@ -163,7 +163,11 @@ class Engine:
         results.time[rows] = time
         results.steps[rows] = queue.counters[:, STEPS]
         for i in np.flatnonzero(failed):
-            status, worst, at_a_step = int(queue.status[i]), int(queue.counters[i, WORST]), bool(queue.reached[i] == 0.0)
+            status, worst, at_a_step = (
+                int(queue.status[i]),
+                int(queue.counters[i, WORST]),
+                bool(queue.reached[i] == 0.0),
+            )
             message = failure_of(batch_model.model, prepared.layout, status, float(time[i]), worst, at_a_step)
             results.messages[int(rows[i])] = message
         for name, values in self._outputs_of_batch(batch_model, inputs, queue, time).items():
