@@ -161,13 +161,13 @@ class Lanes:
 
     def __init__(self, ensemble: Ensemble, rtol: float) -> None:
         from iontide.model.model import Recording
-        from iontide.sweeps.compute.batch_start import Population
+        from iontide.sweeps.compute.batch_inputs import ModelBatch
 
         times = Recording("log", 60, 1e-3)
         simulation = replace(ensemble.model.simulation, rtol=rtol)
         self.model = replace(ensemble.model, simulation=simulation, recording=times)
         paths = [f"membranes.plasma.permeability.{ion}" for ion in IONS]
-        self.population = Population(self.model, paths)
+        self.batch_model = ModelBatch(self.model, paths)
         values = self.model.values()
         self.base = np.array([values[path] for path in paths])
 
@@ -176,14 +176,14 @@ class Lanes:
         from iontide.kernel.codegen.machine_code import compile_lanes
         from iontide.kernel.layout.problem import NONNEGATIVE
 
-        prepared = self.population.prepared
+        prepared = self.batch_model.prepared
         problem = prepared.problem
-        members = self.population.members(self.base * factors)
+        inputs = self.batch_model.inputs(self.base * factors)
         code = compile_lanes(prepared.program, int(problem.counts[NONNEGATIVE]))
         within, segment = np.zeros(0), np.zeros(0, dtype=int)
         if sampled:
             _, within, segment = next(iter(prepared.sample_blocks(self.model)))
-        starts = (members.constants, members.mass, members.lengths, members.absolute, members.start)
+        starts = (inputs.constants, inputs.mass, inputs.lengths, inputs.absolute, inputs.start)
         return empty_queue(code, problem, *starts, within, segment), code
 
     def run(self, factors: NDArray, sampled: bool = False) -> NDArray:
@@ -196,7 +196,7 @@ class Lanes:
         return queue.samples if sampled else queue.end
 
     def scaled(self, states: NDArray) -> NDArray:
-        layout = self.population.prepared.layout
+        layout = self.batch_model.prepared.layout
         places = [layout.amount_index["cell", ion] for ion in IONS] + [layout.potential_index["cell"]]
         amount = CONCENTRATION_UNIT * VOLUME
         found = states[..., places] / np.array([amount] * 3 + [POTENTIAL_UNIT])
@@ -206,7 +206,7 @@ class Lanes:
 
     def times(self, ensemble: Ensemble) -> list[NDArray]:
         """Sample times within each segment, s."""
-        _, within, segment = next(iter(self.population.prepared.sample_blocks(self.model)))
+        _, within, segment = next(iter(self.batch_model.prepared.sample_blocks(self.model)))
         return [within[segment == s] for s in range(len(ensemble.lengths))]
 
 

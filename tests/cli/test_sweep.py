@@ -43,10 +43,10 @@ block                       = 2
 """
 
 
-def iontide_(*words: str, folder: Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+def iontide_(*arguments: str, folder: Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command, which has to end with an exit code."""
     done = subprocess.run(
-        [sys.executable, "-m", "iontide", *words],
+        [sys.executable, "-m", "iontide", *arguments],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
@@ -81,14 +81,16 @@ def test_a_dry_run_says_how_many_how_long_how_large_and_writes_nothing(folder):
         folder=folder,
     )
     assert done.stdout == ""
-    told = done.stderr
-    assert "1,681 points (grid)" in told
-    assert "parameters.P_Na: 1e-10 to 1e-08 m/s, 41 values, evenly in the logarithm" in told
-    assert re.search(r"about [\d.]+ m?s on 2 processes here, [\d.]+ m?s on one\n .*reckoned from [\d,]+ points", told)
-    assert re.search(r"about \d+ kB in outputs/pump_leak_sweep\.sweep", told)
-    told = iontide_("sweep", "run", "cells.toml", "--dry-run", "--json", "-q", folder=folder)
-    plan = json.loads(told.stdout)
-    assert told.stderr == ""
+    message = done.stderr
+    assert "1,681 points (grid)" in message
+    assert "parameters.P_Na: 1e-10 to 1e-08 m/s, 41 values, evenly spaced in the logarithm" in message
+    assert re.search(
+        r"about [\d.]+ m?s on 2 processes here, [\d.]+ m?s on one\n .*estimated from [\d,]+ points", message
+    )
+    assert re.search(r"about \d+ kB in outputs/pump_leak_sweep\.sweep", message)
+    message = iontide_("sweep", "run", "cells.toml", "--dry-run", "--json", "-q", folder=folder)
+    plan = json.loads(message.stdout)
+    assert message.stderr == ""
     assert (plan["points"], plan["excluded"], plan["blocks"]) == (8, 2, 4)
     assert plan["folder"] == "outputs/cells.sweep"
     assert plan["seconds"] > 0
@@ -110,13 +112,13 @@ def test_a_plan_makes_the_folder_and_a_run_goes_on_with_it(folder):
     done = iontide_("sweep", "plan", "cells.toml", "-o", "here", "--set", "parameters.P_K=5e-8 m/s", folder=folder)
     assert done.stdout == "here\n"
     assert Store.open(folder / "here").missing() == [0, 1, 2, 3]
-    assert "2 of them do not meet: parameters.P_K > 1.5e-8 m/s" in done.stderr
+    assert "2 of them are excluded by: parameters.P_K > 1.5e-8 m/s" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("arguments", "code", "message"),
     [
-        (["sweep"], 2, "WORD"),
+        (["sweep"], 2, "ACTION"),
         (["sweep", "run"], 2, "FILE"),
         (["sweep", "run", "cells.toml", "--workers", "0"], 2, "workers must be 1 or more, got 0"),
         (["sweep", "run", "cells.toml", "--set", "sweep.blocks=2"], 2, "sweep.blocks"),
@@ -124,7 +126,7 @@ def test_a_plan_makes_the_folder_and_a_run_goes_on_with_it(folder):
         (["sweep", "run", "cells.toml", "--set", "sweep.keep=plasma.W"], 3, "plasma.W"),
         (["sweep", "run", "scenarios/cells_and_tissues/pump_leak_cell.toml"], 3, "a sweep needs it"),
         (["sweep", "run", "nowhere.toml"], 6, "nowhere.toml"),
-        (["sweep", "run", "cells.toml", "-o", "scenarios"], 6, "a sweep goes into a folder of its own"),
+        (["sweep", "run", "cells.toml", "-o", "scenarios"], 6, "name a new or empty folder for the sweep"),
         (["sweep", "status", "nowhere"], 6, "nowhere is not the folder of a sweep"),
         (["sweep", "resume", "scenarios"], 6, "scenarios is not the folder of a sweep"),
         (["sweep", "merge", "nowhere"], 6, "nowhere"),
@@ -132,14 +134,14 @@ def test_a_plan_makes_the_folder_and_a_run_goes_on_with_it(folder):
         (["sweep", "submit", "cells.toml", "--slurm", "colour=blue"], 2, "colour"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(folder, monkeypatch, capsys, words, code, told):
+def test_what_cannot_be_is_told_in_a_sentence(folder, monkeypatch, capsys, arguments, code, message):
     monkeypatch.chdir(folder)
     try:
-        ended: object = main(words)
+        ended: object = main(arguments)
     except SystemExit as exit:
         ended = exit.code
     assert ended == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 # -- from a plan to one file ------------------------------------------------------------------------------------------
@@ -161,15 +163,15 @@ def test_a_poison_point_has_its_sentence_and_stops_no_other(folder):
     alone = iontide.run(
         ROOT / "scenarios/cells_and_tissues/pump_leak_cell.toml", set={**SETTINGS, "parameters.P_K": "3e-8 m/s"}
     )
-    assert sweep.kept("plasma.V")[6] == pytest.approx(1e3 * alone.membrane_potential("plasma")[-1], abs=1e-4)
+    assert sweep.output("plasma.V")[6] == pytest.approx(1e3 * alone.membrane_potential("plasma")[-1], abs=1e-4)
 
     # Again: nothing to do. Another plan: refused. What failed: once more.
     done = iontide_("sweep", "run", "cells.toml", "--json", "-q", folder=folder, code=5)
-    told = json.loads(done.stdout)
+    message = json.loads(done.stdout)
     assert done.stderr == ""
-    assert told["computed"] == 0
-    assert told["counts"]["failed"] == 2
-    assert set(told["failures"]) == {"4", "5"}
+    assert message["computed"] == 0
+    assert message["counts"]["failed"] == 2
+    assert set(message["failures"]) == {"4", "5"}
     done = iontide_("sweep", "run", "cells.toml", "--set", "sweep.block=4", folder=folder, code=6)
     assert "outputs/cells.sweep is the sweep of another plan: points in a block: 2 there, 4 here" in done.stderr
     done = iontide_("sweep", "resume", "outputs/cells.sweep", "--failed", folder=folder, code=5)
@@ -179,8 +181,8 @@ def test_a_poison_point_has_its_sentence_and_stops_no_other(folder):
     done = iontide_("sweep", "status", "outputs/cells.sweep", folder=folder, code=5)
     assert done.stderr == ""
     assert "8 points: 4 done, 2 failed, 2 excluded\npoint 4 (" in done.stdout
-    told = json.loads(iontide_("sweep", "status", "outputs/cells.sweep", "--json", folder=folder, code=5).stdout)
-    assert told["progress"]["remaining"] == 0.0
+    message = json.loads(iontide_("sweep", "status", "outputs/cells.sweep", "--json", folder=folder, code=5).stdout)
+    assert message["progress"]["remaining"] == 0.0
     assert read_status(folder / "outputs/cells.sweep").failed == 2
 
 
@@ -235,9 +237,9 @@ def test_a_terminal_gets_a_bar(tmp_path):
 
     (tmp_path / "cells.toml").write_text(PLAN)
     ours, terminal = pty.openpty()
-    words = [sys.executable, "-m", "iontide", "sweep", "run", "cells.toml", "--workers", "2"]
+    arguments = [sys.executable, "-m", "iontide", "sweep", "run", "cells.toml", "--workers", "2"]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=terminal)
+    process = subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=terminal)
     os.close(terminal)
     seen = b""
     while True:
@@ -269,9 +271,9 @@ def test_the_sweep_shown_is_that_of_the_scenario():
 
 
 def test_what_the_readme_does_on_this_machine(folder):
-    for name, *words in commands_of(0):
+    for name, *arguments in commands_of(0):
         assert name == "iontide"
-        done = iontide_(*words, folder=folder)
+        done = iontide_(*arguments, folder=folder)
     assert done.stdout == "outputs/pump_leak_sweep.sweep.h5\n"
     (code,) = re.findall(r"^```py\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
     code += "assert sweep.counts == {'done': 1681}\nprint(_)"
@@ -283,12 +285,12 @@ def test_what_the_readme_does_on_this_machine(folder):
 
 
 def test_what_the_readme_does_with_slurm(slurm: Loopback, folder):
-    submit, status, again = (words[1:] for words in commands_of(1))
+    submit, status, again = (arguments[1:] for arguments in commands_of(1))
     done = iontide_(*submit, folder=folder)
     assert "submitted job array" in done.stderr
-    told = subprocess.run([sys.executable, "-m", "iontide", *status], cwd=folder, capture_output=True, text=True)
-    assert told.returncode in (0, 5)
-    assert "1,681 points" in told.stdout
+    message = subprocess.run([sys.executable, "-m", "iontide", *status], cwd=folder, capture_output=True, text=True)
+    assert message.returncode in (0, 5)
+    assert "1,681 points" in message.stdout
     assert "nothing is missing that is not in the queue already" in iontide_(*again, folder=folder).stderr
     merged = folder / "outputs/pump_leak_sweep.sweep.h5"
     slurm.wait_until(merged.exists)
@@ -299,12 +301,12 @@ def test_what_the_readme_does_with_slurm(slurm: Loopback, folder):
 def test_what_the_readme_does_with_dask(folder):
     pytest.importorskip("distributed")
     (port,) = free_ports(1)
-    scheduler, worker, run = ([word.replace("8786", str(port)) for word in words] for words in commands_of(2))
+    scheduler, worker, run = ([word.replace("8786", str(port)) for word in arguments] for arguments in commands_of(2))
     started = []
     try:
-        for words in (scheduler, worker):
-            assert (words[0], words.pop()) == ("dask", "&")
-            command = [sys.executable, "-m", f"distributed.cli.dask_{words[1]}", *words[2:]]
+        for arguments in (scheduler, worker):
+            assert (arguments[0], arguments.pop()) == ("dask", "&")
+            command = [sys.executable, "-m", f"distributed.cli.dask_{arguments[1]}", *arguments[2:]]
             with open(folder / "dask.log", "ab") as log:
                 started.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log))
         done = iontide_(*run[1:], folder=folder)

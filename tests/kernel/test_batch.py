@@ -26,7 +26,7 @@ from iontide.kernel.layout.batch_problem import ENDED_IN, LANES, REJECTED, STEPS
 from iontide.model.model import Model, Recording
 from iontide.simulation.prepare import prepare
 from iontide.simulation.simulate import Integration, collect
-from iontide.sweeps.compute.batch_start import Population
+from iontide.sweeps.compute.batch_inputs import ModelBatch
 from iontide.symbolic.tape import Instruction, Output, Tape
 from tests.kernel.test_codegen import Compiled
 from tests.simulation.test_algebraic_potentials import layers
@@ -105,17 +105,17 @@ def test_powers_of_lanes(exponent):
 
 def queue_of(model: Model, points: NDArray | None = None, paths: Sequence[str] = (), measure_ends: bool = False):
     """The queue of a model's points, and its code; of one run without points."""
-    population = Population(model, paths)
-    members = population.members(np.zeros((1, 0)) if points is None else points)
-    problem, program = population.prepared.problem, population.prepared.program
-    assert not members.faults
+    batch_model = ModelBatch(model, paths)
+    inputs = batch_model.inputs(np.zeros((1, 0)) if points is None else points)
+    problem, program = batch_model.prepared.problem, batch_model.prepared.program
+    assert not inputs.faults
     assert problem is not None
     assert program is not None
-    blocks = list(population.prepared.sample_blocks(model)) if model.recording.spacing != "steps" else []
+    blocks = list(batch_model.prepared.sample_blocks(model)) if model.recording.spacing != "steps" else []
     within = np.concatenate([b[1] for b in blocks]) if blocks else np.zeros(0)
     number = np.concatenate([b[2] for b in blocks]) if blocks else np.zeros(0, dtype=int)
     code = compile_lanes(program, int(problem.counts[single.NONNEGATIVE]))
-    starts = (members.constants, members.mass, members.lengths, members.absolute, members.start)
+    starts = (inputs.constants, inputs.mass, inputs.lengths, inputs.absolute, inputs.start)
     return empty_queue(code, problem, *starts, within, number, measure_ends), code
 
 
@@ -220,7 +220,7 @@ def test_runs_that_fail_say_why_and_let_the_others_be():
     model = replace(model, simulation=replace(model.simulation, max_steps=60), recording=Recording("linear", points=5))
     points = np.array([[1e-8], [4e-8], [1e-7]] * 11)
     queue = in_lanes(model, points, ["parameters.P_K"])
-    integrations = [alone(Population(model, ["parameters.P_K"]).variant(p))[0] for p in points[:3]]
+    integrations = [alone(ModelBatch(model, ["parameters.P_K"]).variant(p))[0] for p in points[:3]]
     for k in range(3):
         assert (queue.status[k::3] == integrations[k].status).all()
         assert queue.counters[k, WORST] == integrations[k]._progress.counters[single.WORST] or queue.status[k] >= 0

@@ -26,8 +26,8 @@ from iontide.plots.sweeps.indices import indices_figure
 from iontide.plots.sweeps.kinds import SweepOptions, fitting_kind, sweep_figure
 from iontide.plots.sweeps.maps import map_figure, verdict_figure
 from iontide.plots.sweeps.marginals import marginal_figure
-from iontide.plots.sweeps.page import KIND_COLOURS, word_colours
-from iontide.plots.sweeps.points import COMPUTED, EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, tell_points
+from iontide.plots.sweeps.page import KIND_COLOURS, category_colours
+from iontide.plots.sweeps.points import COMPUTED, EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, describe_points
 from iontide.plots.sweeps.summaries import bands, bins_along, shares
 from iontide.sweeps.backends.work import work
 from iontide.sweeps.dataset import open_sweep
@@ -46,44 +46,44 @@ def ghk(ratio: np.ndarray, potassium: np.ndarray) -> np.ndarray:
     return THERMAL * np.log((potassium + 145.0 * ratio) / (140.0 + 10.0 * ratio))
 
 
-def sweep_of(ratio: np.ndarray, potassium: np.ndarray, fate: np.ndarray | None = None, design: str = "grid"):
-    fate = np.zeros(len(ratio), dtype=np.int8) if fate is None else fate
-    v = np.where(fate == COMPUTED, ghk(ratio, potassium), np.nan)
+def sweep_of(ratio: np.ndarray, potassium: np.ndarray, status: np.ndarray | None = None, design: str = "grid"):
+    status = np.zeros(len(ratio), dtype=np.int8) if status is None else status
+    v = np.where(status == COMPUTED, ghk(ratio, potassium), np.nan)
     verdict = np.where(v < -50.0, 1, 2)
-    verdict = np.where(fate == COMPUTED, verdict, np.where(fate == FAILED, 4, -1))
+    verdict = np.where(status == COMPUTED, verdict, np.where(status == FAILED, 4, -1))
     time = np.linspace(0.0, 10.0, 21)
     along = v[:, np.newaxis] * (1.0 - np.exp(-time))
     state = np.column_stack([potassium, 2.0 * potassium])
     name = "membrane potential of plasma, inside minus outside"
-    kept = {
+    outputs = {
         "plasma.V": SweepColumn("plasma.V", v, "mV", long_name=name),
-        "verdict": SweepColumn("verdict", verdict, words=KINDS, long_name="verdict"),
+        "verdict": SweepColumn("verdict", verdict, categories=KINDS, long_name="verdict"),
         "end": SweepColumn("end", state, dimension="state", parts=("amount K cell", "amount Na cell")),
         "trajectory(plasma.V)": SweepColumn("trajectory(plasma.V)", along, "mV", long_name=name, dimension="time"),
     }
     axes = (SweepColumn(RATIO, ratio), SweepColumn(POTASSIUM, potassium, "mM"))
-    return SweepPoints("GHK potential", axes, fate, kept, time, design)
+    return SweepPoints("GHK potential", axes, status, outputs, time, design)
 
 
-def gridded(fate: np.ndarray | None = None) -> SweepPoints:
+def gridded(status: np.ndarray | None = None) -> SweepPoints:
     ratio, potassium = np.meshgrid(np.logspace(-3, 0, 7), np.linspace(2.0, 20.0, 5), indexing="ij")
-    return sweep_of(ratio.ravel(), potassium.ravel(), fate)
+    return sweep_of(ratio.ravel(), potassium.ravel(), status)
 
 
-def scattered(count: int = 60, fate: np.ndarray | None = None) -> SweepPoints:
+def scattered(count: int = 60, status: np.ndarray | None = None) -> SweepPoints:
     rng = np.random.default_rng(0)
-    return sweep_of(10.0 ** rng.uniform(-3, 0, count), rng.uniform(2, 20, count), fate, "random")
+    return sweep_of(10.0 ** rng.uniform(-3, 0, count), rng.uniform(2, 20, count), status, "random")
 
 
-def along_one(fate: np.ndarray | None = None) -> SweepPoints:
-    points = sweep_of(np.logspace(-3, 0, 13), np.full(13, 4.0), fate)
+def along_one(status: np.ndarray | None = None) -> SweepPoints:
+    points = sweep_of(np.logspace(-3, 0, 13), np.full(13, 4.0), status)
     return replace(points, axes=points.axes[:1])
 
 
 def marred(count: int) -> np.ndarray:
-    fate = np.zeros(count, dtype=np.int8)
-    fate[[1, 8]], fate[12], fate[3] = FAILED, MISSING, EXCLUDED
-    return fate
+    status = np.zeros(count, dtype=np.int8)
+    status[[1, 8]], status[12], status[3] = FAILED, MISSING, EXCLUDED
+    return status
 
 
 def artists(axes, label: str):
@@ -107,7 +107,7 @@ def test_families_are_the_trajectories_coloured_by_what_is_varied():
     order = np.argsort(points.axes[0].values, kind="stable")
     np.testing.assert_array_equal(family.get_array(), points.axes[0].values[order])
     drawn = np.array(family.get_segments())
-    np.testing.assert_allclose(drawn[:, :, 1], points.kept["trajectory(plasma.V)"].values[order])
+    np.testing.assert_allclose(drawn[:, :, 1], points.outputs["trajectory(plasma.V)"].values[order])
     assert bar.get_ylabel() == "Na_to_K"
     assert "35 trajectories" in caption(figure)
     assert "Varied too: concentration of K in bath" in caption(figure)
@@ -156,7 +156,7 @@ def test_a_grid_is_drawn_cell_by_cell_around_its_points():
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
     (cells,) = artists(axes, "_cells")
     assert isinstance(cells, QuadMesh)
-    np.testing.assert_allclose(cells.get_array(), points.kept["plasma.V"].values.reshape(7, 5).T)
+    np.testing.assert_allclose(cells.get_array(), points.outputs["plasma.V"].values.reshape(7, 5).T)
     corners = cells.get_coordinates()
     np.testing.assert_allclose(corners[0, :, 0], np.logspace(-3.25, 0.25, 8))
     np.testing.assert_allclose(corners[:, 0, 1], np.linspace(-0.25, 22.25, 6))
@@ -167,20 +167,20 @@ def test_a_grid_is_drawn_cell_by_cell_around_its_points():
 def test_a_grid_in_any_order_of_points_is_the_same():
     points = gridded()
     order = np.random.default_rng(1).permutation(35)
-    shuffled = replace(points.of(order), kept={k: c.of(order) for k, c in points.kept.items()})
+    shuffled = replace(points.of(order), outputs={k: c.of(order) for k, c in points.outputs.items()})
     first, second = (artists(map_figure(p).axes[0], "_cells")[0].get_array() for p in (points, shuffled))
     np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("contours", [False, True])
 def test_what_failed_is_missing_or_excluded_is_a_gap_with_a_mark(contours):
-    fate = marred(35)
-    points = gridded(fate)
+    status = marred(35)
+    points = gridded(status)
     figure = map_figure(points, contours=contours)
     axes = figure.axes[0]
     for label, code in (("_failed", FAILED), ("_missing", MISSING)):
         (marks,) = artists(axes, label)
-        expected = np.column_stack([a.values[fate == code] for a in points.axes])
+        expected = np.column_stack([a.values[status == code] for a in points.axes])
         np.testing.assert_allclose(marks.get_offsets(), expected)
     assert artists(axes, "_excluded")[0].get_array().count() == 1
     if not contours:
@@ -207,9 +207,9 @@ def test_verdicts_have_their_colours():
     figure = verdict_figure(gridded())
     (cells,) = artists(figure.axes[0], "_cells")
     drawn = cells.cmap(cells.norm(np.arange(5)))
-    assert [to_hex(c).upper() for c in drawn] == [c.upper() for c in word_colours(KINDS)]
+    assert [to_hex(c).upper() for c in drawn] == [c.upper() for c in category_colours(KINDS)]
     assert set(KIND_COLOURS) == set(KINDS)
-    assert len(set(word_colours([*KINDS, "a", "b", "c"]))) == 8
+    assert len(set(category_colours([*KINDS, "a", "b", "c"]))) == 8
 
 
 def test_scattered_points_are_joined_and_shown():
@@ -218,19 +218,19 @@ def test_scattered_points_are_joined_and_shown():
     axes = figure.axes[0]
     (dots,) = artists(axes, "_points")
     assert isinstance(dots, PathCollection)
-    np.testing.assert_allclose(dots.get_array(), points.kept["plasma.V"].values)
+    np.testing.assert_allclose(dots.get_array(), points.outputs["plasma.V"].values)
     (triangles,) = artists(axes, "_triangles")
-    v = points.kept["plasma.V"].values
+    v = points.outputs["plasma.V"].values
     assert v.min() <= triangles.get_array().min() <= triangles.get_array().max() <= v.max()
     assert "points (dots)" in caption(figure)
 
 
 def test_no_triangle_touches_a_point_that_failed():
-    fate = marred(60)
-    points = scattered(60, fate)
+    status = marred(60)
+    points = scattered(60, status)
     (triangles,) = artists(map_figure(points).axes[0], "_triangles")
     corners = np.concatenate([p.vertices[:3] for p in triangles.get_paths()])
-    failed = np.flatnonzero(fate != COMPUTED)
+    failed = np.flatnonzero(status != COMPUTED)
     assert len(failed)
     for row in failed:
         place = np.array([a.values[row] for a in points.axes])
@@ -252,7 +252,7 @@ def test_contours_lie_where_the_value_is(points):
 def test_contours_are_exact_of_what_is_linear_along_the_axes_as_drawn():
     points = gridded()
     level = np.log10(points.axes[0].values)
-    points.kept["plasma.V"] = SweepColumn("plasma.V", level, "mV")
+    points.outputs["plasma.V"] = SweepColumn("plasma.V", level, "mV")
     figure = map_figure(points, contours=True)
     lines = [a for a in figure.axes[0].collections if hasattr(a, "levels") and not a.filled]
     assert any(len(path.vertices) for a in lines for path in a.get_paths())
@@ -309,13 +309,13 @@ def test_a_list_with_a_point_twice_or_a_hole_is_no_grid():
 
 
 def test_a_curve_is_the_quantity_against_the_parameter_with_gaps():
-    fate = np.zeros(13, dtype=np.int8)
-    fate[[2, 5]], fate[7] = FAILED, MISSING
-    points = along_one(fate)
+    status = np.zeros(13, dtype=np.int8)
+    status[[2, 5]], status[7] = FAILED, MISSING
+    points = along_one(status)
     figure = curve_figure(points, ["plasma.V", "verdict"])
     first, second = figure.axes
     (curve,) = artists(first, "_curve")
-    np.testing.assert_array_equal(curve.get_ydata(), points.kept["plasma.V"].values)
+    np.testing.assert_array_equal(curve.get_ydata(), points.outputs["plasma.V"].values)
     (failed,), (missing,) = artists(first, "_failed"), artists(first, "_missing")
     np.testing.assert_array_equal(failed.get_xdata(), points.axes[0].values[[2, 5]])
     np.testing.assert_array_equal(missing.get_xdata(), points.axes[0].values[[7]])
@@ -329,7 +329,7 @@ def test_curves_have_a_line_for_every_level_of_a_second_parameter():
     lines = artists(figure.axes[0], "_curve")
     assert len(lines) == 7
     for k, line in enumerate(lines):
-        np.testing.assert_allclose(line.get_ydata(), points.kept["plasma.V"].values[5 * k : 5 * k + 5])
+        np.testing.assert_allclose(line.get_ydata(), points.outputs["plasma.V"].values[5 * k : 5 * k + 5])
     assert len({to_hex(line.get_color()) for line in lines}) == 7
 
 
@@ -339,9 +339,9 @@ def test_bands_are_quantiles_of_the_points_of_a_bin():
     bins = bins_along(axis)
     assert set(np.bincount(bins.which)) == {40}
     v = rng.normal(size=1000)
-    there = rng.random(1000) > 0.1
-    found = bands(bins, v, there)
-    own = (bins.which == 3) & there
+    has_value = rng.random(1000) > 0.1
+    found = bands(bins, v, has_value)
+    own = (bins.which == 3) & has_value
     np.testing.assert_allclose(found[3], np.quantile(v[own], [0.1, 0.5, 0.9]))
     assert (axis.values[bins.which == 3].max() <= axis.values[bins.which == 4].min()).all()
 
@@ -361,9 +361,9 @@ def test_shares_add_up_to_one_with_those_that_have_no_word():
 
 
 def test_marginals_have_a_panel_a_parameter_and_a_histogram():
-    fate = np.zeros(600, dtype=np.int8)
-    fate[:20] = FAILED
-    points = scattered(600, fate)
+    status = np.zeros(600, dtype=np.int8)
+    status[:20] = FAILED
+    points = scattered(600, status)
     figure = marginal_figure(points)
     first, second, histogram = figure.axes
     assert math.isclose(sum(bar.get_width() for bar in histogram.patches), 580)
@@ -372,23 +372,23 @@ def test_marginals_have_a_panel_a_parameter_and_a_histogram():
         assert len(artists(axes, "_failed")[0].get_xdata()) == 20
         bins = bins_along(axis)
         column = points.scalar("plasma.V")
-        expected = bands(bins, column.values, column.there)
+        expected = bands(bins, column.values, column.has_value)
         np.testing.assert_allclose(artists(axes, "_median")[0].get_ydata(), expected[:, 1])
     assert first.get_ylim() == second.get_ylim() == histogram.get_ylim()
     assert len(figure.data["plasma.V (mV)"]) == 600
 
 
 def test_of_very_many_points_some_are_drawn_and_it_is_said():
-    fate = np.zeros(120_000, dtype=np.int8)
-    fate[np.random.default_rng(3).choice(120_000, 1200, replace=False)] = FAILED
-    points = scattered(120_000, fate)
+    status = np.zeros(120_000, dtype=np.int8)
+    status[np.random.default_rng(3).choice(120_000, 1200, replace=False)] = FAILED
+    points = scattered(120_000, status)
     figure = marginal_figure(points)
     axes = figure.axes[0]
     assert len(artists(axes, "_points")[0].get_offsets()) == len(figure.data["plasma.V (mV)"]) == 4000
     assert len(artists(axes, "_failed")[0].get_xdata()) == 60
-    told = caption(figure)
-    assert "120 000 points: 1200 failed (×)." in told
-    assert "Marked of those that are failed (one in 20)." in told
+    texts = caption(figure)
+    assert "120 000 points: 1200 failed (×)." in texts
+    assert "Marked of those that are failed (one in 20)." in texts
     assert math.isclose(sum(bar.get_width() for bar in figure.axes[2].patches), 118_800)
     figure = map_figure(points)
     (failed,) = artists(figure.axes[0], "_failed")
@@ -397,8 +397,8 @@ def test_of_very_many_points_some_are_drawn_and_it_is_said():
 
 
 def test_marginals_of_a_verdict_are_shares_and_what_failed_is_among_them():
-    fate = marred(35)
-    figure = marginal_figure(gridded(fate), "verdict")
+    status = marred(35)
+    figure = marginal_figure(gridded(status), "verdict")
     axes = figure.axes[0]
     heights = [sum(b.get_height() for c in axes.containers for b in [c.patches[k]]) for k in range(7)]
     np.testing.assert_allclose(heights, 100.0)
@@ -418,13 +418,13 @@ def saltelli(samples: int = 128):
 
 def test_indices_are_bars_with_intervals_the_greatest_first():
     points, of = saltelli()
-    found = of(points.kept["plasma.V"])
+    found = of(points.outputs["plasma.V"])
     reversed_axes = points.axes[::-1]
     flipped = replace(
         found,
         **{name: getattr(found, name)[::-1] for name in ("first", "total", "first_interval", "total_interval")},
     )
-    figure = indices_figure("title", reversed_axes, [(points.kept["plasma.V"], flipped)])
+    figure = indices_figure("title", reversed_axes, [(points.outputs["plasma.V"], flipped)])
     axes = figure.axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["Na_to_K", "Concentration of K in bath"]
     assert axes.get_yticks()[0] > axes.get_yticks()[1]
@@ -447,7 +447,7 @@ def test_the_kind_that_suits_is_drawn():
     assert kind(gridded()) == "map"
     assert kind(gridded(), "verdict") == "verdicts"
     assert kind(gridded(), "trajectory(plasma.V)") == "families"
-    only = replace(gridded(), kept={k: c for k, c in gridded().kept.items() if c.dimension == "time"})
+    only = replace(gridded(), outputs={k: c for k, c in gridded().outputs.items() if c.dimension == "time"})
     assert kind(only) == "families"
     three = replace(gridded(), axes=(*gridded().axes, SweepColumn("parameters.P", np.arange(35.0))))
     assert kind(three) == "marginals"
@@ -459,38 +459,43 @@ def test_the_kind_that_suits_is_drawn():
 def test_one_state_of_the_end_can_be_drawn():
     points = gridded()
     np.testing.assert_array_equal(points.scalar("end[amount Na cell]").values, 2.0 * points.axes[1].values)
-    only = replace(points, kept={"end": points.kept["end"]})
+    only = replace(points, outputs={"end": points.outputs["end"]})
     assert only.scalar().name == "end[amount K cell]"
 
 
 @pytest.mark.parametrize(
-    ("points", "kind", "options", "told"),
+    ("points", "kind", "options", "texts"),
     [
-        (gridded(), "map", {"quantities": ("V",)}, "no quantity `V` is kept.*there are plasma.V, verdict"),
-        (gridded(), "map", {"quantities": ("trajectory(plasma.V)",)}, "is kept over time: draw it as families"),
+        (gridded(), "map", {"quantities": ("V",)}, "this sweep has no output `V`; it has plasma.V, verdict"),
+        (gridded(), "map", {"quantities": ("trajectory(plasma.V)",)}, "is a trajectory: draw it with --kind families"),
         (gridded(), "map", {"quantities": ("end",)}, r"name one of end\[amount K cell\]"),
         (gridded(), "map", {"quantities": ("end[x]",)}, "has no `x`"),
         (gridded(), "map", {"x": "Na"}, "`Na` is not varied"),
         (gridded(), "map", {"x": "K", "y": "K"}, "two different parameters"),
-        (gridded(), "map", {"at": {"K": 4.0}}, "lies along an axis of the map"),
+        (gridded(), "map", {"at": {"K": 4.0}}, "is on an axis of the map"),
         (gridded(), "map", {"by": "K"}, "takes no by"),
         (gridded(), "map", {"quantities": ("plasma.V", "verdict")}, "shows one quantity"),
-        (gridded(), "contours", {"quantities": ("verdict",)}, "has no contours"),
-        (gridded(), "verdicts", {"quantities": ("plasma.V",)}, "is a number and no verdict"),
+        (gridded(), "contours", {"quantities": ("verdict",)}, "has categories and no contours"),
+        (gridded(), "verdicts", {"quantities": ("plasma.V",)}, "is a number and has no categories"),
         (along_one(), "map", {}, "needs two varied parameters"),
-        (replace(gridded(), kept={"V": gridded().kept["plasma.V"]}), "families", {}, "no trajectories are kept"),
-        (replace(gridded(), kept={"V": gridded().kept["plasma.V"]}), "verdicts", {}, "no verdict is kept"),
-        (gridded(), "families", {"quantities": ("plasma.V",)}, r"not kept over time.*trajectory\(plasma.V\)"),
+        (
+            replace(gridded(), outputs={"V": gridded().outputs["plasma.V"]}),
+            "families",
+            {},
+            "this sweep has no trajectories",
+        ),
+        (replace(gridded(), outputs={"V": gridded().outputs["plasma.V"]}), "verdicts", {}, "this sweep has no verdict"),
+        (gridded(), "families", {"quantities": ("plasma.V",)}, r"is no trajectory.*trajectory\(plasma.V\)"),
         (gridded(), "indices", {}, "need a saltelli design"),
-        (gridded(), "indices", {"quantities": ("verdict",)}, "is a word"),
+        (gridded(), "indices", {"quantities": ("verdict",)}, "has categories"),
         (gridded(), "curves", {"width": 20.0}, "50 to 1000 mm"),
         (gridded(np.full(35, FAILED)), "map", {}, "no value at any point .35 points: 35 failed"),
         (gridded(np.full(35, MISSING)), "families", {}, "no value at any point"),
         (gridded(), "pie", {}, "there is no figure `pie`"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(points, kind, options, told):
-    with pytest.raises(UsageError, match=told):
+def test_what_cannot_be_drawn_is_told(points, kind, options, texts):
+    with pytest.raises(UsageError, match=texts):
         sweep_figure(points, kind, SweepOptions(**options))
 
 
@@ -504,7 +509,7 @@ def test_points_without_a_value_are_counted_too():
     points = gridded(marred(35))
     column = points.scalar("plasma.V")
     column.values[20] = np.nan
-    assert tell_points(points, column).endswith("2 failed, 1 missing, 1 excluded, 1 without a value.")
+    assert describe_points(points, column).endswith("2 failed, 1 missing, 1 excluded, 1 without a value.")
 
 
 # -- scales, layout, files --------------------------------------------------------------------------------------------
@@ -613,15 +618,15 @@ def test_a_sweep_is_drawn_from_its_folder_and_from_its_merged_file(tmp_path):
     folder = computed(tmp_path, "grid", "", "log", ", points = 4")
     points, indices = points_of(folder)
     assert indices is None
-    assert [a.words for a in points.axes] == [(), ("ideal", "davies")]
+    assert [a.categories for a in points.axes] == [(), ("ideal", "davies")]
     assert points.title.startswith(points_of(open_sweep(folder))[0].title)
-    np.testing.assert_array_equal(points.kept["plasma.V"].values, open_sweep(folder).kept("plasma.V"))
-    assert (points.fate == COMPUTED).all()
+    np.testing.assert_array_equal(points.outputs["plasma.V"].values, open_sweep(folder).output("plasma.V"))
+    assert (points.status == COMPUTED).all()
     figure, numbers = plot_sweep(folder, tmp_path / "map.pdf", "map")
     assert figure.read_bytes().startswith(b"%PDF")
     assert len(numbers.read_text().splitlines()) == 9
     assert plot_sweep(folder, quantities="verdict")[0] == folder / "verdicts.pdf"
-    state = points.kept["end"].parts[0]
+    state = points.outputs["end"].parts[0]
     assert plot_sweep(folder, tmp_path / "state.png", "marginals", quantities=f"end[{state}]")
     merged = merge(folder, tmp_path / "merged.h5")
     assert is_sweep(folder)
@@ -637,7 +642,7 @@ def test_indices_are_drawn_of_a_saltelli_design(tmp_path):
     with numbers.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    with pytest.raises(UsageError, match="is a word"):
+    with pytest.raises(UsageError, match="has categories"):
         plot_sweep(folder, kind="indices", quantities=("verdict",))
 
 
@@ -654,5 +659,5 @@ def test_the_arguments_of_the_command_line_reach_the_figure(tmp_path):
     }
     paths = draw_sweep(folder, Namespace(**given, time=None, width=120.0))
     assert [p.name for p in paths] == ["map.pdf", "map.csv"]
-    with pytest.raises(UsageError, match="'P_K' is not PATH=VALUE"):
+    with pytest.raises(UsageError, match=r"--at must be PATH=VALUE.*'P_K'"):
         draw_sweep(folder, Namespace(**(given | {"at": ["P_K"]}), time=None, width=None))

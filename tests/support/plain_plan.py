@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from iontide.errors import FileError
-from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY, Block, Kept
+from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY, Block, OutputValues
 from iontide.sweeps.plan.designs import Grid
 
-WORDS = ("rests", "depolarises for good", "swells")
+CATEGORIES = ("rests", "depolarises for good", "swells")
 
 
 @dataclass(frozen=True)
 class PlainAxis:
     path: str
     unit: str = ""
-    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     scale: float = 1.0
 
     def from_si(self, values):
@@ -52,7 +52,7 @@ class PlainPlan:
     def axes(self):
         known = [
             PlainAxis("membranes.plasma.permeability.K", "cm/s", scale=100.0),
-            PlainAxis("compartments.cell.activity", words=("ideal", "davies", "debye hueckel")),
+            PlainAxis("compartments.cell.activity", categories=("ideal", "davies", "debye hueckel")),
         ]
         return tuple([*known, *(PlainAxis(f"parameters.p{k}") for k in range(len(self.shape)))][: len(self.shape)])
 
@@ -66,7 +66,7 @@ class PlainPlan:
     def values(self, start, stop):
         places = np.unravel_index(np.arange(start, stop), self.shape)
         columns = [
-            places[k] % 3.0 if axis.words else 1e-8 * (1.0 + places[k]) if k == 0 else 0.5 * places[k] + self.seed
+            places[k] % 3.0 if axis.categories else 1e-8 * (1.0 + places[k]) if k == 0 else 0.5 * places[k] + self.seed
             for k, axis in enumerate(self.axes)
         ]
         return np.stack(columns, axis=1)
@@ -102,28 +102,28 @@ def made_block(plan, number, scalars=0):
     status[plan.excluded(start, stop)] = EXCLUDED
     there = np.isin(status, (DONE, STEADY))
     verdict = np.where(there, points % 3, -1).astype(np.int8)
-    kept = {
-        "max(plasma.V)": Kept(
+    outputs = {
+        "max(plasma.V)": OutputValues(
             np.where(there, rng.normal(-70, 5, len(points)), np.nan), "mV", long_name="the highest V"
         ),
-        "verdict": Kept(verdict, words=WORDS),
-        "trajectory(plasma.V)": Kept(rng.normal(size=(len(points), 3)), "mV", ("time",)),
-        "end": Kept(rng.normal(size=(len(points), 2)), "", ("state",)),
+        "verdict": OutputValues(verdict, categories=CATEGORIES),
+        "trajectory(plasma.V)": OutputValues(rng.normal(size=(len(points), 3)), "mV", ("time",)),
+        "end": OutputValues(rng.normal(size=(len(points), 2)), "", ("state",)),
     }
     for k in range(scalars):
-        kept[f"scalar {k}"] = Kept(rng.normal(size=len(points)), "mM", long_name=f"made-up number {k}")
-    kept = {name: quantity for name, quantity in kept.items() if name in plan.keep or name.startswith("scalar")}
-    used = {dimension for quantity in kept.values() for dimension in quantity.dimensions}
+        outputs[f"scalar {k}"] = OutputValues(rng.normal(size=len(points)), "mM", long_name=f"made-up number {k}")
+    outputs = {name: quantity for name, quantity in outputs.items() if name in plan.keep or name.startswith("scalar")}
+    used = {dimension for quantity in outputs.values() for dimension in quantity.dimensions}
     coordinates = {
-        "time": Kept(np.array([0.0, 1.0, 10.0]), "s", ("time",), long_name="time"),
-        "state": Kept(np.arange(2), "", ("state",), ("cell.K", "cell µ"), "state of the model"),
+        "time": OutputValues(np.array([0.0, 1.0, 10.0]), "s", ("time",), long_name="time"),
+        "state": OutputValues(np.arange(2), "", ("state",), ("cell.K", "cell µ"), "state of the model"),
     }
     return Block(
         start=start,
         status=status,
         time=np.where(there, 10.0, rng.random(len(points))),
         steps=rng.integers(5, 500, len(points)),
-        kept=kept,
+        outputs=outputs,
         coordinates={name: quantity for name, quantity in coordinates.items() if name in used},
         messages={int(p): f"point {p}: the step became too small at t = {p} s" for p in points[status == FAILED]},
     )
@@ -145,10 +145,10 @@ def differences(a, b):
 
     found = [name for name in ("status", "time", "steps") if not same(getattr(a, name), getattr(b, name))]
     found += [] if (a.start, dict(a.messages)) == (b.start, dict(b.messages)) else ["start or messages"]
-    for group in ("kept", "coordinates"):
+    for group in ("outputs", "coordinates"):
         one, other = getattr(a, group), getattr(b, group)
         found += [] if list(one) == list(other) else [group]
         for name in set(one) & set(other):
-            texts = [(k.unit, tuple(k.dimensions), tuple(k.words), k.long_name) for k in (one[name], other[name])]
+            texts = [(k.unit, tuple(k.dimensions), tuple(k.categories), k.long_name) for k in (one[name], other[name])]
             found += [] if same(one[name].values, other[name].values) and texts[0] == texts[1] else [name]
     return found

@@ -13,7 +13,7 @@ from iontide.errors import IontideError
 from iontide.formulas.formula import Formula
 from iontide.simulation.simulate import Integration
 from iontide.simulation.state_rates import state_rates
-from iontide.sweeps.compute.batch_start import Population
+from iontide.sweeps.compute.batch_inputs import ModelBatch
 from iontide.sweeps.compute.batch_trajectory import batch_trajectory
 from iontide.sweeps.compute.engine import Engine
 from iontide.sweeps.plan.plan import load_plan
@@ -43,7 +43,7 @@ def test_a_scenario_ends_alike_as_a_run_and_as_a_point_of_a_sweep(name, tmp_path
     file.write_text(f'scenario = "{scenario}"\n[sweep]\n{vary}\nkeep = ["verdict"]\n', encoding="utf-8")
     block = Engine(load_plan(file)).block(0, 1)
     assert not block.messages
-    verdict, kind = verdict_of(run), KINDS[block.kept["verdict"].values[0]]
+    verdict, kind = verdict_of(run), KINDS[block.outputs["verdict"].values[0]]
     if name in WITHOUT_END:
         assert (verdict.kind, kind) == ("no_steady_state", "not_converged")
         assert WITHOUT_END[name] in verdict.sentence
@@ -66,29 +66,29 @@ def test_many_ends_are_classified_as_each_of_them_alone(model, random):
     values = dict(model.quantities())
     points = np.array([[values[p] * random.uniform(0.8, 1.25) for p in paths] for _ in range(4)])
     try:
-        population = Population(model, paths)
+        batch_model = ModelBatch(model, paths)
     except IontideError:
         assume(False)
-    assume(population.prepared.problem is not None)
-    members = population.members(points)
-    count, last = len(members.rows), len(population.prepared.segments) - 1
+    assume(batch_model.prepared.problem is not None)
+    inputs = batch_model.inputs(points)
+    count, last = len(inputs.rows), len(batch_model.prepared.segments) - 1
     assume(count)
-    end = population.prepared.segments[-1].end
+    end = batch_model.prepared.segments[-1].end
     shape = (count, 1)
     batch = batch_trajectory(
         model,
-        population.prepared,
-        members,
+        batch_model.prepared,
+        inputs,
         np.full(shape, end),
         np.full(shape, last),
-        members.start[:, np.newaxis],
+        inputs.start[:, np.newaxis],
     )
     distance = np.where(np.arange(count) == 1, np.inf, 0.0)
     found, rates = classify_ends(batch, 1e-6, distance), state_rates(batch)
     drivers = dict(found.drivers)
-    for k, row in enumerate(members.rows):
-        run = Integration(population.variant(points[row])).outcome()
-        alone = iontide.Trajectory(run, np.array([end]), np.array([last]), members.start[[k]])
+    for k, row in enumerate(inputs.rows):
+        run = Integration(batch_model.variant(points[row])).outcome()
+        alone = iontide.Trajectory(run, np.array([end]), np.array([last]), inputs.start[[k]])
         expected = state_rates(alone)
         np.testing.assert_allclose(rates[k], expected[0], rtol=1e-6, atol=1e-9 * np.abs(expected).max(initial=0.0))
         if k == 1:

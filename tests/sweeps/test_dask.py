@@ -83,7 +83,7 @@ def test_a_block_that_is_there_or_claimed(tmp_path):
     store = make_sweep(tmp_path / "sweep")
     assert isinstance(compute_block(str(store.folder), 0), BlockReport)
     assert compute_block(str(store.folder), 0) == BlockReport(0, 4, 0, 0.0)
-    assert store.claim(1)
+    assert store.lock(1)
     assert isinstance(compute_block(str(store.folder), 1), BlockReport), "whoever claimed it was killed"
 
 
@@ -218,11 +218,11 @@ class Processes:
         """One more, without a nanny to start it anew."""
         return self._start("worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{words[0]}_{len(self.started)}.log").open("wb") as log:
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{arguments[0]}_{len(self.started)}.log").open("wb") as log:
             self.started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
+                    [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
                     *(-1, None, subprocess.DEVNULL, log, log),
                     cwd=self.folder,
                 )

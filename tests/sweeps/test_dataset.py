@@ -17,7 +17,7 @@ import pytest
 from iontide import storage
 from iontide.errors import FileError, UsageError
 from iontide.storage.reserved import ReservedFile
-from iontide.sweeps.compute.block import STATUSES, Block, Kept
+from iontide.sweeps.compute.block import STATUSES, Block, OutputValues
 from iontide.sweeps.dataset import open_sweep
 from iontide.sweeps.store import append_dataset as appending
 from iontide.sweeps.store import merging
@@ -27,7 +27,7 @@ from iontide.sweeps.store.merging import IncompleteSweep, merge
 from iontide.sweeps.store.shards import write_shard
 from iontide.sweeps.store.store import Store
 from tests.support.paths import ROOT
-from tests.support.plain_plan import WORDS, PlainPlan, everything, made_block
+from tests.support.plain_plan import CATEGORIES, PlainPlan, everything, made_block
 from tests.support.storage_checks import small_trajectory
 
 K, ACTIVITY = "membranes.plasma.permeability.K", "compartments.cell.activity"
@@ -71,10 +71,10 @@ def test_everything_is_read_back_bit_for_bit(store, tmp_path, what):
     assert same(sweep.values(K), plan.values(0, 15)[:, 0] * 100.0)
     assert (sweep.unit(K), sweep.unit("max(plasma.V)"), sweep.unit("verdict")) == ("cm/s", "mV", "")
     assert sweep.values(ACTIVITY).tolist() == ["ideal", "davies", "debye hueckel"] * 5
-    assert sweep.words(ACTIVITY) == ("ideal", "davies", "debye hueckel")
-    assert sweep.words("verdict") == WORDS
+    assert sweep.categories(ACTIVITY) == ("ideal", "davies", "debye hueckel")
+    assert sweep.categories("verdict") == CATEGORIES
     for name in plan.keep:
-        assert same(sweep.kept(name), np.concatenate([block.kept[name].values for block in blocks])), name
+        assert same(sweep.output(name), np.concatenate([block.outputs[name].values for block in blocks])), name
     for name in ("status", "time", "steps"):
         assert same(getattr(sweep, name), np.concatenate([getattr(block, name) for block in blocks])), name
     assert sweep.messages == {point: text for block in blocks for point, text in block.messages.items()}
@@ -82,8 +82,8 @@ def test_everything_is_read_back_bit_for_bit(store, tmp_path, what):
     assert sweep.dimensions("trajectory(plasma.V)") == ("time",)
     assert sweep.coordinate("time").tolist() == [0.0, 1.0, 10.0]
     assert sweep.coordinate("state").tolist() == ["cell.K", "cell µ"]
-    codes = sweep.kept("verdict")
-    assert sweep.kept_words("verdict").tolist() == ["" if code < 0 else WORDS[code] for code in codes]
+    codes = sweep.output("verdict")
+    assert sweep.output_categories("verdict").tolist() == ["" if code < 0 else CATEGORIES[code] for code in codes]
     assert sweep.faults == ()
     assert sum(sweep.counts.values()) == 15
     told = repr(sweep)
@@ -96,10 +96,10 @@ def test_what_there_is_not_is_told_with_what_there_is(store):
     sweep = open_sweep(store.folder)
     for ask, told in [
         (lambda: sweep.values("parameters.x"), f"parameters.x is not varied; varied are {K}"),
-        (lambda: sweep.kept("end.V"), r"end.V is not kept; kept are max\(plasma.V\), verdict"),
-        (lambda: sweep.kept_words("end"), "end is a number, not a word"),
+        (lambda: sweep.output("end.V"), r"this sweep has no output end.V; it has max\(plasma.V\), verdict"),
+        (lambda: sweep.output_categories("end"), "end is a number and has no categories"),
         (lambda: sweep.coordinate("space"), "there is no dimension space; there are time, state"),
-        (lambda: sweep.to_xarray(["nonsense"]), "nonsense is not kept"),
+        (lambda: sweep.to_xarray(["nonsense"]), "this sweep has no output nonsense"),
     ]:
         with pytest.raises(UsageError, match=told):
             ask()
@@ -112,23 +112,23 @@ def test_an_unfinished_folder_is_read_as_it_is(tmp_path):
     missing = np.isin(np.arange(15) // 4, (1, 3))
     assert ((sweep.status == 0) == missing).all()
     assert np.isnan(sweep.time[missing]).all()
-    assert np.isnan(sweep.kept("end")[missing]).all()
-    assert (sweep.kept("verdict")[missing] == -1).all()
+    assert np.isnan(sweep.output("end")[missing]).all()
+    assert (sweep.output("verdict")[missing] == -1).all()
     assert (sweep.steps[missing] == -1).all()
     assert len(sweep.faults) == 1
     assert "7 missing" in repr(sweep)
-    assert "shards that do not count: 1, the first: " in repr(sweep)
+    assert "ignored shards: 1, the first: " in repr(sweep)
     # What comes later belongs to the next look.
     store.write(made_block(store.plan, 1))
-    assert np.isnan(sweep.kept("end")[missing]).all()
+    assert np.isnan(sweep.output("end")[missing]).all()
     nothing = open_sweep(make(tmp_path / "empty", everything(), without=range(4)).folder)
     assert (nothing.names, nothing.counts) == ((), {"missing": 15})
 
 
 def test_shards_that_hold_other_quantities_are_refused(store):
-    write_shard(store.shard(2), replace(made_block(store.plan, 2), kept={}), store.plan.digest)
+    write_shard(store.shard(2), replace(made_block(store.plan, 2), outputs={}), store.plan.digest)
     with pytest.raises(FileError, match=r"0000002\.h5: holds other quantities than the first shard"):
-        open_sweep(store.folder).kept("end")
+        open_sweep(store.folder).output("end")
     with pytest.raises(FileError, match="holds other quantities"):
         merge(store.folder, store.folder.with_name("m.h5"))
     assert not store.folder.with_name("m.h5").exists()
@@ -159,7 +159,7 @@ def test_a_merged_file_opens_in_xarray_with_coordinates(store, tmp_path, virtual
         assert data[ACTIVITY].attrs["flag_meanings"] == "ideal davies debye_hueckel"
         assert data.attrs["grid_shape"].tolist() == [5, 3]
         for name in store.plan.keep:
-            assert (data[name].values.tobytes()) == open_sweep(store.folder).kept(name).tobytes()
+            assert (data[name].values.tobytes()) == open_sweep(store.folder).output(name).tobytes()
 
 
 def test_copied_and_virtual_hold_the_same(store, tmp_path):
@@ -200,7 +200,7 @@ def test_points_that_make_no_grid_stay_in_a_row(tmp_path):
         sweep = open_sweep(path)
         assert sweep.shape == ()
         assert dict(sweep.to_xarray().sizes) == {"point": 15, "time": 3, "state": 2}
-        with pytest.raises(UsageError, match="make no grid"):
+        with pytest.raises(UsageError, match="form no grid"):
             sweep.to_xarray(grid=True)
 
 
@@ -219,7 +219,7 @@ def test_missing_points_are_refused_unless_they_are_allowed(tmp_path, virtual):
     path = merge(store.folder, tmp_path / "m.h5", virtual=virtual, allow_missing=True)
     of_file, of_folder = open_sweep(path), open_sweep(store.folder)
     for name in store.plan.keep:
-        assert same(of_file.kept(name), of_folder.kept(name))
+        assert same(of_file.output(name), of_folder.output(name))
     with xarray.open_dataset(path, engine="h5netcdf") as data:
         assert data["status"].values.tolist() == of_folder.status.tolist()
         assert np.isnan(data["max(plasma.V)"].values[4:8]).all()
@@ -232,32 +232,32 @@ def test_a_virtual_file_and_its_folder_can_be_moved_together(tmp_path):
     place = tmp_path / "100% K+ µ"
     store = make(place / "sweep", everything(keep=("end", "max(plasma.V)")))
     merge(store.folder, place / "seen" / "m.h5", virtual=True)
-    kept = open_sweep(store.folder).kept("end")
+    outputs = open_sweep(store.folder).output("end")
     moved = tmp_path / "elsewhere"
     shutil.move(place, moved)
     with h5py.File(moved / "seen" / "m.h5") as file:
         assert file["end"].is_virtual
-        assert same(file["end"][()], kept)
-    assert same(open_sweep(moved / "seen" / "m.h5").kept("end"), kept)
+        assert same(file["end"][()], outputs)
+    assert same(open_sweep(moved / "seen" / "m.h5").output("end"), outputs)
 
 
 def test_a_virtual_file_does_not_pass_off_lost_shards_as_nan(store, tmp_path):
     path = merge(store.folder, tmp_path / "m.h5", virtual=True)
     store.remove(2)
-    with pytest.raises(FileError, match=r"4 points are missing in .*; 0 were when it was made"):
+    with pytest.raises(FileError, match=r"4 points are missing; 0 were missing when the file was made"):
         open_sweep(path)
     shutil.rmtree(store.folder)
     with pytest.raises(FileError, match="is not the folder of a sweep"):
         open_sweep(path)
     make(store.folder, replace(store.plan, seed=3))
-    with pytest.raises(FileError, match="is of another plan"):
+    with pytest.raises(FileError, match="is now the sweep of another plan"):
         open_sweep(path)
 
 
 def test_a_virtual_file_over_more_shards_than_hdf5_opens_is_refused(tmp_path, monkeypatch):
     store = make(tmp_path / "sweep", everything())
     monkeypatch.setattr(merging, "MOST_VIRTUAL", 3)
-    with pytest.raises(UsageError, match="has 4 shards; HDF5 shows at most 3 reliably"):
+    with pytest.raises(UsageError, match="has 4 shards, and a virtual file can refer to 3"):
         merge(store.folder, tmp_path / "m.h5", virtual=True)
     merge(store.folder, tmp_path / "m.h5")
 
@@ -270,16 +270,16 @@ def test_any_name_can_be_merged(tmp_path):
     store = Store.create(tmp_path / "sweep", plan)
     for number in range(plan.blocks):
         points = np.arange(*plan.span(number), dtype=float)
-        kept = {name: Kept(points + 100 * k, "mV") for k, name in enumerate(names)}
+        outputs = {name: OutputValues(points + 100 * k, "mV") for k, name in enumerate(names)}
         n = len(points)
-        store.write(Block(int(points[0]), np.ones(n, dtype=np.int8), points, np.arange(n), kept))
+        store.write(Block(int(points[0]), np.ones(n, dtype=np.int8), points, np.arange(n), outputs))
     for virtual in (False, True):
         path = merge(store.folder, tmp_path / "m.h5", virtual=virtual)
         with xarray.open_dataset(path, engine="h5netcdf") as data:
             assert set(data.coords) == {"point", K, ACTIVITY}
             assert data["100%s"].values.tolist() == (np.arange(15.0) + 400).tolist()
         for k, name in enumerate(names):
-            assert open_sweep(path).kept(name).tolist() == (np.arange(15.0) + 100 * k).tolist()
+            assert open_sweep(path).output(name).tolist() == (np.arange(15.0) + 100 * k).tolist()
 
 
 @pytest.mark.parametrize("chunk", [8, 16, 24, 1 << 16])
@@ -289,7 +289,7 @@ def test_blocks_and_chunks_need_not_match(tmp_path, monkeypatch, chunk):
         store = make(tmp_path / f"sweep{block}", everything(block=block))
         path = merge(store.folder, tmp_path / "m.h5")
         for name in store.plan.keep:
-            assert same(open_sweep(path).kept(name), open_sweep(store.folder).kept(name))
+            assert same(open_sweep(path).output(name), open_sweep(store.folder).output(name))
 
 
 def test_long_rows_are_cut_too():
@@ -362,7 +362,7 @@ def test_it_is_told_where_a_merged_file_comes_from(store, tmp_path):
 def read_everything(path):
     sweep = open_sweep(path)
     for name in sweep.names:
-        sweep.kept(name)
+        sweep.output(name)
     return repr(sweep), sweep.values(K), sweep.messages, sweep.to_xarray()
 
 
@@ -385,7 +385,7 @@ def test_other_files_are_refused(tmp_path, store):
         storage.open_trajectory(merged)
 
 
-@pytest.mark.parametrize("how", ["size", "shape", "kept", "types", "grid", "link", "external", "messages"])
+@pytest.mark.parametrize("how", ["size", "shape", "outputs", "types", "grid", "link", "external", "messages"])
 def test_a_merged_file_made_to_do_harm_is_one_error(store, tmp_path, how):
     path = merge(store.folder, tmp_path / "m.h5")
     with h5py.File(path, "r+") as file:
@@ -394,22 +394,22 @@ def test_a_merged_file_made_to_do_harm_is_one_error(store, tmp_path, how):
             header["size"] = 10**15
         elif how == "shape":
             header["shape"] = "5x3"
-        elif how == "kept":
-            header["kept"] = [1]
+        elif how == "outputs":
+            header["outputs"] = [1]
         elif how == "types":
-            header["kept"][0]["dtype"] = "O"
+            header["outputs"][0]["dtype"] = "O"
         elif how == "grid":
             header["shape"] = [5, 4]
         elif how == "link":
             del file["end"]
-            file["end"] = h5py.ExternalLink(str(store.shard(0)), "kept/end")
+            file["end"] = h5py.ExternalLink(str(store.shard(0)), "outputs/end")
         elif how == "external":
             del file["end"]
             file.create_dataset("end", (15, 2), dtype="f8", external=[(str(store.shard(0)), 0, 240)])
         elif how == "messages":
             file["failures/messages"][0] = ord("}")
         del file["provenance/header"]
-        storage.parts.write_text(file["provenance"], "header", json.dumps(header))
+        storage.datasets.write_text(file["provenance"], "header", json.dumps(header))
     assert str(path) in refusal(path)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from iontide.formulas.units import parse_quantity
 from iontide.sweeps.plan.axes import LARGEST_SHARE, LEAST_SHARE, Axis, in_unit, to_si
-from iontide.sweeps.plan.designs import Grid, LatinHypercube, Random, Saltelli, Sobol, Together, middles_of_cells
+from iontide.sweeps.plan.designs import Grid, LatinHypercube, Random, Saltelli, Sobol, Zipped, middles_of_cells
 from iontide.sweeps.plan.plan import block_size
 
 # -- axes -------------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_no_share_is_0_or_1():
 def test_grids_count_far():
     grid = Grid((10**4, 10**3, 10))
     assert grid.places(10**8 - 1, 10**8).tolist() == [[9999, 999, 9]]
-    assert Together(10**8, 2).places(10**8 - 1, 10**8).tolist() == [[10**8 - 1] * 2]
+    assert Zipped(10**8, 2).places(10**8 - 1, 10**8).tolist() == [[10**8 - 1] * 2]
 
 
 SHARES = np.array([2.0**-53, 1e-9, 0.01, 0.3, 0.5, 0.77, 0.999, 1.0 - 2.0**-53])

@@ -14,12 +14,12 @@ from iontide.analysis.classification import KINDS, verdict_of
 from iontide.errors import IontideError
 from iontide.formulas.formula import Formula
 from iontide.scenario.read import loads
-from iontide.sweeps.compute.batch_start import Population
+from iontide.sweeps.compute.batch_inputs import ModelBatch
 from iontide.sweeps.compute.block import DONE, EXCLUDED, FAILED, STEADY
 from iontide.sweeps.compute.engine import Engine
-from iontide.sweeps.compute.groups import Structure
+from iontide.sweeps.compute.groups import ModelGroups
 from iontide.sweeps.compute.model_variants import with_values
-from iontide.sweeps.plan.outputs import bytes_per_point, check_keep, quantities_by_name
+from iontide.sweeps.plan.outputs import bytes_per_point, check_outputs, quantities_by_name
 from iontide.sweeps.plan.plan import Plan, load_plan
 from tests.support.paths import SCENARIO_FILES
 from tests.support.random_models import models
@@ -60,27 +60,28 @@ def test_every_point_is_the_run_that_a_person_would_make(tmp_path):
     assert plan.size == 30
     assert (block.status == DONE).all()
     assert not block.messages
-    kept = {name: k.values for name, k in block.kept.items()}
+    outputs = {name: k.values for name, k in block.outputs.items()}
     for point in (0, 7, 29):
         run = single(plan, point)
         v, time = 1e3 * run.membrane_potential("plasma"), run.time
         # Between single run and lane the last bits differ, and steps with them: by some tolerances.
         near = {"rtol": 1e-6, "atol": 1e-6}
-        np.testing.assert_allclose(kept["end"][point], run.run.end_state, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(kept["trajectory(plasma.V)"][point], v, **near)
+        np.testing.assert_allclose(outputs["end"][point], run.run.end_state, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(outputs["trajectory(plasma.V)"][point], v, **near)
         np.testing.assert_allclose(block.coordinates["time"].values, time)
-        np.testing.assert_allclose(kept["plasma.V"][point], v[-1], **near)
-        np.testing.assert_allclose(kept["max(plasma.V)"][point], v.max(), **near)
-        np.testing.assert_allclose(kept["min(plasma.V)"][point], v.min(), **near)
-        np.testing.assert_allclose(kept["plasma.E.K"][point], 1e3 * run.reversal_potential("plasma", "K")[-1], **near)
+        np.testing.assert_allclose(outputs["plasma.V"][point], v[-1], **near)
+        np.testing.assert_allclose(outputs["max(plasma.V)"][point], v.max(), **near)
+        np.testing.assert_allclose(outputs["min(plasma.V)"][point], v.min(), **near)
+        reversal = 1e3 * run.reversal_potential("plasma", "K")[-1]
+        np.testing.assert_allclose(outputs["plasma.E.K"][point], reversal, **near)
         na, k = run.concentration("cell", "Na"), run.concentration("cell", "K")
-        np.testing.assert_allclose(kept["mean(cell.Na)"][point], np.trapezoid(na, time) / time[-1], **near)
-        np.testing.assert_allclose(kept["range(cell.K)"][point], k.max() - k.min(), **near)
-        assert kept["time_of_min(plasma.V)"][point] in time
-        assert KINDS[kept["verdict"][point]] == verdict_of(run).kind
+        np.testing.assert_allclose(outputs["mean(cell.Na)"][point], np.trapezoid(na, time) / time[-1], **near)
+        np.testing.assert_allclose(outputs["range(cell.K)"][point], k.max() - k.min(), **near)
+        assert outputs["time_of_min(plasma.V)"][point] in time
+        assert KINDS[outputs["verdict"][point]] == verdict_of(run).kind
         assert block.steps[point] == pytest.approx(run.statistics.steps, abs=2)
-    assert block.kept["max(plasma.V)"].unit == "mV"
-    assert block.coordinates["state"].words == tuple(single(plan, 0).run.layout.names)
+    assert block.outputs["max(plasma.V)"].unit == "mV"
+    assert block.coordinates["state"].categories == tuple(single(plan, 0).run.layout.names)
 
 
 def test_a_point_is_the_same_in_any_stretch_to_the_last_bit(tmp_path):
@@ -89,8 +90,8 @@ def test_a_point_is_the_same_in_any_stretch_to_the_last_bit(tmp_path):
     whole = engine.block(0, 30)
     for start, stop in ((0, 7), (7, 30), (29, 30), (3, 20)):
         part = Engine(plan).block(start, stop)
-        for name, kept in part.kept.items():
-            assert same(kept.values, whole.kept[name].values[start:stop]), name
+        for name, outputs in part.outputs.items():
+            assert same(outputs.values, whole.outputs[name].values[start:stop]), name
         for name in ("status", "time", "steps"):
             assert same(getattr(part, name), getattr(whole, name)[start:stop]), name
 
@@ -108,12 +109,12 @@ keep = ["plasma.V", "plasma.E.K"]
     assert set(block.time) == {7200.0, 9000.0}
     for point in range(0, 16, 5):
         run = single(plan, point)
-        assert block.kept["plasma.V"].values[point] == pytest.approx(
+        assert block.outputs["plasma.V"].values[point] == pytest.approx(
             1e3 * run.membrane_potential("plasma")[-1], rel=1e-6
         )
         reversal = 1e3 * run.reversal_potential("plasma", "K")[-1]
-        assert block.kept["plasma.E.K"].values[point] == pytest.approx(reversal, rel=1e-6)
-    assert len(set(block.kept["plasma.E.K"].values)) == 16
+        assert block.outputs["plasma.E.K"].values[point] == pytest.approx(reversal, rel=1e-6)
+    assert len(set(block.outputs["plasma.E.K"].values)) == 16
 
 
 def test_what_is_one_number_of_the_model_is_told_from_what_is_more(tmp_path):
@@ -128,7 +129,7 @@ def test_what_is_one_number_of_the_model_is_told_from_what_is_more(tmp_path):
         "simulation.temperature": '["36 degC", "38 degC"]',
     }
     told = ", ".join(f'"{path}" = {values}' for path, values in vary.items())
-    structure = Structure(plan_of(tmp_path, text, f'vary = {{ {told} }}\nkeep = ["end"]'))
+    structure = ModelGroups(plan_of(tmp_path, text, f'vary = {{ {told} }}\nkeep = ["end"]'))
     assert structure._paths == [
         *("parameters.P_K", "compartments.cell.concentrations.K", "compartments.cell.volume", "simulation.temperature")
     ]
@@ -145,8 +146,8 @@ def test_models_with_events_are_run_one_by_one(tmp_path):
     for point in range(2):
         run = single(plan, point)
         v = 1e3 * run.membrane_potential(membrane)
-        assert block.kept[f"max({membrane}.V)"].values[point] == v.max()
-        assert block.kept[f"{membrane}.V"].values[point] == v[-1]
+        assert block.outputs[f"max({membrane}.V)"].values[point] == v.max()
+        assert block.outputs[f"{membrane}.V"].values[point] == v[-1]
         assert block.time[point] == run.run.end_time
 
 
@@ -162,11 +163,11 @@ def test_events_are_counted_and_those_that_only_record_change_nothing(tmp_path):
     plain = Engine(plan).block(0, 2)
     for point in range(2):
         times = single(plan, point).event_times(event)
-        assert counted.kept[f"count({event})"].values[point] == len(times)
-        assert counted.kept[f"first({event})"].values[point] == times[0]
+        assert counted.outputs[f"count({event})"].values[point] == len(times)
+        assert counted.outputs[f"first({event})"].values[point] == times[0]
     v = f"{membrane}.V"
-    np.testing.assert_allclose(plain.kept[v].values, counted.kept[v].values, rtol=1e-4)
-    told = list(check_keep(plan.scenario.model, ["count(nothing)"]))
+    np.testing.assert_allclose(plain.outputs[v].values, counted.outputs[v].values, rtol=1e-4)
+    told = list(check_outputs(plan.scenario.model, ["count(nothing)"]))
     assert told == ["count(nothing): there is no such event; there are spike"]
 
 
@@ -190,10 +191,10 @@ keep = ["plasma.V", "end"]
     np.testing.assert_array_equal(block.status, np.where(poison, FAILED, DONE))
     assert list(block.messages) == np.flatnonzero(poison).tolist()
     assert all("cannot balance" in told for told in block.messages.values())
-    assert np.isnan(block.kept["end"].values[poison]).all()
-    assert np.isnan(block.kept["plasma.V"].values[poison]).all()
+    assert np.isnan(block.outputs["end"].values[poison]).all()
+    assert np.isnan(block.outputs["plasma.V"].values[poison]).all()
     for start, stop in ((0, 9), (9, 18), (18, 27)):
-        assert same(Engine(plan).block(start, stop).kept["end"].values, block.kept["end"].values[start:stop])
+        assert same(Engine(plan).block(start, stop).outputs["end"].values, block.outputs["end"].values[start:stop])
 
 
 def test_runs_that_cannot_go_on_fail_with_what_a_single_run_would_say(tmp_path):
@@ -213,8 +214,8 @@ def test_points_that_do_not_meet_a_constraint_keep_their_number(tmp_path):
     out = block.status == EXCLUDED
     assert 0 < out.sum() < 30
     np.testing.assert_array_equal(out, plan.excluded(0, 30))
-    assert np.isnan(block.kept["plasma.V"].values[out]).all()
-    assert np.isfinite(block.kept["plasma.V"].values[~out]).all()
+    assert np.isnan(block.outputs["plasma.V"].values[out]).all()
+    assert np.isfinite(block.outputs["plasma.V"].values[~out]).all()
 
 
 def test_the_time_to_the_steady_state(tmp_path):
@@ -223,10 +224,10 @@ def test_the_time_to_the_steady_state(tmp_path):
     plan = plan_of(tmp_path, text, PUMPED + 'keep = ["time_to_steady", "end", "verdict"]', set=given)
     block = Engine(plan).block(0, 30)
     assert (block.status == STEADY).all()
-    np.testing.assert_array_equal(block.kept["time_to_steady"].values, block.time)
+    np.testing.assert_array_equal(block.outputs["time_to_steady"].values, block.time)
     run = single(plan, 11)
     assert block.time[11] == pytest.approx(run.run.end_time, rel=1e-6)
-    assert KINDS[block.kept["verdict"].values[11]] == verdict_of(run).kind
+    assert KINDS[block.outputs["verdict"].values[11]] == verdict_of(run).kind
 
 
 # -- what may be kept -------------------------------------------------------------------------------------------------
@@ -234,12 +235,12 @@ def test_the_time_to_the_steady_state(tmp_path):
 
 def test_what_cannot_be_kept_is_said():
     model = loads(CELL).model
-    told = list(check_keep(model, ["end", "plasma.W", "max(cell.K", "time_to_steady", "end"]))
+    told = list(check_outputs(model, ["end", "plasma.W", "max(cell.K", "time_to_steady", "end"]))
     assert len(told) == 4
     assert "did you mean plasma.V?" in told[0]
     assert "stop_at_steady_state" in told[2]
     assert "twice" in told[3]
-    assert not list(check_keep(model, ["end", "verdict", "cell.volume", "volume_cell", "max(plasma.V)"]))
+    assert not list(check_outputs(model, ["end", "verdict", "cell.volume", "max(plasma.V)"]))
     assert {"plasma.V", "cell.K", "cell.volume", "plasma.E.K", "plasma.flux.K"} <= quantities_by_name(model).keys()
 
 
@@ -262,11 +263,11 @@ def test_points_made_at_once_are_those_made_one_by_one(model, random):
     values = dict(model.quantities())
     points = np.array([[values[p] * random.uniform(0.7, 1.4) for p in paths] for _ in range(5)])
     try:
-        population = Population(model, paths)
+        batch_model = ModelBatch(model, paths)
     except IontideError:
         assume(False)
-    assume(population.prepared.problem is not None)
-    at_once, one_by_one = population.members(points), population._one_by_one(points, np.arange(5))
+    assume(batch_model.prepared.problem is not None)
+    at_once, one_by_one = batch_model.inputs(points), batch_model._one_by_one(points, np.arange(5))
     np.testing.assert_array_equal(at_once.rows, one_by_one.rows)
     assert at_once.faults == one_by_one.faults
     for name in ("constants", "mass", "lengths", "absolute", "start"):

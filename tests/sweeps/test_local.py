@@ -21,10 +21,9 @@ import pytest
 
 import iontide
 from iontide.errors import FileError, IontideError, UsageError
-from iontide.sweeps.backends import worker_log as ledger
-from iontide.sweeps.backends import worker_pool as crew
+from iontide.sweeps.backends import worker_log, worker_pool
 from iontide.sweeps.backends.local import available_cores, run_locally
-from iontide.sweeps.backends.work import BlockReport, Workplace, work
+from iontide.sweeps.backends.work import BlockReport, BlockWorker, work
 from iontide.sweeps.store.progress import Pace, Watch
 from iontide.sweeps.store.status_index import Progress, index_of, read_status
 from iontide.sweeps.store.store import Store
@@ -35,24 +34,24 @@ from tests.support.sweep_checks import assert_whole_and_same, contents, make_swe
 TROUBLED = """
 import os, signal, sys, time
 sys.path[:] = {path!r}
-from iontide.sweep import crew, work
-take = work.Workplace.take
-def troubled(self, number, insist=False):
+from iontide.sweeps.backends import work, worker_pool
+compute = work.BlockWorker.compute
+def troubled(self, number, ignore_lock=False):
     {what}
-    return take(self, number, insist)
-work.Workplace.take = troubled
-crew.serve({descriptor}, {folder!r})
+    return compute(self, number, ignore_lock)
+work.BlockWorker.compute = troubled
+worker_pool.serve({descriptor}, {folder!r})
 """
 
 
 def make_trouble(monkeypatch, what: str) -> None:
     """Have the workers that this process starts do something before each block, ``number`` being its number."""
 
-    def words(descriptor: int, folder: Path) -> list[str]:
+    def arguments(descriptor: int, folder: Path) -> list[str]:
         code = TROUBLED.format(path=sys.path, what=what, descriptor=descriptor, folder=str(folder))
         return [sys.executable, "-c", code]
 
-    monkeypatch.setattr(crew, "_words", words)
+    monkeypatch.setattr(worker_pool, "_worker_command", arguments)
 
 
 #: The command, with workers that rest before each block.
@@ -62,17 +61,17 @@ sys.path.append(sys.argv.pop(1))
 from tests.sweeps import test_local
 class Patch:
     setattr = staticmethod(setattr)
-test_sweep_local.make_trouble(Patch, "time.sleep(0.03)")
+test_local.make_trouble(Patch, "time.sleep(0.03)")
 from iontide.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def start(*words: str, slow: bool = False, **more: object) -> subprocess.Popen[str]:
+def start(*arguments: str, slow: bool = False, **more: object) -> subprocess.Popen[str]:
     """``iontide sweep …`` in a process group of its own, as a shell starts it."""
     command = ["-c", SLOW, str(ROOT)] if slow else ["-m", "iontide"]
     return subprocess.Popen(
-        [sys.executable, *command, "sweep", *words],
+        [sys.executable, *command, "sweep", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -177,7 +176,7 @@ def test_kills_at_random_moments(tmp_path):
     done = start("resume", str(store.folder), "-q")
     assert done.communicate(timeout=60)[1] == ""
     assert done.returncode == 0
-    assert not any((store.folder / "claims").glob("[0-9]*"))
+    assert not any((store.folder / "locks").glob("[0-9]*"))
     assert_whole_and_same(store)
 
 
@@ -258,16 +257,18 @@ def test_where_nothing_can_be_computed_not_everything_is_tried(tmp_path, monkeyp
     with pytest.raises(IontideError, match="not one block can be computed") as caught:
         run_locally(store.folder, report=tried.append, workers=workers)
     assert caught.value.exit_code == 5
-    assert len(tried) == ledger.MOST_IN_VAIN
+    assert len(tried) == worker_log.MOST_IN_VAIN
 
 
 def test_workers_that_cannot_start_are_told_of(tmp_path, monkeypatch):
     store = make_sweep(tmp_path / "sweep", points=8)
-    monkeypatch.setattr(crew, "_words", lambda *_: [sys.executable, "-c", "import nothing_of_that_name"])
+    monkeypatch.setattr(
+        worker_pool, "_worker_command", lambda *_: [sys.executable, "-c", "import nothing_of_that_name"]
+    )
     with pytest.raises(IontideError, match=r"ended with code 1 before it could work.*workers\.log"):
         run_locally(store.folder, workers=2)
     assert "nothing_of_that_name" in (store.folder / "logs" / "workers.log").read_text()
-    monkeypatch.setattr(crew, "_words", lambda *_: [str(tmp_path / "no_python")])
+    monkeypatch.setattr(worker_pool, "_worker_command", lambda *_: [str(tmp_path / "no_python")])
     with pytest.raises(IontideError, match="a worker process cannot be started: No such file"):
         run_locally(store.folder, workers=2)
 
@@ -297,8 +298,8 @@ def iontide_json(process: subprocess.Popen[str]) -> dict:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_another_has_in_hand_for_too_long_is_computed_here(tmp_path, monkeypatch, workers):
     store = make_sweep(tmp_path / "sweep", points=12)
-    monkeypatch.setattr(ledger, "PATIENCE", 0.5)
-    assert store.claim(1), "by this process, which lives and does nothing"
+    monkeypatch.setattr(worker_log, "PATIENCE", 0.5)
+    assert store.lock(1), "by this process, which lives and does nothing"
     outcome = run_locally(store.folder, workers=workers)
     assert (outcome.blocks, outcome.exit_code) == (3, 0)
     assert_whole_and_same(store)
@@ -322,7 +323,7 @@ def test_stopped_by_a_signal(tmp_path, number, to_all):
     assert f"are missing; go on with: iontide sweep resume {store.folder}" in told
     assert "Traceback" not in told
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
-    assert not any((store.folder / "claims").glob("[0-9]*"))
+    assert not any((store.folder / "locks").glob("[0-9]*"))
     assert 5 < shards(store) < 60
     assert read_status(store.folder).missing == 8 * len(store.missing())
     assert run_locally(store.folder, workers=1).exit_code == 0
@@ -349,7 +350,7 @@ def test_a_second_ctrl_c_drops_what_is_in_hand(tmp_path, monkeypatch):
 def test_a_block_that_takes_too_long_to_be_waited_for_is_dropped(tmp_path, monkeypatch):
     store = make_sweep(tmp_path / "sweep", points=32)
     make_trouble(monkeypatch, "time.sleep(100.0 * (number == 5))")
-    monkeypatch.setattr(crew, "GRACE", 0.3)
+    monkeypatch.setattr(worker_pool, "GRACE", 0.3)
     outcome = run_locally(store.folder, stop=lambda: store.missing() == [5], workers=2)
     assert outcome.stopped
     assert outcome.blocks == 7
@@ -427,10 +428,10 @@ def test_from_python(tmp_path):
     sweep = iontide.sweep(file, tmp_path / "sweep", workers=1, progress=seen.append)
     assert sweep.counts == {"done": 24}
     assert seen[-1].done == 24
-    assert sweep.kept("end").shape == (24, 4)
+    assert sweep.output("end").shape == (24, 4)
     assert np.allclose(np.diff(np.log(sweep.values("parameters.P_K"))), np.log(1e3) / 23)
     again = iontide.sweep(store.plan, tmp_path / "sweep")
-    assert (again.kept("end") == sweep.kept("end")).all()
+    assert (again.output("end") == sweep.output("end")).all()
     with pytest.raises(FileError, match="the sweep of another plan: points in a block: 4 there, 2 here"):
         iontide.sweep(file, tmp_path / "sweep", set={"sweep.block": 2})
     with pytest.raises(UsageError, match="set goes with the name of a file"):
@@ -462,4 +463,4 @@ def test_a_plan_that_was_changed_is_refused(tmp_path):
     path = store.folder / "plan.json"
     path.write_text(path.read_text().replace("1e-6 m/s", "2e-6 m/s"))
     with pytest.raises(FileError, match="was changed after it was made"):
-        Workplace(store.folder)
+        BlockWorker(store.folder)

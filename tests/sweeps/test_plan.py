@@ -144,8 +144,8 @@ def test_shape_and_range_of_values(plans, name):
         least, largest = axis.ends
         column = values[:, number]
         assert np.isfinite(column).all()
-        assert column.min() >= (0 if axis.words else least)
-        assert column.max() <= (len(axis.words) - 1 if axis.words else largest)
+        assert column.min() >= (0 if axis.categories else least)
+        assert column.max() <= (len(axis.categories) - 1 if axis.categories else largest)
     assert 0 < plan.excluded(0, plan.size).sum() < plan.size
     assert plan.values(5, 5).shape == (0, len(plan.axes))
     for stretch in [(-1, 1), (2, 1), (0, plan.size + 1)]:
@@ -159,7 +159,7 @@ def test_a_grid_has_every_value_with_every_other_the_last_axis_fastest(plan_of):
     expected = list(itertools.product([1e-8, 3e-8, 2e-8], temperatures, [0, 1]))
     assert plan.size == 30
     assert plan.values(0, 30).tolist() == [list(row) for row in expected]
-    assert plan.axes[2].words == ("ideal", "davies")
+    assert plan.axes[2].categories == ("ideal", "davies")
     assert plan.settings(29) == {
         "parameters.P_K": "2e-08 m/s",
         "simulation.temperature": "313.15 K",
@@ -175,7 +175,7 @@ def test_zip_goes_through_all_axes_at_once(plan_of):
     }
     plan = plan_of(vary=vary, design="zip")
     assert plan.values(0, 3).tolist() == [[1e-8, 0, 303.15], [3e-8, 1, 298.15], [1e-8, 0, 293.15]]
-    assert plan.axes[1].words == ("davies", "ideal")
+    assert plan.axes[1].categories == ("davies", "ideal")
 
 
 def test_a_list_has_its_points_one_by_one(plan_of):
@@ -208,7 +208,7 @@ def test_listed_values_are_equally_likely_where_a_design_draws(plan_of):
 
 def test_a_list_with_a_formula_is_one_of_words(plan_of):
     plan = plan_of(vary={"membranes.plasma.permeability.Cl": ["1e-8 m/s", "2 * P_Na", "0 m/s"]})
-    assert plan.axes[0].words == ("1e-8 m/s", "2 * P_Na", "0 m/s")
+    assert plan.axes[0].categories == ("1e-8 m/s", "2 * P_Na", "0 m/s")
     assert str(dict(plan.scenario_of(1).model.quantities())["membranes.plasma.permeability.Cl"].text) == "2 * P_Na"
 
 
@@ -232,7 +232,7 @@ def test_factors_multiply_what_the_scenario_says(plan_of):
     ).axes[0]
     assert axis.numbers == pytest.approx((-0.07, 0.007), rel=1e-15)
     faults = faults_of(plan_of, vary={"compartments.cell.impermeants.A.concentration": {"times": [1, 2]}})
-    assert "no one value here" in faults["sweep.vary.compartments.cell.impermeants.A.concentration.times"].message
+    assert "no single value here" in faults["sweep.vary.compartments.cell.impermeants.A.concentration.times"].message
 
 
 # -- constraints ------------------------------------------------------------------------------------------------------
@@ -270,16 +270,16 @@ def test_points_that_are_left_out_need_not_make_a_scenario(plan_of):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("P_K", "a comparison is due"),
+        ("P_K", "a constraint must be a comparison"),
         ("P_K > ", "column 7 of `P_K >`: the comparison ends too early"),
         ("(P_K > 1 m/s", "the comparison ends too early"),
-        ("P_K > 1 m/s), 1, 0) + where((1 < 2", "a comparison is due"),
+        ("P_K > 1 m/s), 1, 0) + where((1 < 2", "a constraint must be a comparison"),
         ("P_K > 1 m/s, 5, 6", "`,` does not belong here"),
         ("P_K > 1 mM", "the term `1 mM` is mol/m^3, but `P_K` with which it is compared is m/s"),
         ("P_KK > 1 m/s", "did you mean P_K?"),
-        ("pump_rate > 0 mol/m^2/s", "names nothing that is varied"),
-        ("swing * P_K > 0 V * 1 m/s", "changes in the course of a run"),
-        ("compartments.cell.activity > 1", "words, which cannot be compared"),
+        ("pump_rate > 0 mol/m^2/s", "depends on nothing that is varied"),
+        ("swing * P_K > 0 V * 1 m/s", "changes during a run"),
+        ("compartments.cell.activity > 1", "no numbers, so that it cannot be compared"),
     ],
 )
 def test_faults_of_constraints(plan_of, where, message):
@@ -308,6 +308,14 @@ BASE = {
     "where": ["P_K > 0 m/s"],
 }
 
+#: Sodium chloride that is brought into the cell.
+SOURCE = """
+[sources.salt]
+into = "cell"
+stoichiometry = {{ Na = 1, Cl = 1 }}
+rate = "{}"
+"""
+
 SAME = {
     "title": (CELL.replace("A pump-leak cell", "Another title"), {}),
     "comments": ("# a comment\n" + CELL.replace("[simulation]", "\n[simulation]  # how long"), {}),
@@ -323,6 +331,7 @@ SAME = {
 OTHER = {
     "a number of the scenario": (CELL.replace('"-70 mV"', '"-71 mV"'), {}),
     "a formula of the scenario": (CELL.replace("0.04 * P_K", "0.05 * P_K"), {}),
+    "a source": (CELL + SOURCE.format("1e-18 mol/s"), {}),
     "a seed": (CELL, {"seed": 1}),
     "points": (CELL, {"points": 65}),
     "a block": (CELL, {"block": 16}),
@@ -353,6 +362,11 @@ def test_the_digest_stays(plan_of, what):
 def test_the_digest_changes(plan_of, what):
     cell, changes = OTHER[what]
     assert plan_of(**BASE).digest != plan_of(cell, **(BASE | changes)).digest
+
+
+def test_the_digest_depends_on_the_rate_of_a_source(plan_of):
+    first, second = (plan_of(CELL + SOURCE.format(rate), **BASE) for rate in ("1e-18 mol/s", "2e-18 mol/s"))
+    assert first.digest != second.digest
 
 
 def test_a_plan_is_had_back_from_its_json(plan_of, tmp_path):
@@ -393,10 +407,10 @@ def test_an_edited_plan_is_refused(plan_of):
     ):
         with pytest.raises(FileError, match="this plan was changed after it was made"):
             Plan.from_json(bad)
-    with pytest.raises(FileError, match="not the plan of a sweep"):
+    with pytest.raises(FileError, match="not a sweep plan"):
         Plan.from_json([])
-    with pytest.raises(FileError, match="is of format 2"):
-        Plan.from_json(edited(good, "format_version", value=2))
+    with pytest.raises(FileError, match="has format version 1"):
+        Plan.from_json(edited(good, "format_version", value=1))
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
@@ -476,7 +490,7 @@ def test_a_run_takes_no_notice_of_a_sweep():
             "parameters.P_K",
             {"normal": ["1 m/s", "1 mm/s"], "within": ["5 m/s", "6 m/s"]},
             ".within",
-            "cuts off all but 0",
+            "leaves only 0 of this distribution",
         ),
         ("compartments.cell.activity", ["ideal", "davis"], ".1", 'got "davis"; did you mean davies?'),
         (
@@ -553,7 +567,7 @@ def test_absurd_plans_are_refused_with_the_figure(plan_of):
     assert "not 12,000,000" in faults_of(plan_of, **hypercube)["sweep.points"].message
     large = {"vary": {"parameters.P_K": axis}, "keep": ["end", "trajectory(plasma.V)"], "disk_GB": 0.01}
     message = faults_of(plan_of, **large)["sweep.keep"].message
-    assert " of disk, more than 10 MB; keep less, or write disk_GB = " in message
+    assert " of disk, more than 10 MB; list fewer outputs, or write disk_GB = " in message
     assert plan_of(**(large | {"disk_GB": int(message.rpartition("disk_GB = ")[2].split()[0])})).size == 20000
 
 
@@ -575,12 +589,14 @@ def test_a_summary_has_the_figures(plan_of):
     summary = json.loads(json.dumps(plan_of(vary=LEVELS | SPREADS, design="saltelli", samples=100).summary()))
     assert summary["points"] == 100 * (len(LEVELS | SPREADS) + 2)
     assert summary["bytes"] == summary["points"] * summary["bytes_per_point"]
-    assert summary["remarks"] == ["Sobol points are even in powers of two; samples = 128 would be better than 100"]
+    assert summary["remarks"] == [
+        "Sobol points are evenly distributed if their number is a power of two: samples = 128 is better than 100"
+    ]
     assert {"path": "simulation.temperature", "rule": "uniform", "unit": "degC", "from": 20.0, "to": 40.0} in summary[
         "axes"
     ]
-    words = {"path": "compartments.cell.activity", "rule": "values", "unit": "", "words": ["ideal", "davies"]}
-    assert words in summary["axes"]
+    categories = {"path": "compartments.cell.activity", "rule": "values", "unit": "", "categories": ["ideal", "davies"]}
+    assert categories in summary["axes"]
 
 
 # -- whatever is written ----------------------------------------------------------------------------------------------

@@ -74,10 +74,10 @@ def test_options_are_passed_through():
     ("text", "sentence"),
     [
         ("color=red", "unknown option 'color'; there are partition"),
-        ("partition", "not NAME=VALUE"),
-        ("partition=a b", "one word"),
-        ("comment=x\n#SBATCH --uid=0", "one word"),
-        ("account=$(id)", "one word"),
+        ("partition", "must be NAME=VALUE"),
+        ("partition=a b", "a single word"),
+        ("comment=x\n#SBATCH --uid=0", "a single word"),
+        ("account=$(id)", "a single word"),
         ("elements=0", "whole number from 1"),
         ("cpus=many", "whole number from 1"),
         ("time=soon", "time must be"),
@@ -107,9 +107,9 @@ def test_elements_keep_within_the_limits():
     assert choose_elements(100_000, limits, few, seconds=120.0) == 3
     assert choose_elements(100_000, limits, few, seconds=500 * 3600.0) == 1000
     assert choose_elements(100_000, limits, SlurmOptions({"cpus": "4"}), seconds=500 * 3600.0) == 251
-    with pytest.raises(UsageError, match=r"more than the 40 .*MaxArraySize=41"):
+    with pytest.raises(UsageError, match=r"more than this site allows, 40 \(MaxArraySize=41"):
         choose_elements(100_000, Limits(41, 10000), many)
-    with pytest.raises(UsageError, match="switched off"):
+    with pytest.raises(UsageError, match="disabled at this site"):
         choose_elements(100_000, Limits(1, 10000), few)
     with pytest.raises(UsageError, match="time=2:00:00 is longer than partition short allows, 60 min"):
         limits.time_limit(SlurmOptions({"time": "2:00:00"}))
@@ -125,7 +125,7 @@ def test_ranges():
 
 def test_without_slurm_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="scontrol is not found: submit on a machine of the cluster"):
+    with pytest.raises(UsageError, match="scontrol is not found: submit on a machine that has the commands of Slurm"):
         submit(make_sweep(tmp_path / "sweep").folder, SlurmOptions({}))
 
 
@@ -134,8 +134,8 @@ def test_a_slurm_that_gives_no_answer(tmp_path, monkeypatch):
     deaf.write_text("#!/bin/sh\nexec sleep 60\n")
     deaf.chmod(deaf.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(slurm_backend, "PATIENCE", 0.3)
-    with pytest.raises(IontideError, match=r"scontrol gave no answer in 0\.3 s"):
+    monkeypatch.setattr(slurm_backend, "TIMEOUT", 0.3)
+    with pytest.raises(IontideError, match=r"scontrol did not answer within 0\.3 s"):
         read_limits()
 
 
@@ -240,7 +240,7 @@ def test_an_element_past_its_time_limit_stops_cleanly_and_goes_on_when_resubmitt
     assert told["ExitCode"] == f"{128 + signal.SIGUSR1}:0", "the mark of a clean stop before the limit"
     left = len(store.missing())
     assert 0 < left < store.plan.blocks
-    assert not list((store.folder / "claims").iterdir())
+    assert not list((store.folder / "locks").iterdir())
     again = resubmit(store.folder, SlurmOptions({"elements": "4"}), then=())
     assert again is not None
     slurm.wait_for(again.job)
@@ -256,7 +256,7 @@ def process_of(slurm: Loopback, job: str, part: int) -> int:
     """The worker of an element: it has taken the place of the batch script's shell."""
     number = slurm.told(f"{job}_{part}")["JobId"]
     lines = [line.split() for line in slurm.ask("scontrol", "listpids", number).splitlines()[1:]]
-    found = [int(words[0]) for words in lines if words[2] == "batch" and words[0].isdigit()]
+    found = [int(arguments[0]) for arguments in lines if arguments[2] == "batch" and arguments[0].isdigit()]
     (worker,) = [pid for pid in found if b"work" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     return worker
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from iontide.errors import FileError
-from iontide.sweeps.compute.block import FAILED, STATUSES, Block, Kept
+from iontide.sweeps.compute.block import FAILED, STATUSES, Block, OutputValues
 from iontide.sweeps.store import status_index as indexing
 from iontide.sweeps.store import store as storing
 from iontide.sweeps.store.shards import TYPES, read_shard, shard_bytes, verify_shard, write_shard
@@ -81,14 +81,14 @@ def blocks(draw):
         shape = (*rows, *more) or (2,)
         values = draw(hnp.arrays(draw(st.sampled_from(TYPES)), shape))
         dimensions = tuple(draw(NAMES) for _ in shape[len(rows) :])
-        return Kept(values, draw(TEXT), dimensions, tuple(draw(st.lists(TEXT, max_size=3))), draw(TEXT))
+        return OutputValues(values, draw(TEXT), dimensions, tuple(draw(st.lists(TEXT, max_size=3))), draw(TEXT))
 
     return Block(
         start=start,
         status=draw(hnp.arrays(np.int8, points, elements=st.integers(1, len(STATUSES) - 1))),
         time=draw(hnp.arrays(float, points)),
         steps=draw(hnp.arrays(np.int64, points)),
-        kept={name: quantity((points,)) for name in draw(st.sets(NAMES, max_size=3))},
+        outputs={name: quantity((points,)) for name in draw(st.sets(NAMES, max_size=3))},
         coordinates={name: quantity(()) for name in draw(st.sets(NAMES, max_size=2))},
         messages=draw(st.dictionaries(st.integers(start, start + points - 1), st.text(max_size=20))),
     )
@@ -106,7 +106,9 @@ def test_a_block_comes_back_bit_for_bit(block, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["a/b", "a_b", ".", "..", "/", "100% K+ µ", "max(plasma.V)", " ", "\ud800"])
 def test_any_name_can_be_kept(tmp_path, name):
-    block = replace(made_block(everything(), 0), kept={name: Kept(np.arange(4.0)), "a_b ": Kept(np.arange(4))})
+    block = replace(
+        made_block(everything(), 0), outputs={name: OutputValues(np.arange(4.0)), "a_b ": OutputValues(np.arange(4))}
+    )
     write_shard(tmp_path / "x.h5", block, "d")
     assert differences(read_shard(tmp_path / "x.h5", 0, 4), block) == []
 
@@ -115,7 +117,7 @@ def test_a_block_always_becomes_the_same_bytes(tmp_path):
     code = """
         import hashlib
         from tests.support.plain_plan import everything, made_block
-        from iontide.sweeps.shards import shard_bytes
+        from iontide.sweeps.store.shards import shard_bytes
         print(hashlib.sha256(shard_bytes(made_block(everything(), 1), "d" * 64)[1]).hexdigest())
     """
     time.sleep(1.1)  # HDF5 knows time by the second
@@ -127,10 +129,12 @@ def test_a_shard_opens_in_h5py_and_says_what_it_is(store):
     with h5py.File(store.shard(1)) as file:
         assert file.attrs["format"] == "iontide-sweep-shard"
         assert (file.attrs["start"], file.attrs["stop"], file.attrs["plan"]) == (4, 8, store.plan.digest)
-        highest = file["kept/max(plasma.V)"]
+        highest = file["outputs/max(plasma.V)"]
         assert highest.attrs["units"] == "mV"
         assert highest.attrs["long_name"] == "the highest V"
-        assert list(file["kept/verdict"].attrs["words"]) == list(made_block(store.plan, 1).kept["verdict"].words)
+        assert list(file["outputs/verdict"].attrs["categories"]) == list(
+            made_block(store.plan, 1).outputs["verdict"].categories
+        )
     head = json.loads(store.shard(1).read_bytes()[64:1024])
     assert head["counts"] == list(np.bincount(made_block(store.plan, 1).status, minlength=6))
 
@@ -140,9 +144,9 @@ def test_a_shard_opens_in_h5py_and_says_what_it_is(store):
     [
         {"time": np.zeros(3)},
         {"status": np.zeros(4, dtype=np.int8)},
-        {"kept": {"x": Kept(np.zeros(5))}},
-        {"kept": {"x": Kept(np.zeros((4, 2)))}},
-        {"kept": {"x": Kept(np.zeros(4, dtype=complex))}},
+        {"outputs": {"x": OutputValues(np.zeros(5))}},
+        {"outputs": {"x": OutputValues(np.zeros((4, 2)))}},
+        {"outputs": {"x": OutputValues(np.zeros(4, dtype=complex))}},
         {"start": 1},
     ],
 )
@@ -172,7 +176,7 @@ def test_a_folder_of_the_same_plan_is_gone_on_with(store):
     [
         ({"shape": (7, 3)}, "points: 15 there, 21 here"),
         ({"block": 5}, "points in a block: 4 there, 5 here"),
-        ({"keep": ("end",)}, "kept: .*verdict.* there, end here"),
+        ({"keep": ("end",)}, "keep: .*verdict.* there, end here"),
         ({"shape": (15,)}, "varied: membranes.plasma.permeability.K, compartments.cell.activity there, membranes"),
         ({"seed": 1}, "seed: 0 there, 1 here"),
         ({"design_name": "sobol"}, "design: grid there, sobol here"),
@@ -188,13 +192,13 @@ def test_a_changed_plan_is_refused_with_what_differs(store, change, told):
 
 
 def test_what_is_no_folder_of_a_sweep_is_refused(tmp_path, store):
-    with pytest.raises(FileError, match=r"is not the folder of a sweep: there is no plan\.json in it"):
+    with pytest.raises(FileError, match=r"is not the folder of a sweep: it has no plan\.json"):
         Store.open(tmp_path / "nowhere")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("x")
     with pytest.raises(FileError, match=r"holds other files \(thesis.tex\)"):
         Store.create(tmp_path / "other", everything())
-    with pytest.raises(FileError, match="is a file; a sweep goes into a folder"):
+    with pytest.raises(FileError, match="is a file; name a folder for the sweep"):
         Store.create(tmp_path / "other" / "thesis.tex", everything())
     for text in ("", "{", "[" * 10**5, "[]", "{}", '{"digest": 1}', store.plan.digest):
         (store.folder / "plan.json").write_text(text)
@@ -251,11 +255,11 @@ def spoil(path, how, plan):
     [
         ("garbage", "this is no shard of a sweep"),
         ("zeros", "this is no shard of a sweep"),
-        ("longer", "its checksum is not that of its content"),
+        ("longer", "its checksum does not match its content"),
         ("other plan", "this is a shard of another plan"),
         ("other points", "holds the points 8 to 12"),
-        ("other version", "written in version 99 of the format"),
-        ("no counts", "does not say what became of its points"),
+        ("other version", "its format is version 99"),
+        ("no counts", "the counts of its points are missing"),
         ("folder", "not a regular file|is a directory"),
         ("pipe", "not a regular file"),
     ],
@@ -294,7 +298,7 @@ def test_a_flipped_bit_anywhere_is_seen(store):
         assert not Store.open(store.folder).has(0), place
 
 
-@pytest.mark.parametrize("how", ["external", "link", "chunked", "enormous", "about", "words"])
+@pytest.mark.parametrize("how", ["external", "link", "chunked", "enormous", "about", "categories"])
 def test_a_shard_made_to_do_harm_is_one_error(store, tmp_path, how):
     """The checksum fits; what it stands for must not be followed, allocated or believed all the same."""
     path = store.shard(1)
@@ -303,7 +307,7 @@ def test_a_shard_made_to_do_harm_is_one_error(store, tmp_path, how):
         if how == "about":
             del file["about"]
             file["about"] = np.frombuffer(b"[" * 10**5, dtype=np.uint8)
-        elif how == "words":
+        elif how == "categories":
             told = file["about"][()].tobytes().replace(b'"shape": []', b'"shape": 77')
             del file["about"]
             file["about"] = np.frombuffer(told, dtype=np.uint8)
@@ -331,16 +335,16 @@ WRITER = """
     import sys
     from tests.support.plain_plan import PlainPlan, made_block, stand_in
     stand_in()
-    from iontide.sweeps.store import Store
+    from iontide.sweeps.store.store import Store
     store = Store.open(sys.argv[1])
     blocks = [made_block(store.plan, number, scalars=5) for number in range(store.plan.blocks)]
     print("ready", flush=True)
     for turn in range(int(sys.argv[2])):
         for number, block in enumerate(blocks):
             if turn or not store.has(number):
-                store.claim(number)
+                store.lock(number)
                 store.write(block)
-                store.release(number)
+                store.unlock(number)
 """
 
 
@@ -368,7 +372,7 @@ def test_writers_killed_at_any_moment_leave_whole_shards_only_and_nothing_is_los
         assert len(there) >= seen, "what was there is there"
         seen = len(there)
         assert len(os.listdir(store.folder / "shards")) == seen, "what killed writers leave is cleared away"
-        assert set(os.listdir(store.folder / "claims")) <= {".clock"}
+        assert set(os.listdir(store.folder / "locks")) <= {".clock"}
     assert parts, "no writer was killed while it wrote"
     run_script(WRITER, store.folder, 1)
     again = Store.open(store.folder)
@@ -401,8 +405,8 @@ LIMITED = """
     from tests.support.plain_plan import PlainPlan, made_block, stand_in
     stand_in()
     from iontide.errors import FileError
-    from iontide.sweeps.store import Store
-    from iontide.sweeps.merging import merge
+    from iontide.sweeps.store.store import Store
+    from iontide.sweeps.store.merging import merge
     folder, limit = sys.argv[1], int(sys.argv[2])
     store = Store.create(folder, PlainPlan((12_000,), 4000))
     if limit:
@@ -477,15 +481,15 @@ def test_the_index_that_is_kept_equals_the_one_rebuilt_and_reads_only_what_is_ne
     assert os.stat(store.folder / "index.h5").st_ino == changed
     store.write(made_block(store.plan, 3))
     store.remove(0)
-    kept = index_of(Store.open(store.folder))
+    outputs = index_of(Store.open(store.folder))
     assert looks == ["0000003"]
     statuses = read_statuses(store.folder)
     (store.folder / "index.h5").unlink()
-    assert rebuild_index(store.folder) == kept
+    assert rebuild_index(store.folder) == outputs
     assert (read_statuses(store.folder) == statuses).all()
     for spoiled in (b"", b"garbage", (store.folder / "index.h5").read_bytes()[:-500]):
         (store.folder / "index.h5").write_bytes(spoiled)
-        assert index_of(store) == kept
+        assert index_of(store) == outputs
         assert (read_statuses(store.folder) == statuses).all()
 
 

@@ -1,4 +1,4 @@
-"""``iontide.sweep``: a plan computed into a folder, and opened to read, in one call."""
+"""``iontide.sweep``: compute a plan into a folder and open it, in one call."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .store.store import Store
 
 Backend = Callable[[Path, Callable[[], bool], Report], Outcome]
 
-#: Shards that do not count of which a warning tells why.
-_MOST_TOLD = 3
+#: Ignored shards of which a warning gives the reason.
+_MOST_FAULTS = 3
 
 
 def sweep(
@@ -33,41 +33,41 @@ def sweep(
     again: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Sweep:
-    """Compute all points of a sweep that are not there yet, and open it.
+    """Compute all missing points of a sweep, and open it.
 
-    Points that fail have the status ``failed`` and a sentence in ``Sweep.messages``; they stop nothing. Interrupted, or
-    killed, it goes on where it was when it is called again with the same plan and folder.
+    Points that fail have the status ``failed`` and a message in ``Sweep.messages``; the others are computed all the
+    same. After an interruption, another call with the same plan and folder computes what is missing.
 
     Parameters
     ----------
     plan : Plan or path
-        A scenario file with ``[sweep]``, a plan file that names a scenario, or what ``load_plan`` made of one.
+        A scenario file with ``[sweep]``, a plan file that names a scenario, or the result of ``load_plan``.
     folder : path
-        Of the sweep: a new one, or the one of this very plan.
+        A new folder, or the folder of a sweep of this plan.
     set : mapping of str to value, optional
-        Other values by dotted path, of the scenario and of the sweep (``{"sweep.points": 1000}``).
+        Values by dotted path that replace those of the scenario or the sweep (``{"sweep.points": 1000}``).
     workers : int, optional
-        Processes on this machine; as many as there are processors without it, 1 for none but this one.
+        Processes on this machine, by default one for each processor; with 1 the points are computed in this process.
     scheduler : str, path or object, optional
-        A Dask cluster to compute on instead: address, scheduler file, cluster or client.
+        A Dask cluster to compute on: address, scheduler file, cluster or client.
     again : bool
-        Compute the blocks with points that failed once more.
+        Also recompute the blocks with failed points.
     progress : callable, optional
-        Called about once a second with how far it is (``Progress``).
+        Called about once a second with a ``Progress``.
 
     Returns
     -------
     Sweep
-        Arrays by path and name, or a Dataset of xarray.
+        The points as arrays, or as a Dataset of xarray.
 
     Raises
     ------
     FileError
-        The folder is of another plan, or cannot be written, as on a full disk.
+        The folder belongs to another plan, or cannot be written.
     ScenarioError
         With all faults of the plan or the scenario.
     UsageError
-        A path in ``set`` leads nowhere, or it is given with a plan that is made already.
+        A path in ``set`` does not exist, or ``set`` is given together with a ``Plan``.
 
     Examples
     --------
@@ -79,18 +79,18 @@ def sweep(
     """
     if isinstance(plan, Plan):
         if set:
-            raise UsageError("set goes with the name of a file; a plan that is made already is as it is")
+            raise UsageError("set applies only to the name of a file; the plan given is a Plan already")
     else:
         plan = load_plan(plan, set)
     store = Store.create(Path(folder), plan)
     if again:
         remove_failed(store)
-    watch = Watch(store, progress or _unshown)
-    outcome = compute(store, watch, never, workers=workers, backend=_on_dask(scheduler), tell=_warn)
+    watch = Watch(store, progress or _ignore_progress)
+    outcome = compute(store, watch, never, workers=workers, backend=_on_dask(scheduler), warn=_warn)
     index = index_of(store)
     if index.missing:
-        told = [] if outcome.given_up else list(index.faults.values())[:_MOST_TOLD]
-        _warn("\n".join([f"{store.folder}: missing are {len(index.missing)} of {index.blocks} blocks", *told]))
+        faults = [] if outcome.given_up else list(index.faults.values())[:_MOST_FAULTS]
+        _warn("\n".join([f"{store.folder}: {len(index.missing)} of {index.blocks} blocks are missing", *faults]))
     return open_sweep(folder)
 
 
@@ -101,40 +101,41 @@ def compute(
     *,
     workers: int | None = None,
     backend: Backend | None = None,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Outcome:
-    """Compute what is missing of a sweep, on this machine or on another backend, and look at it meanwhile.
+    """Compute the missing blocks of a sweep, on this machine or another backend, and watch its progress.
 
     Parameters
     ----------
     store : Store
     watch : Watch
-        Of that store; it has looked once more at the end.
+        Of that store; it scans the folder once more at the end.
     stop : callable
-        Says whether to stop, with blocks left.
+        Returns whether to stop before all blocks are done.
     workers : int, optional
         Processes on this machine.
     backend : callable, optional
-        Computes what is missing of a folder in place of this machine, from the folder, ``stop`` and ``report``.
-    tell : callable
-        Called with a sentence where something went wrong that can be mended.
+        Computes the missing blocks of a folder in place of this machine; called with the folder, ``stop`` and
+        ``report``.
+    warn : callable
+        Called with a message where a block could not be computed or a worker was lost.
     """
 
-    def asked() -> bool:  # several times a second: the occasion for a look
+    def stop_and_watch() -> bool:  # called several times a second
         watch()
         return stop()
 
     def report(block: BlockReport) -> None:
         watch()
         if not block.points:
-            tell("\n".join(block.messages))
+            warn("\n".join(block.messages))
 
-    watch.look()
+    watch.scan()
     if backend is not None:
-        outcome = backend(store.folder, asked, report)
+        outcome = backend(store.folder, stop_and_watch, report)
     else:
-        outcome = run_locally(store.folder, None, asked, report, workers=workers, tell=tell)
-    watch.look()
+        outcome = run_locally(store.folder, None, stop_and_watch, report, workers=workers, warn=warn)
+    watch.scan()
     return outcome
 
 
@@ -147,16 +148,16 @@ def _on_dask(scheduler: Any) -> Backend | None:
 
 
 def remove_failed(store: Store) -> int:
-    """Take away the blocks that hold points that failed, so that they are computed again; returns how many."""
+    """Remove the blocks that hold failed points, so that they are computed again; returns their number."""
     failed = store.failed()
     for number in failed:
         store.remove(number)
     return len(failed)
 
 
-def _unshown(progress: Progress) -> None:
-    """Nobody is looking."""
+def _ignore_progress(progress: Progress) -> None:
+    """The default for ``progress``."""
 
 
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=3)
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=3)

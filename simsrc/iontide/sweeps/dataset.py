@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .compute.block import EXCLUDED, FAILED, MISSING, STATUSES
-from .store.contents import STATUS, STEPS, TIME, Contents, Described, open_contents, worded
+from .compute.block import FAILED, MISSING, STATUSES
+from .store.contents import STATUS, STEPS, TIME, ColumnDescription, Contents, decode_categories, open_contents
 
 if TYPE_CHECKING:
     import xarray
 
-#: Paths and names that are listed before the rest is only counted.
+#: Most paths and names in a list; the rest is only counted.
 _MOST_LISTED = 12
 
 
@@ -31,12 +31,12 @@ def open_sweep(path: str | os.PathLike[str]) -> Sweep:
     Returns
     -------
     Sweep
-        Of a folder, what was there and sound when it was opened.
+        Of a folder, the blocks that were done when it was opened.
 
     Raises
     ------
     FileError
-        Where it is neither, damaged, or not to be trusted.
+        If it is neither, or is damaged.
 
     Examples
     --------
@@ -50,54 +50,54 @@ def open_sweep(path: str | os.PathLike[str]) -> Sweep:
 
 
 class Sweep:
-    """The points of a sweep: what was varied, what became of them, and what was kept.
+    """The points of a sweep: varied values, status and outputs.
 
-    Every quantity is read when it is asked for, as one array over all points in the order of the plan.
+    Every quantity is read when it is requested, as one array over all points in the order of the plan.
 
     Attributes
     ----------
     size : int
         Points of the plan.
     paths : tuple of str
-        What was varied, in the order of the plan.
+        Varied paths, in the order of the plan.
     names : tuple of str
-        What was kept.
+        Names of the outputs.
     shape : tuple of int
-        Of the grid that the points make, an axis for each path, the last running fastest; empty where they make none.
+        Shape of the grid, one axis for each path, the last varying fastest; empty if the points form no grid.
     digest : str
         Of the plan.
     faults : tuple of str
-        What is wrong with shards that do not count.
+        Why some shards are ignored.
     """
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
         self.size, self.shape, self.digest = contents.size, contents.shape, contents.digest
         self.paths = tuple(axis.path for axis in contents.varied)
-        self.names = tuple(contents.kept)
+        self.names = tuple(contents.outputs)
         self.faults = contents.faults
 
-    # -- what was varied ----------------------------------------------------------------------------------------------
+    # -- varied values ------------------------------------------------------------------------------------------------
 
     def values(self, path: str) -> NDArray:
-        """The values of a varied path, shape (points,): in ``unit(path)``, or words."""
+        """The values of a varied path, shape (points,): in ``unit(path)``, or categories as texts."""
         place = self._place(path)
-        values, words = self._contents.axis(place), self._contents.varied[place].words
-        return worded(values, words) if words else values
+        values, categories = self._contents.axis(place), self._contents.varied[place].categories
+        return decode_categories(values, categories) if categories else values
 
     def unit(self, name: str) -> str:
-        """The unit of a varied path or a kept quantity; empty for pure numbers and words."""
+        """The unit of a varied path or an output; empty for pure numbers and categories."""
         if name in self.paths:
             return self._contents.varied[self._place(name)].unit
         return self._described(name).unit
 
-    def words(self, name: str) -> tuple[str, ...]:
-        """What the whole numbers of a kept quantity, or the values of a path, are one of; empty of numbers."""
+    def categories(self, name: str) -> tuple[str, ...]:
+        """The categories of a varied path or an output; empty for numbers."""
         if name in self.paths:
-            return self._contents.varied[self._place(name)].words
-        return self._described(name).words
+            return self._contents.varied[self._place(name)].categories
+        return self._described(name).categories
 
-    # -- what became of the points ------------------------------------------------------------------------------------
+    # -- status of the points -----------------------------------------------------------------------------------------
 
     @cached_property
     def status(self) -> NDArray[np.int8]:
@@ -106,51 +106,51 @@ class Sweep:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Points by status, of those that there are."""
-        found = np.bincount(self.status, minlength=len(STATUSES))
-        return {name: int(n) for name, n in zip(STATUSES, found, strict=True) if n}
+        """Number of points by status, for the statuses that occur."""
+        numbers = np.bincount(self.status, minlength=len(STATUSES))
+        return {name: int(n) for name, n in zip(STATUSES, numbers, strict=True) if n}
 
     @property
     def time(self) -> NDArray:
-        """Time that each point reached, s; NaN where it is missing."""
+        """Simulated time reached, s; NaN where a point is missing."""
         return self._contents.column(TIME)
 
     @property
     def steps(self) -> NDArray:
-        """Accepted steps of the integrator; −1 where the point is missing."""
+        """Accepted steps of the integrator; −1 where a point is missing."""
         return self._contents.column(STEPS)
 
     @cached_property
     def messages(self) -> Mapping[int, str]:
-        """By the number of the point, why it failed."""
+        """Why points failed, by the number of the point."""
         return self._contents.messages()
 
-    # -- what was kept ------------------------------------------------------------------------------------------------
+    # -- outputs ------------------------------------------------------------------------------------------------------
 
-    def kept(self, name: str) -> NDArray:
-        """A kept quantity, shape (points, …), in ``unit(name)``; NaN (or −1) where there is none.
+    def output(self, name: str) -> NDArray:
+        """The values of an output, shape (points, …), in ``unit(name)``; NaN (or −1) where there is none.
 
-        Whole numbers that stand for words are places in ``words(name)``; ``kept_words`` has the words themselves.
+        A categorical output has codes, places in ``categories(name)``; ``output_categories`` gives the categories.
         """
         return self._contents.column(self._described(name))
 
-    def kept_words(self, name: str) -> NDArray:
-        """A kept quantity in words, as a verdict; an empty one where there is none."""
-        described = self._described(name)
-        if not described.words:
-            raise UsageError(f"{name} is a number, not a word")
-        return worded(self._contents.column(described), described.words)
+    def output_categories(self, name: str) -> NDArray:
+        """The category of a categorical output, such as a verdict, at each point; an empty text where there is none."""
+        column = self._described(name)
+        if not column.categories:
+            raise UsageError(f"{name} is a number and has no categories; use output({name!r})")
+        return decode_categories(self._contents.column(column), column.categories)
 
     def long_name(self, name: str) -> str:
-        """What a kept quantity is, as an axis says it."""
+        """The label of an output on an axis."""
         return self._described(name).long_name or name
 
     def dimensions(self, name: str) -> tuple[str, ...]:
-        """Of the axes of a kept quantity after that of the points, as ``("time",)``."""
+        """Names of the axes of an output after that of the points, such as ``("time",)``."""
         return self._described(name).dimensions
 
     def coordinate(self, dimension: str) -> NDArray:
-        """What stands along a dimension: times, s, or the names of states."""
+        """The coordinate of a dimension: times, s, or the names of states."""
         if dimension not in self._contents.coordinates:
             raise UsageError(f"there is no dimension {dimension}; there are {_listed(self._contents.coordinates)}")
         return self._contents.coordinate(dimension)
@@ -163,51 +163,55 @@ class Sweep:
         Parameters
         ----------
         names : iterable of str, optional
-            Kept quantities to read; all without it.
+            Outputs to read; all by default.
         grid : bool, optional
-            Whether the points stand along the grid's own dimensions, each named by the path that varies along it,
-            rather than along ``point``; without it, wherever they make a grid.
+            Whether to use the dimensions of the grid, each named by the path that varies along it, in place of
+            ``point``; by default wherever the points form a grid.
 
         Raises
         ------
         UsageError
-            Where xarray is not installed, there is no such quantity, or the points make no grid.
+            If xarray is not installed, there is no such output, or the points form no grid.
         """
         try:
             import xarray
         except ImportError as error:
             raise UsageError("xarray is not installed: pip install 'iontide[xarray]'") from error
         if grid and not self.shape:
-            raise UsageError("the points of this sweep make no grid")
+            raise UsageError("the points of this sweep form no grid")
         unstack = bool(self.shape) if grid is None else grid
         dimensions = self.paths if unstack else ("point",)
         shape = self.shape if unstack else (self.size,)
 
-        def laid(values: NDArray, more: tuple[str, ...], attributes: dict[str, Any]) -> tuple[Any, ...]:
+        def variable(values: NDArray, more: tuple[str, ...], attributes: dict[str, Any]) -> tuple[Any, ...]:
             return (*dimensions, *more), values.reshape(*shape, *values.shape[1:]), attributes
 
-        coordinates: dict[str, Any] = {"point": laid(np.arange(self.size), (), {"long_name": "number of the point"})}
+        coordinates: dict[str, Any] = {
+            "point": variable(np.arange(self.size), (), {"long_name": "number of the point"})
+        }
         for axis, path in enumerate(self.paths):
             values, attributes = self.values(path), _attributes(self.unit(path), path)
             if unstack:
                 line = np.moveaxis(values.reshape(shape), axis, 0).reshape(shape[axis], -1)[:, 0]
                 coordinates[path] = (path, line, attributes)
             else:
-                coordinates[path] = laid(values, (), attributes)
+                coordinates[path] = variable(values, (), attributes)
         chosen = self.names if names is None else tuple(names)
         used = {dimension for name in chosen for dimension in self.dimensions(name)}
-        for name, described in self._contents.coordinates.items():
-            if used.intersection(described.dimensions):
-                attributes = _attributes(described.unit, described.long_name)
-                coordinates[name] = (described.dimensions, self.coordinate(name), attributes)
+        for name, column in self._contents.coordinates.items():
+            if used.intersection(column.dimensions):
+                attributes = _attributes(column.unit, column.long_name)
+                coordinates[name] = (column.dimensions, self.coordinate(name), attributes)
         data: dict[str, Any] = {
-            "status": laid(self.status, (), _attributes("", STATUS.long_name, STATUSES, "|i1")),
-            "time_reached": laid(self.time, (), _attributes("s", TIME.long_name)),
-            "steps": laid(self.steps, (), _attributes("", STEPS.long_name)),
+            "status": variable(self.status, (), _attributes("", STATUS.long_name, STATUSES, "|i1")),
+            "time_reached": variable(self.time, (), _attributes("s", TIME.long_name)),
+            "steps": variable(self.steps, (), _attributes("", STEPS.long_name)),
         }
         for name in chosen:
             d = self._described(name)
-            data[name] = laid(self.kept(name), d.dimensions, _attributes(d.unit, d.long_name, d.words, d.dtype))
+            data[name] = variable(
+                self.output(name), d.dimensions, _attributes(d.unit, d.long_name, d.categories, d.dtype)
+            )
         return xarray.Dataset(data, coordinates, {"plan": self.digest})
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -217,10 +221,13 @@ class Sweep:
             raise UsageError(f"{path} is not varied; varied are {_listed(self.paths)}")
         return self.paths.index(path)
 
-    def _described(self, name: str) -> Described:
-        if name not in self._contents.kept:
-            raise UsageError(f"{name} is not kept; kept are {_listed(self.names)}")
-        return self._contents.kept[name]
+    def _described(self, name: str) -> ColumnDescription:
+        if name not in self._contents.outputs:
+            raise UsageError(f"this sweep has no output {name}; it has {_listed(self.names)}")
+        return self._contents.outputs[name]
+
+    def _with_unit(self, name: str) -> str:
+        return f"{name} ({self.unit(name)})" if self.unit(name) else name
 
     def __len__(self) -> int:
         return self.size
@@ -230,15 +237,14 @@ class Sweep:
         counts = self.counts
         lines = [
             f"Sweep of {self.size} points{grid} ({self._contents.name})",
-            f"  varied: {_listed([f'{path} ({self.unit(path)})' if self.unit(path) else path for path in self.paths])}",
-            f"  kept:   {_listed([f'{name} ({self.unit(name)})' if self.unit(name) else name for name in self.names])}",
-            f"  status: {', '.join(f'{n} {name}' for name, n in counts.items())}",
+            f"  varied:  {_listed(map(self._with_unit, self.paths))}",
+            f"  outputs: {_listed(map(self._with_unit, self.names))}",
+            f"  status:  {', '.join(f'{n} {name}' for name, n in counts.items())}",
         ]
-        told = [STATUSES[code] for code in (MISSING, FAILED, EXCLUDED)]
-        if any(name in counts for name in told[:2]):
+        if any(STATUSES[code] in counts for code in (MISSING, FAILED)):
             lines.append("  points that are missing or failed hold NaN (whole numbers: −1)")
         if self.faults:
-            lines.append(f"  shards that do not count: {len(self.faults)}, the first: {self.faults[0]}")
+            lines.append(f"  ignored shards: {len(self.faults)}, the first: {self.faults[0]}")
         return "\n".join(lines)
 
 
@@ -249,13 +255,13 @@ def _listed(names: Iterable[str]) -> str:
     return f"{some} and {more} more" if more > 0 else some
 
 
-def _attributes(unit: str, long_name: str, words: tuple[str, ...] = (), dtype: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _attributes(unit: str, long_name: str, categories: tuple[str, ...] = (), dtype: str = "") -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
     if unit:
-        found["units"] = unit
+        attributes["units"] = unit
     if long_name:
-        found["long_name"] = long_name
-    if words:
-        found["flag_values"] = np.arange(len(words), dtype=dtype)
-        found["flag_meanings"] = " ".join(word.replace(" ", "_") for word in words)
-    return found
+        attributes["long_name"] = long_name
+    if categories:
+        attributes["flag_values"] = np.arange(len(categories), dtype=dtype)
+        attributes["flag_meanings"] = " ".join(category.replace(" ", "_") for category in categories)
+    return attributes

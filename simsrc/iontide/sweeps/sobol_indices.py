@@ -1,9 +1,10 @@
-"""Sobol indices of a saltelli design: which parameters a number varies with, alone and together with the others.
+"""Sobol indices of a saltelli design: the share of the variance of an output that each parameter explains.
 
-The first order of a parameter is the share of the variance that would go if it were known; the total order the share
-that would stay if all others were. Sampled from two independent matrices A and B, and AB_i, which is A with column i
-of B. Saltelli et al. 2010 (doi:10.1016/j.cpc.2009.09.018), Table 2: (b) for the first order, (f), which is Jansen's
-(doi:10.1016/S0010-4655(98)00154-4), for the total; of the estimators compared there the ones of least error.
+The first order of a parameter is the share of the variance that would vanish if it were known; the total order the
+share that would remain if all others were known. They are estimated from two independent sample matrices A and B,
+and AB_i, which is A with column i of B. Saltelli et al. 2010 (doi:10.1016/j.cpc.2009.09.018), Table 2: (b) for the
+first order; (f), Jansen's (doi:10.1016/S0010-4655(98)00154-4), for the total order. They have the least error of those
+compared there.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 
-#: Base samples drawn again for the intervals: how often, and how many numbers at once.
+#: Number of bootstrap resamples for the intervals, and most numbers at once.
 RESAMPLES = 1000
 _AT_ONCE = 2**22
 
-#: Base samples below which there is no telling.
+#: Least number of base samples for an estimate.
 LEAST_SAMPLES = 8
 
-#: Variance below this part of the squared mean is rounding.
+#: A variance below this fraction of the squared mean is rounding.
 _ROUNDING = 1e-24
 
 
@@ -34,13 +35,13 @@ class Indices:
     ----------
     first, total : array, shape (parameters,)
     first_interval, total_interval : array, shape (parameters, 2)
-        Ends of the interval, by the quantiles of the bootstrap.
+        Ends of the interval, quantiles of the bootstrap distribution.
     confidence : float
-        Of the intervals, as 0.95.
+        Of the intervals, for example 0.95.
     samples : int
         Base samples used.
     left_out : int
-        Base samples with a point that has no value.
+        Base samples left out because a point has no value.
     """
 
     first: NDArray
@@ -66,20 +67,20 @@ def sobol_indices(
     Parameters
     ----------
     a, b : array, shape (samples,)
-        The quantity at the rows of A and of B.
+        The output at the rows of A and of B.
     ab : array, shape (parameters, samples)
         At the rows of each AB_i.
     confidence : float
         Of the intervals, between 0 and 1.
     resamples : int
-        How often base samples are drawn anew, with replacement.
+        Number of bootstrap resamples of the base samples.
     seed : int
-        Of these draws.
+        Of the resampling.
 
     Raises
     ------
     UsageError
-        Fewer than ``LEAST_SAMPLES`` base samples have all their values, or these do not vary.
+        If fewer than ``LEAST_SAMPLES`` base samples have all their values, or the values do not vary.
     """
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"the confidence of an interval is between 0 and 1, got {confidence:g}")
@@ -88,25 +89,25 @@ def sobol_indices(
     if count < LEAST_SAMPLES:
         raise UsageError(
             f"Sobol indices need at least {LEAST_SAMPLES} base samples with a value at each of their points; "
-            f"{count} of {count + left_out} have"
+            f"{count} of {count + left_out} have them"
         )
     a, b, ab = a[whole], b[whole], ab[:, whole]
     mean = float(np.concatenate([a, b]).mean())
     terms = _terms(a - mean, b - mean, ab - mean)
     variance = _variance(terms.mean(axis=0))
     if not variance > _ROUNDING * mean**2:
-        raise UsageError("the quantity is the same at all points: there is no variance to share out")
+        raise UsageError("the output is the same at all points, so that it has no variance")
     first, total = _from_means(terms.mean(axis=0)[np.newaxis])
-    drawn = [_from_means(means) for means in _resampled(terms, resamples, seed)]
+    resampled = [_from_means(means) for means in _resampled(terms, resamples, seed)]
     ends = [50.0 * (1.0 - confidence), 50.0 * (1.0 + confidence)]
-    intervals = [np.nanpercentile(np.concatenate(d), ends, axis=0).T for d in zip(*drawn, strict=True)]
+    intervals = [np.nanpercentile(np.concatenate(d), ends, axis=0).T for d in zip(*resampled, strict=True)]
     return Indices(first[0], total[0], intervals[0], intervals[1], confidence, count, left_out)
 
 
 def _terms(a: NDArray, b: NDArray, ab: NDArray) -> NDArray:
-    """What the estimators are made of means of, shape (samples, 2 + 3 parameters).
+    """The terms whose means give the estimates, shape (samples, 2 + 3 parameters).
 
-    So that a resample needs no more than the means of its rows: (a + b)/2, (a² + b²)/2, and of each parameter
+    A resample then needs the means of its rows only: (a + b)/2, (a² + b²)/2, and of each parameter
     b (AB − A), AB − A, (A − AB)²/2.
     """
     change = (ab - a).T
@@ -144,12 +145,12 @@ def _resampled(terms: NDArray, resamples: int, seed: int) -> list[NDArray]:
 
 
 def split_saltelli(values: NDArray, results: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Results at A, B and every AB_i, found by the values themselves, so that the order of the points does not matter.
+    """Results at A, B and every AB_i, identified by the values of the points, in whatever order they are.
 
     Parameters
     ----------
     values : array, shape (points, parameters)
-        Of a plan, in its order: base sample by base sample, or matrix by matrix.
+        Values of the points, base sample by base sample or matrix by matrix.
     results : array, shape (points,)
 
     Returns
@@ -160,7 +161,7 @@ def split_saltelli(values: NDArray, results: NDArray) -> tuple[NDArray, NDArray,
     Raises
     ------
     UsageError
-        The points are no saltelli design.
+        If the points are no saltelli design.
     """
     found = _parts(values)
     if found is None:
@@ -177,7 +178,7 @@ def is_saltelli(values: NDArray) -> bool:
 
 
 def _parts(values: NDArray) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Which points are A, B and AB_i; None where they are not."""
+    """The numbers of the points of A, B and AB_i; None for other designs."""
     points, parameters = values.shape
     samples, rest = divmod(points, parameters + 2)
     if not parameters or samples < 2 or rest:
@@ -195,7 +196,7 @@ def _parts(values: NDArray) -> tuple[NDArray, NDArray, NDArray] | None:
 
 def _is_design(values: NDArray, a: NDArray, b: NDArray, ab: NDArray) -> bool:
     """Whether every AB_i is A with column i of B."""
-    if (values[a] == values[b]).all():  # as of a sweep in which nothing varies
+    if (values[a] == values[b]).all():  # nothing varies
         return False
     for i, rows in enumerate(ab):
         expected = values[a].copy()

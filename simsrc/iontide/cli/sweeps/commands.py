@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FileError, IontideError
 from ...formulas.display import size_text, waiting_time_text
-from .output import SweepDisplay, counts_told, failure_lines, plan_lines, progress_line, say, speed
+from .output import SweepDisplay, counts_text, failure_lines, plan_lines, progress_line, say, speed
 
 if TYPE_CHECKING:
     from ...sweeps.backends.work import Outcome
@@ -23,73 +23,73 @@ if TYPE_CHECKING:
     from ...sweeps.store.status_index import Index
     from ...sweeps.store.store import Store
 
-#: Points up to which those that a constraint excludes are counted before anything runs.
+#: Largest number of points at which the excluded points are counted before the run.
 MOST_COUNTED = 10_000_000
 
-#: Seconds after which what status.json says of the pace is old.
+#: Age at which the rate in status.json is no longer used, s.
 OLD = 120.0
 
-#: Blocks that were given up of which the reason is told.
-MOST_GIVEN_UP = 3
+#: Most warnings that are printed.
+MOST_WARNINGS = 3
 
 
 # -- plan -------------------------------------------------------------------------------------------------------------
 
 
 def plan(arguments: Namespace) -> int:
-    """``iontide sweep plan``: say what is to come, and make the folder unless it is a dry run."""
-    made, folder = load(arguments)
+    """``iontide sweep plan``: print the plan and its estimated cost, and make the folder unless it is a dry run."""
+    sweep_plan, folder = load(arguments)
     if not arguments.dry_run:
         from ...sweeps.store.store import Store
 
-        Store.create(folder, made)
-    told = described(made, folder, arguments.workers, arguments.quiet)
+        Store.create(folder, sweep_plan)
+    summary = describe_plan(sweep_plan, folder, arguments.workers, arguments.quiet)
     if arguments.json:
-        print(json.dumps(told))
+        print(json.dumps(summary))
     elif not arguments.dry_run:
         print(folder)
     if not arguments.quiet and not arguments.json:
-        say("\n".join(plan_lines(told)))
+        say("\n".join(plan_lines(summary)))
     return 0
 
 
 def load(arguments: Namespace) -> tuple[Plan, Path]:
-    """The plan of a file, and the folder that its sweep goes to."""
+    """The plan of a file, and the folder of its sweep."""
     from ...sweeps.plan.plan import load_plan
 
-    made = load_plan(arguments.source, dict(arguments.set))
+    sweep_plan = load_plan(arguments.source, dict(arguments.set))
     folder = Path(arguments.output) if arguments.output else Path("outputs") / f"{Path(arguments.source).stem}.sweep"
-    return made, folder
+    return sweep_plan, folder
 
 
-def described(made: Plan, folder: Path, workers: int | None, quiet: bool = True) -> dict[str, Any]:
-    """All that can be said of a plan before it runs, with what points that are tried say of time and room."""
+def describe_plan(sweep_plan: Plan, folder: Path, workers: int | None, quiet: bool = True) -> dict[str, Any]:
+    """A summary of a plan, with the estimated time and disk space from a trial."""
     from ...sweeps.backends.local import available_cores
-    from ...sweeps.forecast import forecast
+    from ...sweeps.cost_estimate import estimate_cost
 
     excluded = None
-    if made.size <= MOST_COUNTED:
-        excluded = sum(int(made.excluded(*made.span(block)).sum()) for block in range(made.blocks))
-    tell_of_compiling(made, quiet)
-    expected = forecast(made)
+    if sweep_plan.size <= MOST_COUNTED:
+        excluded = sum(int(sweep_plan.excluded(*sweep_plan.span(block)).sum()) for block in range(sweep_plan.blocks))
+    announce_compiling(sweep_plan, quiet)
+    cost = estimate_cost(sweep_plan)
     return {
-        **made.summary(),
+        **sweep_plan.summary(),
         "folder": str(folder),
         "excluded": excluded,
-        "workers": min(workers or available_cores(), made.blocks),
-        "seconds": expected.seconds,
-        "bytes": expected.bytes,
-        "tried": expected.tried,
-        "failed": expected.failed,
+        "workers": min(workers or available_cores(), sweep_plan.blocks),
+        "seconds": cost.seconds,
+        "bytes": cost.bytes,
+        "tried": cost.tried,
+        "failed": cost.failed,
     }
 
 
-def tell_of_compiling(made: Plan, quiet: bool) -> None:
+def announce_compiling(sweep_plan: Plan, quiet: bool) -> None:
     from ...kernel.build import object_files
     from ...sweeps.backends.local import integrator_of
 
-    if not quiet and object_files.must_compile(integrator_of(made)):
-        say("compiling the integrator for sweeps on this machine (once, some twenty seconds) …")
+    if not quiet and object_files.must_compile(integrator_of(sweep_plan)):
+        say("compiling the integrator for sweeps (once on this machine, about twenty seconds) …")
 
 
 # -- run and resume ---------------------------------------------------------------------------------------------------
@@ -99,10 +99,10 @@ def run(arguments: Namespace) -> int:
     """``iontide sweep run``."""
     if arguments.dry_run:
         return plan(arguments)
-    made, folder = load(arguments)
+    sweep_plan, folder = load(arguments)
     from ...sweeps.store.store import Store
 
-    return _compute(Store.create(folder, made), arguments)
+    return _compute(Store.create(folder, sweep_plan), arguments)
 
 
 def resume(arguments: Namespace) -> int:
@@ -111,20 +111,20 @@ def resume(arguments: Namespace) -> int:
 
     store = Store.open(arguments.source)
     if arguments.failed:
-        take_failed_away(store, arguments.quiet)
+        remove_failed_blocks(store, arguments.quiet)
     return _compute(store, arguments)
 
 
-def take_failed_away(store: Store, quiet: bool) -> None:
+def remove_failed_blocks(store: Store, quiet: bool) -> None:
     from ...sweeps.api import remove_failed
 
     removed = remove_failed(store)
     if not quiet:
-        say(f"blocks with points that failed, to be computed again: {removed}")
+        say(f"blocks with failed points, to be computed again: {removed}")
 
 
 def _compute(store: Store, arguments: Namespace) -> int:
-    """Compute what is missing, and tell what came of it."""
+    """Compute the missing blocks, and print the result."""
     from ...sweeps.api import compute
     from ...sweeps.backends.work import StopRequest
     from ...sweeps.store.progress import Watch
@@ -132,16 +132,20 @@ def _compute(store: Store, arguments: Namespace) -> int:
 
     before = len(store.missing())
     if before and not (arguments.scheduler or arguments.dask_jobs):
-        tell_of_compiling(store.plan, arguments.quiet)
+        announce_compiling(store.plan, arguments.quiet)
     began = time.perf_counter()
-    with SweepDisplay(store.folder.name, arguments.quiet) as display, StopRequest() as request, _going_on(store.folder):
+    with (
+        SweepDisplay(store.folder.name, arguments.quiet) as display,
+        StopRequest() as request,
+        _resume_hint(store.folder),
+    ):
         outcome = compute(
             store,
             Watch(store, display),
-            _told_once(request, arguments.quiet),
+            _announced_stop(request, arguments.quiet),
             workers=arguments.workers,
             backend=_backend(arguments),
-            tell=_few_of(arguments.quiet),
+            warn=_first_few(arguments.quiet),
         )
     seconds = time.perf_counter() - began
     index = index_of(store)
@@ -150,12 +154,12 @@ def _compute(store: Store, arguments: Namespace) -> int:
     else:
         print(store.folder)
     if not arguments.quiet:
-        _tell(store, index, outcome, seconds, before)
+        _print_result(store, index, outcome, seconds, before)
     return request.exit_code if outcome.stopped else index.exit_code
 
 
 def _backend(arguments: Namespace) -> Callable[..., Outcome] | None:
-    """What computes instead of this machine."""
+    """The backend chosen by the arguments; None for this machine."""
     if arguments.scheduler:
         from ...sweeps.backends.dask import run_on_dask
 
@@ -170,9 +174,9 @@ def _backend(arguments: Namespace) -> Callable[..., Outcome] | None:
 
 
 @contextlib.contextmanager
-def _going_on(folder: Path) -> Iterator[None]:
-    """Say how to go on with a sweep where an error or a second Ctrl-C ends the command."""
-    hint = f"what is finished is in {folder}; go on with it by: iontide sweep resume {shlex.quote(str(folder))}"
+def _resume_hint(folder: Path) -> Iterator[None]:
+    """Print how to resume the sweep if an error or a second Ctrl-C ends the command."""
+    hint = f"finished blocks are in {folder}; to resume: iontide sweep resume {shlex.quote(str(folder))}"
     try:
         yield
     except IontideError as error:
@@ -185,42 +189,42 @@ def _going_on(folder: Path) -> Iterator[None]:
         raise Stopped(signal.SIGINT) from None
 
 
-def _told_once(request: Any, quiet: bool) -> Callable[[], bool]:
-    """Whether to stop; said when it is first seen."""
-    told = False
+def _announced_stop(request: Any, quiet: bool) -> Callable[[], bool]:
+    """Whether to stop; printed once."""
+    announced = False
 
     def stop() -> bool:
-        nonlocal told
-        if request() and not told and not quiet:
-            say("stopping: blocks in hand are finished if that is quick (a second Ctrl-C drops them) …")
-        told = bool(request())
-        return told
+        nonlocal announced
+        if request() and not announced and not quiet:
+            say("stopping: workers finish their blocks if that is quick (a second Ctrl-C drops them) …")
+        announced = bool(request())
+        return announced
 
     return stop
 
 
-def _few_of(quiet: bool) -> Callable[[str], None]:
-    """Says the first sentences that come, each once: where one block fails, many may."""
-    said: set[str] = set()
+def _first_few(quiet: bool) -> Callable[[str], None]:
+    """Prints the first different messages: where one block fails, many may."""
+    printed: set[str] = set()
 
-    def tell(sentence: str) -> None:
-        if not quiet and len(said) < MOST_GIVEN_UP and sentence not in said:
-            say(sentence)
-            said.add(sentence)
+    def warn(message: str) -> None:
+        if not quiet and len(printed) < MOST_WARNINGS and message not in printed:
+            say(message)
+            printed.add(message)
 
-    return tell
+    return warn
 
 
-def _tell(store: Store, index: Index, outcome: Outcome, seconds: float, before: int) -> None:
-    """The closing lines."""
+def _print_result(store: Store, index: Index, outcome: Outcome, seconds: float, before: int) -> None:
+    """Print the number of points by status, the failures, and how to resume."""
     now = "" if outcome.points == index.size else f"{outcome.points:,} points computed now "
     took = f"; {now}in {waiting_time_text(seconds)} ({speed(outcome.points / seconds)})" if outcome.points else ""
-    say(f"{store.folder}: {index.size:,} points: {counts_told(index)}{took if before else '; nothing was missing'}")
+    say(f"{store.folder}: {index.size:,} points: {counts_text(index)}{took if before else '; no block was missing'}")
     for line in failure_lines(store.plan, index):
         say(line)
     if index.missing:
         many = f"{len(index.missing):,} of {index.blocks:,} blocks are missing"
-        say(f"{many}; go on with: iontide sweep resume {shlex.quote(str(store.folder))}")
+        say(f"{many}; to resume: iontide sweep resume {shlex.quote(str(store.folder))}")
 
 
 def _title(store: Store) -> str:
@@ -251,7 +255,7 @@ def status(arguments: Namespace) -> int:
 
     store = Store.open(arguments.source)
     index = index_of(store)
-    progress = progress_of(index, _pace_of(store.folder))
+    progress = progress_of(index, _recent_rate(store.folder))
     with contextlib.suppress(FileError):
         write_status(store.folder, progress)
     queue = _queue_of(store.folder)
@@ -259,7 +263,7 @@ def status(arguments: Namespace) -> int:
         print(json.dumps(_as_json(store, index) | {"progress": asdict(progress), "queue": queue}))
         return index.exit_code
     print(f"{store.folder}: {_title(store)}")
-    print(f"{index.size:,} points: {counts_told(index)}")
+    print(f"{index.size:,} points: {counts_text(index)}")
     if index.missing:
         print(f"{len(index.missing):,} of {index.blocks:,} blocks are missing: {progress_line(progress)}")
     for state, count in queue.items():
@@ -269,29 +273,29 @@ def status(arguments: Namespace) -> int:
     return index.exit_code
 
 
-def _pace_of(folder: Path) -> float | None:
-    """Points a second as a command that is at work has told a moment ago."""
+def _recent_rate(folder: Path) -> float | None:
+    """The rate in ``status.json`` if a running command has written it recently, points per second."""
     from datetime import UTC, datetime
 
     from ...sweeps.store.status_index import read_status
 
     with contextlib.suppress(FileError, ValueError, TypeError):
-        told = read_status(folder)
-        if (datetime.now(UTC) - datetime.fromisoformat(told.updated)).total_seconds() < OLD:
-            return told.rate
+        status = read_status(folder)
+        if (datetime.now(UTC) - datetime.fromisoformat(status.updated)).total_seconds() < OLD:
+            return status.rate
     return None
 
 
 def _queue_of(folder: Path) -> dict[str, int]:
-    """Elements of job arrays by what they do; empty where there are none, or Slurm cannot be asked."""
+    """Number of array elements by state; empty if there are none, or Slurm does not answer."""
     from ...sweeps.backends.slurm import parts_in_queue
 
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with contextlib.suppress(IontideError):
         for state in parts_in_queue(folder).values():
-            told = {"PD": "wait", "R": "run", "CG": "are about to end"}.get(state, f"are in state {state}")
-            found[told] = found.get(told, 0) + 1
-    return found
+            text = {"PD": "waiting", "R": "running", "CG": "completing"}.get(state, f"in state {state}")
+            counts[text] = counts.get(text, 0) + 1
+    return counts
 
 
 def merge(arguments: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Figures of a sweep: from its folder or merged file to a figure with its numbers beside it."""
+"""Figures of a sweep, from its folder or merged file, with their numbers as CSV."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ...sweeps.dataset import Sweep
     from ...sweeps.sobol_indices import Indices
 
-#: Rules of an axis along which values are even in the logarithm.
+#: Rules of an axis with values evenly distributed in the logarithm.
 _LOGARITHMIC = ("log", "log_uniform", "log_normal")
 
 
 def draw_sweep(file: str | os.PathLike[str], arguments: Namespace) -> list[Path]:
-    """``iontide plot FOLDER``: draw a sweep as the arguments ask for it; returns the files written."""
+    """``iontide plot FOLDER``: draw a sweep; returns the files written."""
     return plot_sweep(
         file,
         arguments.output,
@@ -57,41 +57,41 @@ def plot_sweep(
     Parameters
     ----------
     source : Sweep or path
-        What ``open_sweep`` made, the folder of a sweep, finished or not, or a merged file.
+        The result of ``open_sweep``, the folder of a sweep, finished or not, or a merged file.
     output : path, optional
-        Ends in ``.pdf``, ``.svg`` or ``.png``. Without it a PDF: ``FOLDER/KIND.pdf``, or ``FILE.KIND.pdf`` beside a
-        merged file.
+        File name that ends in ``.pdf``, ``.svg`` or ``.png``; by default ``FOLDER/KIND.pdf``, or ``FILE.KIND.pdf`` next
+        to a merged file.
     kind : {"curves", "map", "contours", "verdicts", "marginals", "families", "indices"}, optional
-        What suits the sweep if not given: curves of one parameter, a map of two, marginals of more, families where
-        only trajectories are kept, indices of a saltelli design.
+        By default curves for one parameter, a map for two, marginals for more, families if all outputs are
+        trajectories, indices for a saltelli design.
     quantities : str or sequence of str
-        Names of kept quantities; of one state ``end[NAME]``. The first that suits if not given.
+        Names of outputs; ``end[NAME]`` for one state. By default the first that fits.
     x, y : str, optional
-        Varied paths along the axes; the last words of a path suffice.
+        Varied paths along the axes; the last part of a path suffices.
     by : str, optional
-        What families are coloured by.
+        What determines the colour of families.
     at : mapping of str to float or str, optional
-        Levels at which a map holds other parameters, in the unit of the plan.
+        Values of the parameters that a map does not show, in the unit of the plan.
     time_axis : {"linear", "log", "symlog"}, optional
     width_mm : float, optional
 
     Returns
     -------
     list of Path
-        The figure and the numbers beside it.
+        The figure and its CSV file.
 
     Raises
     ------
     UsageError
-        What is asked for cannot be drawn of this sweep.
+        If this figure cannot be drawn for this sweep.
     FileError
-        Where a file cannot be read or written.
+        If a file cannot be read or written.
     """
     from ...plots.files import checked_suffix, write_figure
     from ...plots.sweeps.kinds import SweepOptions, fitting_kind, sweep_figure
 
     if output is not None:
-        checked_suffix(Path(output))  # before the work
+        checked_suffix(Path(output))  # before the sweep is read
     points, indices = points_of(source)
     chosen = (quantities,) if isinstance(quantities, str) else tuple(quantities)
     options = SweepOptions(chosen, x, y, by, dict(at or {}), time_axis, width_mm)
@@ -103,7 +103,7 @@ def plot_sweep(
 def points_of(
     source: Sweep | str | os.PathLike[str],
 ) -> tuple[SweepPoints, Callable[[SweepColumn], Indices] | None]:
-    """A sweep as figures see it, and how Sobol indices are had from it; None where its points allow of none."""
+    """The data for figures of a sweep, and a function for Sobol indices; None if it is no saltelli design."""
     from ...plots.sweeps.points import SweepColumn, SweepPoints
     from ...sweeps.dataset import open_sweep
     from ...sweeps.sobol_indices import is_saltelli, sobol_indices, split_saltelli
@@ -113,20 +113,25 @@ def points_of(
     axes = tuple(
         SweepColumn(
             path,
-            _places(sweep, path),
+            _codes(sweep, path),
             sweep.unit(path),
-            sweep.words(path),
+            sweep.categories(path),
             logarithmic=rules.get(path) in _LOGARITHMIC or None,
         )
         for path in sweep.paths
     )
-    kept = _Kept(sweep)
+    outputs = _Outputs(sweep)
     over_time = any(sweep.dimensions(name) == ("time",) for name in sweep.names)
     time = sweep.coordinate("time") if over_time else None
     values = np.column_stack([axis.values for axis in axes]) if axes else np.zeros((sweep.size, 0))
     saltelli = is_saltelli(values)
     points = SweepPoints(
-        title, axes, _fates(sweep.status), kept, time, "saltelli" if saltelli else design.replace("saltelli", "")
+        title,
+        axes,
+        _plot_statuses(sweep.status),
+        outputs,
+        time,
+        "saltelli" if saltelli else design.replace("saltelli", ""),
     )
 
     def indices(column: SweepColumn) -> Indices:
@@ -135,8 +140,8 @@ def points_of(
     return points, indices if saltelli else None
 
 
-class _Kept(Mapping[str, "SweepColumn"]):
-    """What is kept of a sweep, each quantity read when it is looked up."""
+class _Outputs(Mapping[str, "SweepColumn"]):
+    """The outputs of a sweep, each read when it is looked up."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
@@ -153,9 +158,9 @@ class _Kept(Mapping[str, "SweepColumn"]):
             parts = () if dimension in ("", "time") else tuple(str(part) for part in sweep.coordinate(dimension))
             self._read[name] = SweepColumn(
                 name,
-                sweep.kept(name),
+                sweep.output(name),
                 sweep.unit(name),
-                sweep.words(name),
+                sweep.categories(name),
                 sweep.long_name(name),
                 dimension,
                 parts,
@@ -172,8 +177,8 @@ class _Kept(Mapping[str, "SweepColumn"]):
         return len(self._sweep.names)
 
 
-def _fates(status: NDArray) -> NDArray:
-    """From what became of each point to what a figure makes of it."""
+def _plot_statuses(status: NDArray) -> NDArray:
+    """The status of each point for a figure, from its status in the sweep."""
     from ...plots.sweeps import points as sweep_points
     from ...sweeps.compute import block
 
@@ -186,17 +191,17 @@ def _fates(status: NDArray) -> NDArray:
     return codes[status]
 
 
-def _places(sweep: Sweep, path: str) -> NDArray:
-    """Values of a path; of words their places."""
-    values, words = sweep.values(path), sweep.words(path)
-    if not words:
+def _codes(sweep: Sweep, path: str) -> NDArray:
+    """Values of a path; codes of its categories."""
+    values, categories = sweep.values(path), sweep.categories(path)
+    if not categories:
         return np.asarray(values, dtype=float)
-    place = {word: k for k, word in enumerate(words)}
-    return np.array([place.get(str(word), -1) for word in values])
+    codes = {category: k for k, category in enumerate(categories)}
+    return np.array([codes.get(str(value), -1) for value in values])
 
 
 def _of_plan(source: Sweep | str | os.PathLike[str]) -> tuple[str, dict[str, str], str]:
-    """Title, the rule of each axis and the design, where the plan lies beside; of a merged file its name."""
+    """Title, rule of each axis and design from the plan in a folder; for a merged file only its name."""
     from ...sweeps.store.store import Store
 
     if not isinstance(source, str | os.PathLike):
@@ -216,23 +221,25 @@ def _default_output(source: Sweep | str | os.PathLike[str], kind: str) -> Path:
 
 
 def _levels(settings: Sequence[str]) -> dict[str, float | str]:
-    """From ``PATH=VALUE`` to a value by path."""
+    """Values by path, from ``PATH=VALUE``."""
     found: dict[str, float | str] = {}
     for text in settings:
         path, equals, value = text.partition("=")
         if not equals or not path.strip() or not value.strip():
-            raise UsageError(f"{text!r} is not PATH=VALUE, as parameters.P_K=5e-8 in the unit of the plan")
+            raise UsageError(
+                f"--at must be PATH=VALUE, for example parameters.P_K=5e-8 in the unit of the plan, got {text!r}"
+            )
         found[path.strip()] = value.strip()
     return found
 
 
 def is_sweep(path: str | os.PathLike[str]) -> bool:
-    """Whether there is the folder of a sweep, or a merged file of one."""
+    """Whether a path is a folder or a merged file of a sweep."""
     from ...storage.reader import checked_file, read_table
     from ...sweeps.store.contents import FORMAT
 
     if Path(path).is_dir():
-        return True  # whatever else is wrong with it, it is no result file: opening it will tell
+        return True  # it is no result file; opening it reports what is wrong
     try:
         with checked_file(path) as file:
             return bool(read_table(file, "header").get("format") == FORMAT)

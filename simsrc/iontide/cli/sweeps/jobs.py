@@ -1,4 +1,4 @@
-"""``iontide sweep submit`` and ``work``: sweeps in the job arrays of Slurm, from outside and from inside."""
+"""``iontide sweep submit`` and ``work``: submit a sweep as a Slurm job array, and compute one part of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ..progress import LOG_INTERVAL
-from .commands import load, take_failed_away, tell_of_compiling
+from .commands import announce_compiling, load, remove_failed_blocks
 from .output import say
 
 if TYPE_CHECKING:
@@ -22,52 +22,53 @@ if TYPE_CHECKING:
 
 
 def submit(arguments: Namespace) -> int:
-    """``iontide sweep submit``: a job array for what is missing, and a job after it."""
+    """``iontide sweep submit``: submit a job array for the missing blocks, and a job after it."""
     from ...sweeps.backends import slurm
     from ...sweeps.backends.slurm_options import SlurmOptions
-    from ...sweeps.forecast import forecast
+    from ...sweeps.cost_estimate import estimate_cost
     from ...sweeps.store.store import Store
 
     options = SlurmOptions.read(arguments.slurm)
     if Path(arguments.source).is_dir():
         if arguments.set or arguments.output:
-            raise UsageError("--set and -o go with a file; the folder of a sweep is as it is")
+            raise UsageError(f"--set and -o apply only to a file; {arguments.source} is the folder of a sweep")
         store = Store.open(arguments.source)
     else:
         plan, folder = load(arguments)
         store = Store.create(folder, plan)
     if arguments.failed:
-        take_failed_away(store, arguments.quiet)
+        remove_failed_blocks(store, arguments.quiet)
     seconds = None
     if store.missing() and not slurm.submissions(store.folder):
-        tell_of_compiling(store.plan, arguments.quiet)
-        seconds = forecast(store.plan).seconds
+        announce_compiling(store.plan, arguments.quiet)
+        seconds = estimate_cost(store.plan).seconds
     then = () if arguments.then == "nothing" else (arguments.then,)
-    made = slurm.resubmit(store.folder, options, then=then, seconds=seconds, dry_run=arguments.dry_run)
+    submission = slurm.resubmit(store.folder, options, then=then, seconds=seconds, dry_run=arguments.dry_run)
     if arguments.json:
-        print(json.dumps({"folder": str(store.folder), "submission": made and asdict(made)}))
-    elif made and made.job:
-        print(made.job)
+        print(json.dumps({"folder": str(store.folder), "submission": submission and asdict(submission)}))
+    elif submission and submission.job:
+        print(submission.job)
     if not arguments.quiet:
-        _tell_of_jobs(store, made, arguments)
+        _print_jobs(store, submission, arguments)
     return 0
 
 
-def _tell_of_jobs(store: Store, made: Submission | None, arguments: Namespace) -> None:
+def _print_jobs(store: Store, submission: Submission | None, arguments: Namespace) -> None:
     folder = shlex.quote(str(store.folder))
-    if made is None:
-        say(f"{store.folder}: nothing is missing that is not in the queue already")
-    elif not made.job:
-        say(f"would submit {store.folder / made.script} as job array {made.array}, each one of {made.parts} parts")
+    if submission is None:
+        say(f"{store.folder}: all missing blocks are in the queue already")
+    elif not submission.job:
+        script, array, parts = store.folder / submission.script, submission.array, submission.parts
+        say(f"would submit {script} as job array {array}, each one of {parts} parts")
     else:
-        after = f", and job {made.after} to {arguments.then} after it" if made.after else ""
-        say(f"submitted job array {made.job}: {made.array} of {made.parts} parts{after}")
-        say(f"how far it is: iontide sweep status {folder}")
-        say(f"once more, for what got lost: iontide sweep submit {folder}")
+        after = f", and job {submission.after} to {arguments.then} after it" if submission.after else ""
+        say(f"submitted job array {submission.job}: {submission.array} of {submission.parts} parts{after}")
+        say(f"progress: iontide sweep status {folder}")
+        say(f"to submit blocks that were lost: iontide sweep submit {folder}")
 
 
 def work(arguments: Namespace) -> int:
-    """``iontide sweep work``: what an element of a job array calls."""
+    """``iontide sweep work``: compute one part, as an element of a job array."""
     from ...sweeps.backends.slurm import work_on_part
 
     done = points = failed = 0
@@ -80,12 +81,12 @@ def work(arguments: Namespace) -> int:
             say("\n".join(block.messages))
         if not arguments.quiet and time.monotonic() - last >= LOG_INTERVAL:
             last = time.monotonic()
-            tell()
+            print_progress()
 
-    def tell() -> None:
+    def print_progress() -> None:
         say(f"part {arguments.part}: {done:,} blocks computed, {points:,} points, {failed:,} of them failed")
 
     code = work_on_part(arguments.source, arguments.part, report, say)
     if not arguments.quiet:
-        tell()
+        print_progress()
     return code

@@ -1,4 +1,4 @@
-"""What ``iontide sweep`` says: of a plan before it runs, while it runs, and of what came of it."""
+"""Texts and progress display of ``iontide sweep``: for a plan, during a run, and for its result."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from ...sweeps.plan.plan import Plan
     from ...sweeps.store.status_index import Index, Progress
 
-#: Failures whose sentences are told, blocks that do not count, and values of a point.
+#: Most failures, invalid shards, and values of a point that are listed.
 MOST_FAILURES, MOST_FAULTS, MOST_VALUES = 3, 3, 6
 
 
-def say(sentence: str) -> None:
-    """To the person, not to a program that reads the output."""
-    print(sentence, file=sys.stderr, flush=True)
+def say(message: str) -> None:
+    """Print a message to standard error."""
+    print(message, file=sys.stderr, flush=True)
 
 
 # -- before -----------------------------------------------------------------------------------------------------------
 
 
 def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
-    """What a plan is, from ``sweeping.described``."""
+    """The lines that describe a plan, from ``commands.describe_plan``."""
     yield f"{plan['scenario']}: {plan['points']:,} points ({plan['design'].replace('_', ' ')})"
     for axis in plan["axes"]:
         yield f"  {axis['path']}: {_range(axis)}"
     if plan["excluded"]:
-        yield f"  {plan['excluded']:,} of them do not meet: {'; '.join(plan['constraints'])}"
-    yield f"  kept of each: {', '.join(plan['keep'])}"
-    yield f"  in {plan['blocks']:,} blocks of {plan['block']:,} points"
+        yield f"  {plan['excluded']:,} of them are excluded by: {'; '.join(plan['constraints'])}"
+    yield f"  outputs: {', '.join(plan['keep'])}"
+    yield f"  {plan['blocks']:,} blocks of {plan['block']:,} points"
     if plan["seconds"] is not None:
         one = "" if plan["workers"] == 1 else f", {waiting_time_text(plan['seconds'])} on one"
         processes = "process" if plan["workers"] == 1 else "processes"
         share = waiting_time_text(plan["seconds"] / plan["workers"])
         failed = f", of which {plan['failed']:,} failed" if plan["failed"] else ""
         yield f"  about {share} on {plan['workers']} {processes} here{one}"
-        yield f"    (reckoned from {plan['tried']:,} points that were tried{failed})"
+        yield f"    (estimated from {plan['tried']:,} points{failed})"
     yield f"  about {size_text(plan['bytes'])} in {plan['folder']}"
     yield from (f"  {remark}" for remark in plan["remarks"])
 
 
 def _range(axis: Mapping[str, Any]) -> str:
-    if "words" in axis:
-        return ", ".join(axis["words"])
+    if "categories" in axis:
+        return ", ".join(axis["categories"])
     unit = f" {axis['unit']}" if axis["unit"] else ""
-    rule = {"values": "", "linear": ", evenly", "log": ", evenly in the logarithm"}.get(axis["rule"])
+    rule = {"values": "", "linear": ", evenly spaced", "log": ", evenly spaced in the logarithm"}.get(axis["rule"])
     how = f", {axis['rule'].replace('_', '-')}" if rule is None else f", {axis['values']:,} values{rule}"
     return f"{axis['from']:.6g} to {axis['to']:.6g}{unit}{how}"
 
 
 def speed(rate: float) -> str:
-    """Points a second for a person."""
+    """A rate as text."""
     return f"{rate:,.0f} points/s" if rate >= 100 else f"{rate:.3g} points/s"
 
 
@@ -65,7 +65,7 @@ def speed(rate: float) -> str:
 
 
 class SweepDisplay:
-    """Call it with a ``Progress``; a bar on a terminal, one line every 30 s in a log. Use it as a context."""
+    """Displays a ``Progress`` when called: a bar on a terminal, a line every 30 s in a log. Use it as a context."""
 
     def __init__(self, name: str, quiet: bool = False) -> None:
         self._name, self._quiet = name, quiet
@@ -89,8 +89,8 @@ class SweepDisplay:
         if sys.stderr.isatty():
             if self._bar is None:
                 self._start_bar(progress.points)
-            told = ", ".join(_speed(progress))
-            self._bar.update(self._task, completed=progress.points - progress.missing, told=told)
+            text = ", ".join(_speed(progress))
+            self._bar.update(self._task, completed=progress.points - progress.missing, speed=text)
         elif now - self._last_line >= LOG_INTERVAL:
             self._last_line = now
             say(f"{self._name}: {progress_line(progress)}")
@@ -103,11 +103,11 @@ class SweepDisplay:
             TextColumn(self._name),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[speed]}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("sweep", total=points, told="")
+        self._task = self._bar.add_task("sweep", total=points, speed="")
         self._bar.start()
 
 
@@ -120,17 +120,17 @@ def progress_line(progress: Progress) -> str:
 
 
 def _speed(progress: Progress) -> list[str]:
-    found = [] if progress.rate is None else [speed(progress.rate)]
-    return found if not progress.remaining else [*found, f"{waiting_time_text(progress.remaining)} left"]
+    rate = [] if progress.rate is None else [speed(progress.rate)]
+    return rate if not progress.remaining else [*rate, f"{waiting_time_text(progress.remaining)} left"]
 
 
 # -- afterwards -------------------------------------------------------------------------------------------------------
 
 
-def counts_told(index: Index) -> str:
+def counts_text(index: Index) -> str:
     """``9,990 done (9,800 of them at a steady state), 8 failed, 2 excluded``."""
     counts = index.counts
-    apart = [f"{counts[name]:,} {told}" for name, told in _ENDS.items() if counts[name] and counts[name] < index.done]
+    apart = [f"{counts[name]:,} {text}" for name, text in _ENDS.items() if counts[name] and counts[name] < index.done]
     done = f"{index.done:,} done" + (f" ({', '.join(apart)})" if apart else "")
     if index.done and index.done == counts["steady"]:
         done += ", all at a steady state"
@@ -142,18 +142,18 @@ _ENDS = {"steady": "of them at a steady state", "stopped": "stopped by an event"
 
 
 def failure_lines(plan: Plan, index: Index) -> Iterator[str]:
-    """The first points that failed, with their values and why; and shards that do not count."""
-    for point, sentence in list(index.failures.items())[:MOST_FAILURES]:
-        yield f"point {point} ({_values(plan, point)}): {sentence}"
+    """The first failed points, with their values and the reason; and invalid shards."""
+    for point, message in list(index.failures.items())[:MOST_FAILURES]:
+        yield f"point {point} ({_values(plan, point)}): {message}"
     more = index.counts["failed"] - MOST_FAILURES
     if more > 0:
         yield f"… and {more:,} more failed"
     yield from list(index.faults.values())[:MOST_FAULTS]
     if len(index.faults) > MOST_FAULTS:
-        yield f"… and {len(index.faults) - MOST_FAULTS:,} more files do not count"
+        yield f"… and {len(index.faults) - MOST_FAULTS:,} more invalid shards"
 
 
 def _values(plan: Plan, point: int) -> str:
     settings = plan.settings(point)
-    told = [f"{path} = {value}" for path, value in list(settings.items())[:MOST_VALUES]]
-    return ", ".join(told) + (", …" if len(settings) > MOST_VALUES else "")
+    texts = [f"{path} = {value}" for path, value in list(settings.items())[:MOST_VALUES]]
+    return ", ".join(texts) + (", …" if len(settings) > MOST_VALUES else "")

@@ -35,7 +35,7 @@ from ..drawing.style import (
     paper_style,
     species_styles,
 )
-from ..sweeps.page import WORD_COLOURS, sheet
+from ..sweeps.page import CATEGORY_COLOURS, sheet
 
 if TYPE_CHECKING:
     from ...electrode.junctions.liquid_junction import Junction
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_METHODS, MOST_HEIGHT = 12, 6, 240.0
 
 #: Colours and markers of the methods, one after the other.
-_COLOURS, _MARKERS = ("#0072B2", "#D55E00", "#009E73", *WORD_COLOURS[6:9]), "osD^vP"
+_COLOURS, _MARKERS = ("#0072B2", "#D55E00", "#009E73", *CATEGORY_COLOURS[6:9]), "osD^vP"
 
 #: Height of the panel of concentrations, of potentials, between the two, below both; mm.
 _TALL, _LOW, _GAP, _FOOT = 38.0, 26.0, 7.0, 12.5

@@ -1,4 +1,4 @@
-"""Kept quantities against one parameter; where another has levels, one line for each of them."""
+"""Outputs against one parameter, with one line for each level of a second parameter."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ..drawing.style import SINGLE_COLUMN, PaperFigure, paper_style
 from .grids import level_text
 from .page import (
     MARK_NAMES,
+    category_colours,
+    category_patches,
     colour_bar,
     finish,
     legend,
@@ -22,16 +24,14 @@ from .page import (
     rug,
     rug_sentence,
     sheet,
-    word_colours,
-    word_patches,
     wrapped,
 )
-from .points import SweepColumn, SweepPoints, count_text, names_of, numbers_beside, require_values, tell_points
+from .points import SweepColumn, SweepPoints, count_text, csv_columns, describe_points, names_of, require_values
 
-#: Panels of a page, at most; height of one alone and of one among several, with its labels, mm.
+#: Most panels of a page; height of a single panel and of one of several with its labels, mm.
 MOST_PANELS, _ALONE, _AMONG = 6, 52.0, 38.0
 
-#: More points than this are a line without markers; lines, at most.
+#: Most points of a line with markers; most lines.
 _MOST_MARKERS, MOST_LINES = 60, 200
 
 _COLOUR = "#0072B2"
@@ -43,15 +43,15 @@ def curve_figure(
     along: str | None = None,
     width_mm: float = SINGLE_COLUMN,
 ) -> PaperFigure:
-    """Quantities with one value a point against a parameter, one panel each; lines are coloured by a second parameter.
+    """Outputs with one value at each point against a parameter, one panel each, coloured by a second parameter.
 
     Parameters
     ----------
     points : SweepPoints
     quantities : sequence of str, optional
-        The first number that is kept if not given.
+        By default the first numerical output.
     along : str, optional
-        What is varied along the axis; the first number if not given.
+        The varied path along the axis; by default the first numerical one.
     width_mm : float
 
     Returns
@@ -62,18 +62,18 @@ def curve_figure(
     Raises
     ------
     UsageError
-        Nothing is varied or more than two parameters are, there is no such quantity, or nothing to draw.
+        If not one or two parameters are varied, there is no such output, or it has no values.
     """
     names = list(quantities) if quantities else [None]
     columns = [points.scalar(name) for name in names]
     if len(columns) > MOST_PANELS:
-        raise UsageError(f"{len(columns)} quantities are more than the {MOST_PANELS} that a page has room for")
+        raise UsageError(f"a page has room for {MOST_PANELS} quantities, got {len(columns)}")
     for column in columns:
         require_values(points, column)
     if not 1 <= len(points.axes) <= 2:
-        told = names_of(points.axes) or "none"
-        raise UsageError(f"curves need one or two varied parameters; varied are {told}: draw marginals")
-    numbers = [a for a in points.axes if not a.words] or list(points.axes)
+        varied = names_of(points.axes) or "none"
+        raise UsageError(f"curves need one or two varied parameters; varied are {varied}: draw marginals")
+    numbers = [a for a in points.axes if not a.categories] or list(points.axes)
     axis = points.axis(along) if along is not None else numbers[0]
     second = next((a for a in points.axes if a.name != axis.name), None)
     groups = _groups(second)
@@ -81,7 +81,7 @@ def curve_figure(
     if len(groups) > MOST_LINES:
         shown = [groups[k] for k in np.round(np.linspace(0, len(groups) - 1, MOST_LINES)).astype(int)]
     caption = [
-        tell_points(points, columns[0] if len(columns) == 1 else None, MARK_NAMES),
+        describe_points(points, columns[0] if len(columns) == 1 else None, MARK_NAMES),
         rug_sentence(points),
         f"Shown: {count_text(len(shown))} of {count_text(len(groups))} lines." if len(shown) < len(groups) else "",
         f"At {names_of([second])} = {level_text(second, float(second.values[0]))}."
@@ -109,11 +109,11 @@ def curve_figure(
                 letter(axes, k)
             mapped = _draw(axes, axis, column, second, shown) or mapped
             rug(axes, points, axis.values)
-        if second is not None and second.words:
-            legend(figure, word_patches(second, second.values), second.text)
+        if second is not None and second.categories:
+            legend(figure, category_patches(second, second.values), second.text)
         elif second is not None and mapped is not None:
             colour_bar(figure, mapped, every, second, second.scale(), row * len(columns) - 9.0)
-        figure.data = numbers_beside(points, *columns)
+        figure.data = csv_columns(points, *columns)
         finish(figure)
         return figure
 
@@ -129,18 +129,18 @@ def _draw(
     axes: Axes, axis: SweepColumn, column: SweepColumn, second: SweepColumn | None, groups: list[NDArray | slice]
 ) -> ScalarMappable | None:
     mapped = None
-    if second is not None and not second.words and len(groups) > 1:
+    if second is not None and not second.categories and len(groups) > 1:
         mapped = ScalarMappable(second.scale().norm(), second.scale().colours)
     for group in groups:
-        x, y = axis.values[group], np.where(column.there[group], column.values[group], np.nan)
+        x, y = axis.values[group], np.where(column.has_value[group], column.values[group], np.nan)
         order = np.argsort(x, kind="stable")
         colour = _COLOUR
         if mapped is not None and second is not None:
             colour = mapped.to_rgba(second.values[group][:1])[0]
-        elif second is not None and second.words:
-            colour = word_colours(second.words)[int(second.values[group][0])]
-        # Words do not lie on a line, and a line through scattered repeats would zigzag.
-        apart = bool(column.words or axis.words) or len(np.unique(x)) < len(x)
+        elif second is not None and second.categories:
+            colour = category_colours(second.categories)[int(second.values[group][0])]
+        # No line through categories, nor through several points at one value.
+        apart = bool(column.categories or axis.categories) or len(np.unique(x)) < len(x)
         axes.plot(
             x[order],
             y[order],

@@ -1,4 +1,4 @@
-"""Families of trajectories: one thin line a point, coloured by what was varied, or by what came of it."""
+"""Families of trajectories: one thin line for each point, coloured by a varied parameter or an output."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..drawing.line_labels import text_width
 from ..drawing.scales import scale_for, set_axis
 from ..drawing.style import LABEL_SIZE, SINGLE_COLUMN, PaperFigure, paper_style
 from ..drawing.time_axis import time_axis_for
-from .page import colour_bar, finish, legend, settle, sheet, width_of, word_colours, word_patches, wrapped
-from .points import SweepColumn, SweepPoints, count_text, names_of, require_values, tell_points
+from .page import category_colours, category_patches, colour_bar, finish, legend, settle, sheet, width_of, wrapped
+from .points import SweepColumn, SweepPoints, count_text, describe_points, names_of, require_values
 
-#: More lines than this are a surface.
+#: Most lines of a figure.
 MOST_LINES = 200
 
 #: Height of the axes with their labels, mm.
 _BODY = 56.0
 
-#: Where half of all samples lie within this part of the time, a linear axis does not show them.
+#: If half of all samples lie within this fraction of the time, the axis is not linear.
 _EARLY = 0.05
 
 
@@ -34,28 +34,28 @@ def families_figure(
     time_axis: TimeScale | None = None,
     width_mm: float = SINGLE_COLUMN,
 ) -> PaperFigure:
-    """Trajectories of a quantity, coloured by a varied parameter or by another kept quantity.
+    """Trajectories of a quantity, coloured by a varied parameter or another output.
 
     Parameters
     ----------
     points : SweepPoints
     quantity : str, optional
-        Kept over time; the first such if not given.
+        An output over time; by default the first.
     by : str, optional
-        A varied path or a quantity with one value a point; the first varied path if not given.
+        A varied path or an output with one value at each point; by default the first varied path.
     time_axis : {"linear", "log", "symlog"}, optional
-        Symlog where most samples lie early, else linear, if not given.
+        By default symlog if most samples are early, else linear.
     width_mm : float
 
     Returns
     -------
     PaperFigure
-        Its ``data`` holds the time and the lines drawn, one a column.
+        Its ``data`` holds the time and the lines, one column each.
 
     Raises
     ------
     UsageError
-        No trajectories are kept, or there is no such quantity, or nothing to draw.
+        If there are no trajectories, no such output, or no values.
     """
     column = points.trajectory(quantity)
     assert points.time is not None
@@ -64,7 +64,7 @@ def families_figure(
     time = points.time
     if time_axis is None:
         time_axis = "symlog" if float(np.median(time)) < _EARLY * float(time[-1]) else "linear"
-    drawable = np.flatnonzero(column.there.any(axis=1) & colour.there)
+    drawable = np.flatnonzero(column.has_value.any(axis=1) & colour.has_value)
     if not len(drawable):
         raise UsageError(f"no point has both a trajectory of {column.name} and a value of {colour.name}")
     rows = evenly_through(colour.values[drawable], MOST_LINES)
@@ -75,7 +75,7 @@ def families_figure(
         if len(rows) == len(drawable)
         else f"{count_text(len(rows))} of {count_text(len(drawable))} trajectories, evenly through "
         f"{names_of([colour])}.",
-        tell_points(points, column) if len(drawable) < len(points) else "",
+        describe_points(points, column) if len(drawable) < len(points) else "",
         f"Varied too: {names_of(others)}." if others else "",
     ]
     with paper_style():
@@ -94,12 +94,12 @@ def families_figure(
             rasterized=len(rows) * len(time) > 100_000,
             label="_family",
         )
-        own = colour.values[rows]
-        if colour.words:
-            lines.set_color([word_colours(colour.words)[int(k)] for k in own])
-            legend(figure, word_patches(colour, own), colour.text)
+        colour_values = colour.values[rows]
+        if colour.categories:
+            lines.set_color([category_colours(colour.categories)[int(k)] for k in colour_values])
+            legend(figure, category_patches(colour, colour_values), colour.text)
         else:
-            lines.set(array=own, cmap=shades.colours, norm=shades.norm())
+            lines.set(array=colour_values, cmap=shades.colours, norm=shades.norm())
             colour_bar(figure, lines, axes, colour, shades, _BODY - 9.0)
         axes.add_collection(lines)
         axes.set_xlabel(axis.label)
@@ -107,7 +107,7 @@ def families_figure(
         settle(figure)
         axis.set_ticks(axes, width_of(axes), partial(text_width, figure, size=LABEL_SIZE))
         figure.data = {"time (s)": time} | {
-            f"{column.name} ({column.unit or '1'}) of point {row} [{_told(colour, row)}]": column.values[row]
+            f"{column.name} ({column.unit or '1'}) of point {row} [{_level(colour, row)}]": column.values[row]
             for row in rows
         }
         finish(figure)
@@ -115,27 +115,27 @@ def families_figure(
 
 
 def colour_column(points: SweepPoints, by: str | None) -> SweepColumn:
-    """What colours stand for: a varied path or a kept quantity; the first that is varied where none is named."""
+    """The varied path or output that determines the colours; by default the first varied path."""
     if by is None:
-        numbers = [a for a in points.axes if not a.words]
+        numbers = [a for a in points.axes if not a.categories]
         if not points.axes:
-            raise UsageError("nothing is varied in this sweep: there is nothing to colour by")
+            raise UsageError("this sweep varies nothing; name an output to colour by")
         return (numbers or list(points.axes))[0]
-    if by in points.kept or by.partition("[")[0] in points.kept:
+    if by in points.outputs or by.partition("[")[0] in points.outputs:
         return points.scalar(by)
     return points.axis(by)
 
 
 def evenly_through(values: NDArray, most: int) -> NDArray:
-    """Places of at most so many values, in ascending order of value, the least and the greatest among them."""
+    """Places of at most so many values, evenly chosen in ascending order, with the least and the greatest."""
     order = np.argsort(values, kind="stable")
     if len(order) <= most:
         return order
     return order[np.round(np.linspace(0, len(order) - 1, most)).astype(int)]
 
 
-def _told(column: SweepColumn, row: int) -> str:
+def _level(column: SweepColumn, row: int) -> str:
     value = column.values[row]
-    if column.words:
-        return f"{column.name} = {column.words[int(value)]}"
+    if column.categories:
+        return f"{column.name} = {column.categories[int(value)]}"
     return f"{column.name} = {value:.6g} {column.unit}".rstrip()

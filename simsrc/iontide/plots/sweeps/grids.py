@@ -1,4 +1,4 @@
-"""Points over two parameters: whether they are a grid, which of many dimensions is shown, and where cells end."""
+"""Points over two parameters: the plane that is shown, its grid if it has one, and the edges of the cells."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ...errors import UsageError
 from ..drawing.scales import Scale
 from .points import SweepColumn, SweepPoints, names_of
 
-#: A parameter of which every value occurs at least so often, on average, has levels, of which one can be shown.
+#: A parameter has levels, of which one can be shown, if each value occurs at least so often on average.
 _REPEATED = 4
 
-#: Scattered points that are drawn, at most.
+#: Most scattered points that are drawn.
 MOST_SCATTERED = 20_000
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The points of a sweep that are shown over two parameters.
+    """The points of a sweep that a map over two parameters shows.
 
     Attributes
     ----------
     x, y : SweepColumn
-        What is varied along the axes, of these points.
+        The varied values along the axes, of these points.
     rows : array of int
-        Which points of the sweep these are.
+        The numbers of these points in the sweep.
     held : tuple of (SweepColumn, float)
-        Other parameters, and the level of each that is shown.
+        Other parameters with the level that is shown.
     free : tuple of SweepColumn
-        Others that vary among the points shown.
+        Other parameters that vary among the points shown.
     """
 
     x: SweepColumn
@@ -43,9 +43,9 @@ class Plane:
     free: tuple[SweepColumn, ...]
 
     def sentence(self) -> str:
-        """What the caption says of the other parameters."""
-        told = [f"{c.spoken} = {level_text(c, level)}" for c, level in self.held]
-        sentences = [f"At {', '.join(told)}."] if told else []
+        """The sentence of the caption about the other parameters."""
+        levels = [f"{c.description} = {level_text(c, level)}" for c, level in self.held]
+        sentences = [f"At {', '.join(levels)}."] if levels else []
         if self.free:
             sentences.append(f"Varied too, so that neighbours differ: {names_of(self.free)}.")
         return " ".join(sentences)
@@ -60,7 +60,7 @@ class Grid:
     x, y : array
         The levels, ascending.
     place : int array, shape (len(y), len(x))
-        Which of the points it is.
+        The point at each place of the grid.
     """
 
     x: NDArray
@@ -74,20 +74,20 @@ def plane_of(
     y: str | None = None,
     at: Mapping[str, float | str] | None = None,
 ) -> Plane:
-    """The points over two parameters, at one level of each of the others as far as these have levels.
+    """The points over two parameters, at one level of each other parameter that has levels.
 
     Parameters
     ----------
     points : SweepPoints
     x, y : str, optional
-        Paths; the first numbers that are varied if not given.
+        Varied paths; by default the first numerical ones.
     at : mapping of str to float or str, optional
-        Of another parameter, the level that is shown (the nearest one), in its unit; the middle one if not given.
+        The level (the nearest one) of other parameters that is shown, in their units; by default the middle one.
 
     Raises
     ------
     UsageError
-        There are no two parameters, or no such ones.
+        If there are not two parameters, or no such ones.
     """
     if len(points.axes) < 2:
         known = ", ".join(a.name for a in points.axes) or "none"
@@ -99,12 +99,12 @@ def plane_of(
     for other in points.axes:
         if other.name in (across.name, up.name):
             if other.name in at:
-                raise UsageError(f"{other.name} lies along an axis of the map, and cannot be held at one value")
+                raise UsageError(f"{other.name} is on an axis of the map; --at applies only to the other parameters")
             continue
         levels = np.unique(other.values[np.isfinite(other.values)])
         if len(levels) * _REPEATED > len(points) and len(levels) > 1:
             if other.name in at:
-                raise UsageError(f"{other.name} has no levels, of which one could be shown: its values are all over")
+                raise UsageError(f"{other.name} has scattered values and no levels, so that --at does not apply to it")
             free.append(other)
             continue
         level = _level(other, levels, at.get(other.name))
@@ -116,8 +116,8 @@ def plane_of(
 def _chosen(points: SweepPoints, x: str | None, y: str | None) -> tuple[SweepColumn, SweepColumn]:
     named = [points.axis(name) if name is not None else None for name in (x, y)]
     taken = {a.name for a in named if a is not None}
-    # Numbers first: a map over words is rarely what is looked for.
-    left = [a for a in sorted(points.axes, key=lambda a: bool(a.words)) if a.name not in taken]
+    # Numbers first: a map over categories is rarely wanted.
+    left = [a for a in sorted(points.axes, key=lambda a: bool(a.categories)) if a.name not in taken]
     across, up = (a if a is not None else left.pop(0) for a in named)
     if across.name == up.name:
         raise UsageError(f"a map needs two different parameters, got {across.name} twice")
@@ -126,28 +126,28 @@ def _chosen(points: SweepPoints, x: str | None, y: str | None) -> tuple[SweepCol
 
 def _level(column: SweepColumn, levels: NDArray, wanted: float | str | None) -> float:
     if wanted is None:
-        return float(levels[0 if column.words else (len(levels) - 1) // 2])
-    if column.words:
-        if wanted not in column.words:
-            raise UsageError(f"{column.name} has no value `{wanted}`; there are {', '.join(column.words)}")
-        return float(column.words.index(str(wanted)))
+        return float(levels[0 if column.categories else (len(levels) - 1) // 2])
+    if column.categories:
+        if wanted not in column.categories:
+            raise UsageError(f"{column.name} has no value `{wanted}`; there are {', '.join(column.categories)}")
+        return float(column.categories.index(str(wanted)))
     try:
         number = float(wanted)
     except ValueError:
         unit = f" in {column.unit}" if column.unit else ""
-        raise UsageError(f"{column.name} is held at a number{unit}, got `{wanted}`") from None
+        raise UsageError(f"--at {column.name} needs a number{unit}, got `{wanted}`") from None
     return float(levels[np.argmin(np.abs(levels - number))])
 
 
 def level_text(column: SweepColumn, level: float) -> str:
     """A value of a parameter with its unit."""
-    if column.words:
-        return column.words[int(level)]
+    if column.categories:
+        return column.categories[int(level)]
     return f"{level:.4g} {column.unit}".replace("-", "−", level < 0).rstrip()
 
 
 def grid_of(plane: Plane) -> Grid | None:
-    """The points as a grid, or None where they are not every value of one with every value of the other, once."""
+    """The points as a grid; None unless every pair of values occurs exactly once."""
     x, column = np.unique(plane.x.values, return_inverse=True)
     y, row = np.unique(plane.y.values, return_inverse=True)
     if len(x) * len(y) != len(plane.rows) or (len(x) < 2 and len(y) < 2):
@@ -158,16 +158,16 @@ def grid_of(plane: Plane) -> Grid | None:
 
 
 def thinned(plane: Plane) -> Plane:
-    """Of very many points some, evenly through their numbers."""
+    """At most ``MOST_SCATTERED`` points, evenly chosen by their numbers."""
     count = len(plane.rows)
     if count <= MOST_SCATTERED:
         return plane
-    kept = np.round(np.linspace(0, count - 1, MOST_SCATTERED)).astype(int)
-    return replace(plane, x=plane.x.of(kept), y=plane.y.of(kept), rows=plane.rows[kept])
+    chosen = np.round(np.linspace(0, count - 1, MOST_SCATTERED)).astype(int)
+    return replace(plane, x=plane.x.of(chosen), y=plane.y.of(chosen), rows=plane.rows[chosen])
 
 
 def edges(levels: NDArray, scale: Scale) -> NDArray:
-    """Where the cells around these levels end: in the middle between two, along the axis as it is drawn."""
+    """Edges of the cells around these levels, in the middle between two on the axis as it is drawn."""
     if scale.words:
         return np.append(levels - 0.5, levels[-1] + 0.5)
     drawn = np.log(levels) if scale.logarithmic else levels.astype(float)
@@ -180,23 +180,23 @@ def edges(levels: NDArray, scale: Scale) -> NDArray:
     return np.exp(found) if scale.logarithmic else found
 
 
-def triangles_of(plane: Plane, there: NDArray, scales: tuple[Scale, Scale]) -> tuple[Triangulation, NDArray]:
-    """Triangles between scattered points, and which points are joined; none touches a point without a value.
+def triangles_of(plane: Plane, has_value: NDArray, scales: tuple[Scale, Scale]) -> tuple[Triangulation, NDArray]:
+    """Triangles between scattered points with values, and which points they join.
 
     Parameters
     ----------
     there : bool array
         Which points have a value.
     scales : (Scale, Scale)
-        Neighbours are those along the axes as drawn.
+        Of the axes: neighbours are determined on the axes as drawn.
 
     Raises
     ------
     UsageError
-        There are fewer than three points, or all lie on one line.
+        If there are fewer than three points, or all lie on one line.
     """
     x, y = plane.x.values, plane.y.values
-    # A point that stands twice in the same place would belong to no triangle.
+    # Of points at the same position only one can belong to a triangle.
     placed = np.column_stack([scales[0].placed(x), scales[1].placed(y)])
     _, first = np.unique(placed, axis=0, return_index=True)
     joined = np.sort(first)
@@ -207,5 +207,5 @@ def triangles_of(plane: Plane, there: NDArray, scales: tuple[Scale, Scale]) -> t
         raise UsageError(
             f"a map needs points that are spread over {plane.x.name} and {plane.y.name}; these lie on a line"
         ) from None
-    hidden = ~there[joined][found.triangles].all(axis=1) | TriAnalyzer(found).get_flat_tri_mask(0.005)
+    hidden = ~has_value[joined][found.triangles].all(axis=1) | TriAnalyzer(found).get_flat_tri_mask(0.005)
     return Triangulation(x, y, found.triangles, hidden if hidden.any() else None), joined

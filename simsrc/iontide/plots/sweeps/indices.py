@@ -1,4 +1,4 @@
-"""Sobol indices as bars: the share of a quantity's variance that each parameter explains, the greatest first."""
+"""Sobol indices as bars: the share of the variance that each parameter explains, in descending order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..drawing.style import FAINT, LABEL_SIZE, SINGLE_COLUMN, PaperFigure, paper
 from .page import finish, legend, sheet, wrapped
 from .points import SweepColumn, count_text
 
-#: Height of the two bars of a parameter, of what a panel has beside, mm; bars of a panel, panels of a page, at most.
+#: Height of the two bars of a parameter and of the rest of a panel, mm; most parameters of a panel; most panels.
 _BAR, _BESIDE, MOST_BARS, MOST_PANELS = 5.2, 15.0, 20, 6
 
 _FIRST, _TOTAL = "#0072B2", "#E69F00"
 
 
 class IndicesLike(Protocol):
-    """First and total order with their intervals, as ``iontide.sweep.indices`` makes them."""
+    """First and total order with their intervals, as ``sweeps.sobol_indices.Indices``."""
 
     @property
     def first(self) -> NDArray: ...
@@ -47,7 +47,7 @@ def indices_figure(
     found: Sequence[tuple[SweepColumn, IndicesLike]],
     width_mm: float = SINGLE_COLUMN,
 ) -> PaperFigure:
-    """Bars of first and total order with their intervals, sorted by the total; one panel a quantity.
+    """Bars of first and total order with their intervals, sorted by the total order; one panel for each output.
 
     Parameters
     ----------
@@ -55,28 +55,28 @@ def indices_figure(
     axes : sequence of SweepColumn
         The parameters, in the order of the indices.
     found : sequence of (SweepColumn, Indices)
-        Each quantity, of which the values are not looked at, and its indices.
+        Each output, of which the values are not needed, with its indices.
     width_mm : float
 
     Returns
     -------
     PaperFigure
-        Its ``data`` holds the indices with their intervals, one row a parameter in the order of ``axes``.
+        Its ``data`` holds the indices with their intervals, one row for each parameter in the order of ``axes``.
 
     Raises
     ------
     UsageError
-        There are none, or more quantities than a page has room for.
+        If there is no output, or more than a page has room for.
     """
     if not 1 <= len(found) <= MOST_PANELS:
         raise UsageError(f"a figure has room for 1 to {MOST_PANELS} quantities with their indices, got {len(found)}")
     bars = min(len(axes), MOST_BARS)
     used = [result.samples for _, result in found]
-    gone = [result.left_out for _, result in found]
+    left_out = [result.left_out for _, result in found]
     confidence = f"{100.0 * found[0][1].confidence:g}"
     caption = [
         f"Intervals: {confidence} %, bootstrap over {_range(used)} base samples.",
-        f"Left out with a point that has no value: {_range(gone)} base samples." if any(gone) else "",
+        f"Left out with a point that has no value: {_range(left_out)} base samples." if any(left_out) else "",
         f"Shown: {bars} of {len(axes)} parameters." if bars < len(axes) else "",
     ]
     with paper_style():
@@ -113,9 +113,9 @@ def _draw(panel: Axes, axes: Sequence[SweepColumn], result: IndicesLike, bars: i
         (result.total, result.total_interval, 0.2, _TOTAL, "total"),
         (result.first, result.first_interval, -0.2, _FIRST, "first"),
     ):
-        own, low, high = values[order], interval[order, 0], interval[order, 1]
-        panel.barh(places + up, own, height=0.36, color=colour, label=f"_{name}")
-        # An interval of quantiles may lie beside the estimate.
+        sorted_values, low, high = values[order], interval[order, 0], interval[order, 1]
+        panel.barh(places + up, sorted_values, height=0.36, color=colour, label=f"_{name}")
+        # An interval of quantiles need not contain the estimate.
         panel.hlines(places + up, low, high, color="black", linewidth=0.7, label=f"_{name}_interval")
         for end in (low, high):
             panel.vlines(end, places + up - 0.1, places + up + 0.1, color="black", linewidth=0.7)

@@ -1,4 +1,4 @@
-"""Which figure suits a sweep, and the one door to all of them."""
+"""The kinds of figures of a sweep: which fits by default, and the function that draws any of them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _MANY = ("curves", "indices")
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """What may be asked of a figure of a sweep.
+    """Options of a figure of a sweep.
 
     Attributes
     ----------
     quantities : tuple of str
-        What is drawn; what suits the kind if empty.
+        Outputs to draw; if empty the default of the kind.
     x, y : str, optional
         Varied paths along the axes of maps and curves.
     by : str, optional
-        What families are coloured by.
+        What determines the colour of families.
     at : mapping of str to float or str
-        Levels of parameters that a map does not show.
+        Levels of the parameters that a map does not show.
     time_axis : {"linear", "log", "symlog"}, optional
         Of families.
     width : float, optional
-        mm; what suits the kind if not given.
+        mm; by default that of the kind.
     """
 
     quantities: tuple[str, ...] = ()
@@ -49,21 +49,21 @@ class SweepOptions:
 
 
 def fitting_kind(points: SweepPoints, options: SweepOptions) -> SweepKind:
-    """What suits the design and the quantity: curves along one parameter, a map over two, marginals or indices."""
+    """The default kind for the design and the output: curves for one parameter, a map for two, marginals or indices."""
     named = options.quantities[0] if options.quantities else None
-    if named is not None and named in points.kept and points.kept[named].dimension == "time":
+    if named is not None and named in points.outputs and points.outputs[named].dimension == "time":
         return "families"
-    scalars = any(column.dimension != "time" for column in points.kept.values())
-    if points.kept and not scalars:
+    scalars = any(column.dimension != "time" for column in points.outputs.values())
+    if points.outputs and not scalars:
         return "families"
     if len(points.axes) == 1 and points.design != "saltelli":
         return "curves"
-    words = points.scalar(named).words if points.kept else ()
-    if points.design == "saltelli" and not words:
+    categories = points.scalar(named).categories if points.outputs else ()
+    if points.design == "saltelli" and not categories:
         return "indices"
     # Several quantities have no map together.
     if len(points.axes) == 2:
-        return "verdicts" if words else "map"
+        return "verdicts" if categories else "map"
     return "marginals"
 
 
@@ -79,10 +79,10 @@ def sweep_figure(
     ----------
     points : SweepPoints
     kind : {"curves", "map", "contours", "verdicts", "marginals", "families", "indices"}, optional
-        What suits the sweep if not given.
+        By default that of ``fitting_kind``.
     options : SweepOptions, optional
     indices : callable, optional
-        From a quantity to its Sobol indices, in the order of ``points.axes``; without it there are none to draw.
+        The Sobol indices of an output, in the order of ``points.axes``; None if it is no saltelli design.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def sweep_figure(
     Raises
     ------
     UsageError
-        For an unknown kind, and for what this kind cannot draw of this sweep.
+        If the kind is unknown, or cannot be drawn for this sweep with these options.
     """
     options = options or SweepOptions()
     kind = fitting_kind(points, options) if kind is None else kind
@@ -113,8 +113,8 @@ def sweep_figure(
         return families_figure(points, one, options.by, options.time_axis, width)
     columns = [points.scalar(name) for name in options.quantities or (None,)]
     for column in columns:
-        if column.words:
-            raise UsageError(f"{column.name} is a word, and Sobol indices share out the variance of a number")
+        if column.categories:
+            raise UsageError(f"{column.name} has categories; Sobol indices need a number")
     if indices is None:
         raise UsageError(
             'Sobol indices need a saltelli design: design = "saltelli" with samples = N; '
@@ -124,7 +124,7 @@ def sweep_figure(
 
 
 def _check(kind: SweepKind, options: SweepOptions) -> None:
-    """Refuse what would be passed over in silence."""
+    """Refuse options that this kind ignores."""
     if len(options.quantities) > 1 and kind not in _MANY:
         raise UsageError(f"a figure of kind {kind} shows one quantity, got {', '.join(options.quantities)}")
     takers = {
@@ -136,5 +136,7 @@ def _check(kind: SweepKind, options: SweepOptions) -> None:
     }
     for name, kinds in takers.items():
         if getattr(options, name) and kind not in kinds:
-            spoken = "a time axis" if name == "time_axis" else name
-            raise UsageError(f"a figure of kind {kind} takes no {spoken.removeprefix('a ')}; {', '.join(kinds)} do")
+            description = "a time axis" if name == "time_axis" else name
+            raise UsageError(
+                f"a figure of kind {kind} takes no {description.removeprefix('a ')}; {', '.join(kinds)} do"
+            )

@@ -1,4 +1,4 @@
-"""Maps over two parameters: a number as colours and contours, or a word (as a verdict) as areas."""
+"""Maps over two parameters: numbers as colours or contours, categories (such as a verdict) as areas."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .grids import Grid, Plane, edges, grid_of, plane_of, thinned, triangles_of
 from .page import (
     MARK_NAMES,
     MOST_VECTORS,
+    category_colours,
+    category_patches,
     colour_bar,
-    fate_handles,
     finish,
     legend,
-    mark_fates,
+    mark_statuses,
     sheet,
-    word_colours,
-    word_patches,
+    status_handles,
     wrapped,
 )
 from .points import (
@@ -40,27 +40,27 @@ from .points import (
     SweepColumn,
     SweepPoints,
     count_text,
-    numbers_beside,
+    csv_columns,
+    describe_points,
     require_values,
-    tell_points,
 )
 
 #: Height of the axes with their labels, mm.
 _BODY = 62.0
 
-#: More scattered points than this have no ring around them, nor a dot in a contour map, and are seen all the same.
+#: Most scattered points with a ring around them, or with a dot in a contour map.
 _MOST_RINGED = 2000
 
-#: Levels of a contour map, about; those so near to the ends, in parts of all values, have no label.
+#: Approximate number of levels of a contour map; levels within this fraction of the ends have no label.
 _LEVELS, _UNLABELLED = 9, 0.03
 
-#: Size of a mark, points, and the least; more marks than this are drawn smaller.
+#: Usual and least size of a mark, points; with more marks than the third number they are smaller.
 _MARK, _LEAST_MARK, _FEW_MARKS = 2.6, 0.8, 120
 
 
 @dataclass(frozen=True)
 class _Map:
-    """What is to be drawn: the points of a plane, the quantity over it, and the axes as drawn."""
+    """The points of a plane, the quantity over it, and the axes."""
 
     points: SweepPoints
     plane: Plane
@@ -89,49 +89,49 @@ def map_figure(
     contours: bool = False,
     width_mm: float = SINGLE_COLUMN,
 ) -> PaperFigure:
-    """A quantity with one value a point over two parameters; of words as areas with a legend.
+    """An output with one value at each point over two parameters.
 
-    A grid is drawn cell by cell, each around its point; scattered points are joined to triangles and shown. Points
-    that failed or are missing leave a gap, with a mark in it.
+    A grid is drawn as cells around its points, scattered points as triangles and dots. Points that failed or are
+    missing leave a gap with a mark.
 
     Parameters
     ----------
     points : SweepPoints
     quantity : str, optional
-        The first number that is kept if not given.
+        By default the first numerical output.
     x, y : str, optional
-        What is varied along the axes; the first two numbers if not given.
+        The varied paths along the axes; by default the first two numerical ones.
     at : mapping of str to float or str, optional
-        Levels at which other parameters are held, in their units; the middle ones if not given.
+        Levels of the other parameters, in their units; by default the middle ones.
     contours : bool
-        Draw lines of equal value, with their values, and areas between them.
+        Draw labelled contour lines and the areas between them.
     width_mm : float
 
     Returns
     -------
     PaperFigure
-        Its ``data`` holds the points drawn.
+        Its ``data`` holds the points.
 
     Raises
     ------
     UsageError
-        There are no two parameters, no such quantity, or nothing to draw.
+        If there are not two parameters, no such output, or no values.
     """
     column = points.scalar(quantity)
     plane = plane_of(points, x, y, at)
-    if column.words and contours:
-        raise UsageError(f"{column.name} is a word and has no contours; draw it as a map")
-    whole, every = points.of(plane.rows), column.of(plane.rows)
-    require_values(whole, every)
+    if column.categories and contours:
+        raise UsageError(f"{column.name} has categories and no contours; draw it as a map")
+    whole, whole_column = points.of(plane.rows), column.of(plane.rows)
+    require_values(whole, whole_column)
     grid = grid_of(plane)
     if grid is None:
         plane = thinned(plane)
-    shown, own = points.of(plane.rows), column.of(plane.rows)
-    what = _Map(shown, plane, own, grid, plane.x.scale(), plane.y.scale(), contours)
+    shown, values = points.of(plane.rows), column.of(plane.rows)
+    what = _Map(shown, plane, values, grid, plane.x.scale(), plane.y.scale(), contours)
     marks = MARK_NAMES | ({EXCLUDED: "grey"} if grid is not None else {})
-    caption = [plane.sentence(), tell_points(whole, every, marks), _of_points(what)]
+    caption = [plane.sentence(), describe_points(whole, whole_column, marks), _interpolation_sentence(what)]
     if len(shown) < len(whole):
-        caption.append(f"Drawn: {count_text(len(shown))} of the points, whatever became of them.")
+        caption.append(f"Drawn: {count_text(len(shown))} of the points.")
     with paper_style():
         figure = sheet(width_mm, _BODY, points.title, caption)
         axes = figure.add_subplot()
@@ -143,16 +143,16 @@ def map_figure(
         axes.set_ylabel(wrapped(plane.y.label(up), _BODY - 9.0))
         for side in ("top", "right"):
             axes.spines[side].set_visible(True)
-        if column.words:
-            _draw_words(axes, what)
-            handles = [*word_patches(own, own.values), *fate_handles(shown, what.grid is not None)]
-            legend(figure, handles, wrapped(own.text, 22.0))
+        if column.categories:
+            _draw_categories(axes, what)
+            handles = [*category_patches(values, values.values), *status_handles(shown, what.grid is not None)]
+            legend(figure, handles, wrapped(values.text, 22.0))
         else:
-            scale = own.scale()
+            scale = values.scale()
             drawn = _draw_contours(axes, what, scale) if contours else _draw_colours(axes, what, scale)
-            colour_bar(figure, drawn, axes, own, scale, _BODY - 9.0)
+            colour_bar(figure, drawn, axes, values, scale, _BODY - 9.0)
         _mark(axes, what, length)
-        figure.data = numbers_beside(shown, own)
+        figure.data = csv_columns(shown, values)
         finish(figure)
         return figure
 
@@ -165,79 +165,81 @@ def verdict_figure(
     at: Mapping[str, float | str] | None = None,
     width_mm: float = SINGLE_COLUMN,
 ) -> PaperFigure:
-    """Where in two parameters which verdict (or another word) holds; parameters as of `map_figure`.
+    """The verdict (or another categorical output) over two parameters; parameters as of `map_figure`.
 
     Raises
     ------
     UsageError
-        No words are kept, or there are no two parameters.
+        If there is no categorical output, or there are not two parameters.
     """
     if quantity is None:
-        words = [name for name, column in points.kept.items() if column.words]
-        if not words:
-            raise UsageError('no verdict is kept in this sweep; keep it with keep = ["verdict"]')
-        quantity = "verdict" if "verdict" in words else words[0]
-    elif not points.scalar(quantity).words:
-        raise UsageError(f"{quantity} is a number and no verdict; draw it as a map")
+        names = [name for name, column in points.outputs.items() if column.categories]
+        if not names:
+            raise UsageError('this sweep has no verdict; add "verdict" to sweep.keep')
+        quantity = "verdict" if "verdict" in names else names[0]
+    elif not points.scalar(quantity).categories:
+        raise UsageError(f"{quantity} is a number and has no categories; draw it as a map")
     return map_figure(points, quantity, x, y, at, width_mm=width_mm)
 
 
-def _of_points(what: _Map) -> str:
+def _interpolation_sentence(what: _Map) -> str:
     if what.grid is not None:
         return "Contours between the points of a grid." if what.contours else ""
-    if what.column.words or what.plane.free:
+    if what.column.categories or what.plane.free:
         return ""
     dots = "" if what.contours and len(what.plane.rows) > _MOST_RINGED else " (dots)"
     return f"Linear between the points{dots}." if what.contours else f"A triangle has the mean of its points{dots}."
 
 
-def _draw_words(axes: Axes, what: _Map) -> None:
-    own = what.column
-    colours = ListedColormap(word_colours(own.words))
-    norm = BoundaryNorm(np.arange(-0.5, len(own.words)), len(own.words))
+def _draw_categories(axes: Axes, what: _Map) -> None:
+    column = what.column
+    colours = ListedColormap(category_colours(column.categories))
+    norm = BoundaryNorm(np.arange(-0.5, len(column.categories)), len(column.categories))
     if what.grid is not None:
-        _draw_cells(axes, what, np.ma.masked_where(~own.there, own.values), colours, norm)
+        _draw_cells(axes, what, np.ma.masked_where(~column.has_value, column.values), colours, norm)
     else:
         axes.scatter(
-            what.plane.x.values[own.there],
-            what.plane.y.values[own.there],
-            c=own.values[own.there],
+            what.plane.x.values[column.has_value],
+            what.plane.y.values[column.has_value],
+            c=column.values[column.has_value],
             cmap=colours,
             norm=norm,
-            s=_dot_size(len(own.values)) ** 2,
+            s=_dot_size(len(column.values)) ** 2,
             linewidths=0.0,
             label="_points",
-            rasterized=len(own.values) > MOST_VECTORS,
+            rasterized=len(column.values) > MOST_VECTORS,
         )
 
 
 def _draw_colours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
-    own = what.column
+    column = what.column
     if what.grid is not None:
-        return _draw_cells(axes, what, np.ma.masked_where(~own.there, own.values), scale.colours, scale.norm())
+        return _draw_cells(
+            axes, what, np.ma.masked_where(~column.has_value, column.values), scale.colours, scale.norm()
+        )
     if not what.plane.free:
-        found, joined = triangles_of(what.plane, own.there, (what.across, what.up))
-        values = np.where(own.there, own.values, 0.0)[joined]  # those of no triangle
-        if scale.logarithmic:  # the mean of the three as drawn
+        found, joined = triangles_of(what.plane, column.has_value, (what.across, what.up))
+        values = np.where(column.has_value, column.values, 0.0)[joined]  # points without a value belong to no triangle
+        if scale.logarithmic:  # geometric mean of the three
             values = np.exp(np.log(np.where(values > 0.0, values, 1.0))[found.triangles].mean(axis=1))
         else:
             values = values[found.triangles].mean(axis=1)
         axes.tripcolor(
             found, facecolors=values, cmap=scale.colours, norm=scale.norm(), rasterized=True, label="_triangles"
         )
-    ringed = not what.plane.free and len(own.values) <= _MOST_RINGED
+    ringed = not what.plane.free and len(column.values) <= _MOST_RINGED
     return axes.scatter(
-        what.plane.x.values[own.there],
-        what.plane.y.values[own.there],
-        c=own.values[own.there],
+        what.plane.x.values[column.has_value],
+        what.plane.y.values[column.has_value],
+        c=column.values[column.has_value],
         cmap=scale.colours,
         norm=scale.norm(),
-        s=_dot_size(len(own.values)) ** 2,
+        s=_dot_size(len(column.values)) ** 2,
         linewidths=0.25 if ringed else 0.0,
         edgecolors="white" if ringed else "none",
         label="_points",
         zorder=3,
-        rasterized=len(own.values) > MOST_VECTORS,
+        rasterized=len(column.values) > MOST_VECTORS,
     )
 
 
@@ -253,8 +255,8 @@ def _draw_cells(axes: Axes, what: _Map, values: NDArray, colours: Colormap, norm
 
 
 def _grey_out(axes: Axes, what: _Map, grid: Grid) -> None:
-    """Cells of points that do not meet the constraints of the plan."""
-    excluded = what.points.fate == EXCLUDED
+    """Grey cells of excluded points."""
+    excluded = what.points.status == EXCLUDED
     if excluded.any():
         axes.pcolormesh(
             edges(grid.x, what.across),
@@ -268,7 +270,7 @@ def _grey_out(axes: Axes, what: _Map, grid: Grid) -> None:
 
 
 def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
-    own = what.column
+    column = what.column
     levels = _levels(scale)
     ends = (scale.low, scale.high) if scale.high > scale.low else scale.limits()
     style: dict[str, Any] = {
@@ -281,7 +283,7 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
         if min(what.grid.place.shape) < 2:
             raise UsageError("contours need at least two values of either parameter; draw a map")
         _grey_out(axes, what, what.grid)
-        values = np.ma.masked_where(~own.there, own.values)[what.grid.place]
+        values = np.ma.masked_where(~column.has_value, column.values)[what.grid.place]
         places = what.across.placed(what.grid.x), what.up.placed(what.grid.y)
         areas: ContourSet = axes.contourf(*places, values, **style)
         lines: ContourSet = axes.contour(*places, values, **black)
@@ -289,14 +291,14 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
         if what.plane.free:
             names = ", ".join(c.name for c in what.plane.free)
             raise UsageError(f"contours over two parameters need the others to have levels; {names} have none")
-        found, joined = triangles_of(what.plane, own.there, (what.across, what.up))
-        values = np.where(own.there, own.values, 0.0)[joined]  # those of no triangle
+        found, joined = triangles_of(what.plane, column.has_value, (what.across, what.up))
+        values = np.where(column.has_value, column.values, 0.0)[joined]  # points without a value belong to no triangle
         found = Triangulation(what.across.placed(found.x), what.up.placed(found.y), found.triangles, found.mask)
         areas, lines = axes.tricontourf(found, values, **style), axes.tricontour(found, values, **black)
-        dots = len(own.values) <= _MOST_RINGED
+        dots = len(column.values) <= _MOST_RINGED
         axes.plot(
-            what.plane.x.values[own.there & dots],
-            what.plane.y.values[own.there & dots],
+            what.plane.x.values[column.has_value & dots],
+            what.plane.y.values[column.has_value & dots],
             linestyle="none",
             marker=".",
             markersize=1.2,
@@ -304,11 +306,11 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
             color="black",
             label="_points",
         )
-    for drawn in (areas, lines):  # straight between neighbours along the axes as they are drawn
-        drawn.set_paths([_placed_back(path, what) for path in drawn.get_paths()])
+    for drawn in (areas, lines):  # interpolated linearly on the axes as drawn
+        drawn.set_paths([_in_data_units(path, what) for path in drawn.get_paths()])
     areas.set_rasterized(True)
     factor = scale.ticks(*ends, 8).factor
-    # A line at the very top or bottom of all values is short, or runs along the edge: its label finds no room there.
+    # A line near the least or greatest value is short or runs along the edge, where its label does not fit.
     inner = np.abs(scale.placed(levels) - 0.5) < 0.5 - _UNLABELLED
     axes.clabel(
         lines,
@@ -320,14 +322,14 @@ def _draw_contours(axes: Axes, what: _Map, scale: Scale) -> ScalarMappable:
     return areas
 
 
-def _placed_back(path: Path, what: _Map) -> Path:
-    """A path between 0 and 1 along either axis, in the units of the axes."""
+def _in_data_units(path: Path, what: _Map) -> Path:
+    """A path in data units from one with coordinates between 0 and 1."""
     x, y = path.vertices.T  # type: ignore[union-attr]
     return Path(np.column_stack([what.across.between(x), what.up.between(y)]), path.codes)
 
 
 def _levels(scale: Scale) -> NDArray:
-    """Round numbers within the values, two at least."""
+    """Round numbers within the range of the values, at least one."""
     if scale.logarithmic and scale.high > 30.0 * scale.low:
         every = max(1, int(np.log10(scale.high / scale.low) / 2.5))
         subs = (1.0,) if every > 1 else (1.0, 2.0, 5.0)
@@ -348,11 +350,11 @@ def _dot_size(count: int) -> float:
 
 
 def _mark(axes: Axes, what: _Map, length: float) -> None:
-    if not (what.points.fate != COMPUTED).any() and what.column.there.all():
+    if not (what.points.status != COMPUTED).any() and what.column.has_value.all():
         return
-    gone = int(np.count_nonzero(what.points.fate != COMPUTED))
-    size = float(np.clip(_MARK * np.sqrt(_FEW_MARKS / max(gone, 1)), _LEAST_MARK, _MARK))
+    unvalued = int(np.count_nonzero(what.points.status != COMPUTED))
+    size = float(np.clip(_MARK * np.sqrt(_FEW_MARKS / max(unvalued, 1)), _LEAST_MARK, _MARK))
     if what.grid is not None:
         cell = min(length / len(what.grid.x), _BODY / len(what.grid.y)) / INCH * 72
         size = float(np.clip(0.55 * cell, _LEAST_MARK, _MARK))
-    mark_fates(axes, what.points, what.plane.x.values, what.plane.y.values, size)
+    mark_statuses(axes, what.points, what.plane.x.values, what.plane.y.values, size)

@@ -1,7 +1,7 @@
-"""The page of a figure of a sweep: exact width, title above, caption below, and the axes in what is left.
+"""The page of a figure of a sweep: exact width, title, caption, and the axes in the remaining space.
 
-Colour bars, legends and long names of paths take room that is not known before they are drawn, so matplotlib's own
-layout places the axes; the page keeps its size.
+The size of colour bars, legends and long names is not known before they are drawn, so the constrained layout of
+matplotlib places the axes; the size of the page is fixed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ...errors import UsageError
 from ..drawing.line_labels import shortened
 from ..drawing.scales import Scale
 from ..drawing.style import FAINT, INCH, LABEL_SIZE, SHADE, SMALL_SIZE, TEXT_GREY, TITLE_SIZE, PaperFigure
-from .points import EXCLUDED, FAILED, MISSING, SweepColumn, SweepPoints, count_text
+from .points import EXCLUDED, FAILED, MISSING, STATUSES, SweepColumn, SweepPoints, count_text
 
-#: Colours of words, one after the other: Okabe & Ito's, then Tol's "muted".
-WORD_COLOURS = (
+#: Colours of categories, in this order: Okabe & Ito's, then Tol's "muted".
+CATEGORY_COLOURS = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"),
     *("#332288", "#999933", "#882255", "#44AA99", "#117733", "#DDCC77"),
 )
 
-#: Of the kinds of end, which have the same colours in every figure.
+#: Colours of the kinds of end, the same in every figure.
 KIND_COLOURS: dict[str, str] = {
     "nernst_equilibrium": "#0072B2",
     "donnan_equilibrium": "#009E73",
@@ -41,34 +41,34 @@ KIND_COLOURS: dict[str, str] = {
     "no_steady_state": FAINT,
 }
 
-#: Marker, colour and filling of points that have no value, by the code of their fate.
+#: Marker and colour of points without a value, by their status.
 MARKS = {FAILED: ("x", "black"), MISSING: ("s", TEXT_GREY)}
 
-#: How these are called in a caption.
+#: The markers in a caption.
 MARK_NAMES = {FAILED: "×", MISSING: "□"}
 
-#: Narrower figures have no room between their labels, mm.
+#: Least width of a figure, mm: in narrower ones labels overlap.
 LEAST_WIDTH = 50.0
 
-#: Line of the caption, of the title; edge of the page; mm.
+#: Height of a line of the caption and of the title, margin of the page, mm.
 _CAPTION_LINE, _TITLE_LINE, _EDGE = 2.7, 5.2, 1.0
 
-#: Width of a letter in a wide font, in parts of its size.
+#: Width of a letter of a wide font relative to its size.
 _LETTER = 0.55
 
-#: More marks than this go into a file as a picture; more at the foot of a panel are a bar.
+#: With more marks than this they are rasterised; most marks at the foot of a panel.
 MOST_VECTORS, MOST_IN_RUG = 2000, 60
 
 
 def sheet(width: float, body: float, title: str, caption: Sequence[str]) -> PaperFigure:
-    """A page with its title and caption, and room for axes of a height between (mm), their labels included.
+    """A page with title and caption, and space between for the axes with their labels.
 
     Parameters
     ----------
     width, body : float
-        mm.
+        Width of the page, height of the space for the axes, mm.
     title : str
-        Cut short where it is longer than the page is wide.
+        Shortened to the width of the page.
     caption : sequence of str
         Sentences.
     """
@@ -106,31 +106,31 @@ def sheet(width: float, body: float, title: str, caption: Sequence[str]) -> Pape
 
 
 def settle(figure: PaperFigure) -> None:
-    """Let the layout place the axes now."""
+    """Apply the layout now."""
     figure.canvas.draw()
 
 
 def finish(figure: PaperFigure) -> None:
-    """Place the axes for good: each pass of the layout begins where the last ended, and would move them a little."""
+    """Fix the positions of the axes: each further pass of the layout would move them a little."""
     for _ in range(2):
         figure.canvas.draw()
     figure.set_layout_engine("none")
 
 
 def width_of(axes: Axes) -> float:
-    """mm."""
+    """Width of the axes, mm."""
     return float(axes.get_window_extent().width) / axes.figure.dpi * INCH
 
 
 def wrapped(label: str, length: float) -> str:
-    """The label of an axis so long (mm), in as many lines as it needs."""
+    """A label wrapped to the length of its axis (mm)."""
     return "\n".join(
         textwrap.wrap(label, max(12, int(length / (LABEL_SIZE * 0.5 / 72 * INCH))), break_long_words=False)
     )
 
 
 def letter(axes: Axes, index: int) -> None:
-    """Name a panel a, b, c …"""
+    """Label a panel a, b, c …"""
     axes.set_title(chr(ord("a") + index), loc="left", fontsize=TITLE_SIZE, fontweight="bold", pad=3.0)
 
 
@@ -142,12 +142,12 @@ def colour_bar(
     scale: Scale,
     length: float,
 ) -> Colorbar:
-    """A colour bar right of the axes with the name and the unit of what it stands for.
+    """A colour bar to the right of the axes with the name and unit of its quantity.
 
     Parameters
     ----------
     length : float
-        Of the bar, about, mm.
+        Approximate length of the bar, mm.
     """
     bar = figure.colorbar(drawn, ax=axes, fraction=0.06, pad=0.02, aspect=22)
     low, high = (scale.low, scale.high) if scale.high > scale.low else scale.limits()
@@ -164,26 +164,26 @@ def colour_bar(
     return bar
 
 
-def word_colours(words: Sequence[str]) -> list[str]:
-    """A colour for each word, those of kinds of end always the same."""
-    taken = {KIND_COLOURS[w] for w in words if w in KIND_COLOURS}
-    free = iter([c for c in WORD_COLOURS if c not in taken] * len(words))
-    return [KIND_COLOURS[w] if w in KIND_COLOURS else next(free) for w in words]
+def category_colours(categories: Sequence[str]) -> list[str]:
+    """A colour for each category; kinds of end always have the same."""
+    taken = {KIND_COLOURS[c] for c in categories if c in KIND_COLOURS}
+    free = iter([c for c in CATEGORY_COLOURS if c not in taken] * len(categories))
+    return [KIND_COLOURS[c] if c in KIND_COLOURS else next(free) for c in categories]
 
 
-def word_patches(column: SweepColumn, shown: NDArray) -> list[Patch | Line2D]:
-    """Entries of a legend for the words of a column that occur among these places, in their order."""
-    colours = word_colours(column.words)
-    places = np.unique(shown[shown >= 0]).astype(int)
-    return [Patch(facecolor=colours[k], label=column.labels[k]) for k in places]
+def category_patches(column: SweepColumn, shown: NDArray) -> list[Patch | Line2D]:
+    """Legend entries for the categories of a column that occur among these codes."""
+    colours = category_colours(column.categories)
+    codes = np.unique(shown[shown >= 0]).astype(int)
+    return [Patch(facecolor=colours[k], label=column.labels[k]) for k in codes]
 
 
-def fate_handles(points: SweepPoints, excluded: bool = False) -> list[Patch | Line2D]:
-    """Entries of a legend for the points that have no value, as far as there are such."""
+def status_handles(points: SweepPoints, excluded: bool = False) -> list[Patch | Line2D]:
+    """Legend entries for the statuses of points without a value that occur."""
     handles: list[Patch | Line2D] = []
     for code, (marker, colour) in MARKS.items():
-        if (points.fate == code).any():
-            name = "failed" if code == FAILED else "missing"
+        if (points.status == code).any():
+            name = STATUSES[code]
             style: dict[str, Any] = {
                 "markerfacecolor": "none",
                 "markeredgewidth": 0.7,
@@ -191,13 +191,13 @@ def fate_handles(points: SweepPoints, excluded: bool = False) -> list[Patch | Li
                 "linestyle": "none",
             }
             handles.append(Line2D([], [], marker=marker, markeredgecolor=colour, label=name, **style))
-    if excluded and (points.fate == EXCLUDED).any():
+    if excluded and (points.status == EXCLUDED).any():
         handles.append(Patch(facecolor=SHADE, label="excluded"))
     return handles
 
 
 def legend(figure: PaperFigure, handles: Sequence[Patch | Line2D], title: str = "", above: bool = False) -> None:
-    """A legend right of all axes, or in a line above them; the axes share what is left of the page."""
+    """A legend to the right of all axes, or in a line above them; the axes share the remaining space."""
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     left, bottom, width, height = engine.get()["rect"]
@@ -227,42 +227,42 @@ def legend(figure: PaperFigure, handles: Sequence[Patch | Line2D], title: str = 
         found.set_bbox_to_anchor((left + width + 1.5 / INCH / figure.get_figwidth(), bottom, 1.0, height))
 
 
-def mark_fates(axes: Axes, points: SweepPoints, x: NDArray, y: NDArray, size: float = 2.6) -> None:
-    """Mark the points that failed or are missing, where they would have been.
+def mark_statuses(axes: Axes, points: SweepPoints, x: NDArray, y: NDArray, size: float = 2.6) -> None:
+    """Mark the points that failed or are missing at their positions.
 
     Parameters
     ----------
     size : float
-        Of a mark, points.
+        Size of a mark, points.
     """
     for code, (marker, colour) in MARKS.items():
-        there = points.fate == code
-        if there.any():
+        marked = points.status == code
+        if marked.any():
             filling: dict[str, Any] = (
                 {"color": colour} if marker == "x" else {"facecolors": "none", "edgecolors": colour}
             )
             axes.scatter(
-                x[there],
-                y[there],
+                x[marked],
+                y[marked],
                 s=size**2,
                 marker=marker,
                 linewidths=0.7 if size > 1.5 else 0.4,
-                label=f"_{'failed' if code == FAILED else 'missing'}",
+                label=f"_{STATUSES[code]}",
                 zorder=4,
                 clip_on=False,
-                rasterized=bool(np.count_nonzero(there) > MOST_VECTORS),
+                rasterized=bool(np.count_nonzero(marked) > MOST_VECTORS),
                 **filling,
             )
 
 
 def rug(axes: Axes, points: SweepPoints, x: NDArray) -> None:
-    """Mark the points without a value at the foot of a panel, above what is varied; of many some, evenly."""
+    """Mark the points without a value at the foot of a panel; if they are many, evenly chosen ones."""
     for code, (marker, colour) in MARKS.items():
-        there = np.flatnonzero(points.fate == code)[:: _every(points, code)]
-        if len(there):
+        marked = np.flatnonzero(points.status == code)[:: _every(points, code)]
+        if len(marked):
             axes.plot(
-                x[there],
-                np.full(len(there), 0.03),
+                x[marked],
+                np.full(len(marked), 0.03),
                 transform=axes.get_xaxis_transform(),
                 linestyle="none",
                 marker=marker,
@@ -270,20 +270,18 @@ def rug(axes: Axes, points: SweepPoints, x: NDArray) -> None:
                 markeredgecolor=colour,
                 markerfacecolor="none",
                 markeredgewidth=0.6,
-                label=f"_{'failed' if code == FAILED else 'missing'}",
+                label=f"_{STATUSES[code]}",
                 zorder=4,
             )
 
 
 def rug_sentence(points: SweepPoints) -> str:
-    """What a caption says where not all of these are marked."""
-    told = [
-        f"{'failed' if code == FAILED else 'missing'} (one in {count_text(_every(points, code))})"
-        for code in MARKS
-        if _every(points, code) > 1
+    """The sentence of a caption if ``rug`` does not mark all of these points."""
+    parts = [
+        f"{STATUSES[code]} (one in {count_text(_every(points, code))})" for code in MARKS if _every(points, code) > 1
     ]
-    return f"Marked of those that are {' and '.join(told)}." if told else ""
+    return f"Marked of those that are {' and '.join(parts)}." if parts else ""
 
 
 def _every(points: SweepPoints, code: int) -> int:
-    return -(-int(np.count_nonzero(points.fate == code)) // MOST_IN_RUG) or 1
+    return -(-int(np.count_nonzero(points.status == code)) // MOST_IN_RUG) or 1

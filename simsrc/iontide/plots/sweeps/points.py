@@ -1,4 +1,4 @@
-"""What figures of a sweep are drawn from: the varied values, what became of each point, and the kept quantities."""
+"""The data of a sweep for figures: varied values, the status of each point, and outputs."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from ...errors import UsageError
 from ..drawing.names import unit_label
 from ..drawing.scales import Scale, scale_for
 
-#: What became of a point, as far as a figure goes, by its code: a point that was computed may still have no value.
-FATES = ("computed", "failed", "missing", "excluded")
-COMPUTED, FAILED, MISSING, EXCLUDED = range(len(FATES))
+#: Statuses of a point in a figure, in the order of their codes; a computed point may still have no value.
+STATUSES = ("computed", "failed", "missing", "excluded")
+COMPUTED, FAILED, MISSING, EXCLUDED = range(len(STATUSES))
 
 
 @dataclass(frozen=True)
 class SweepColumn:
-    """A varied value or a kept quantity of all points.
+    """The values of a varied path or an output at all points.
 
     Attributes
     ----------
     name : str
-        The path of what is varied, or the name under which a quantity is kept.
+        The varied path, or the name of the output.
     values : array, shape (points,) or (points, samples) or (points, states)
-        In ``unit``, NaN where there is none; of words the place of each, −1 where there is none.
+        In ``unit``, NaN where there is none; or codes of categories, −1 where there is none.
     unit : str
-        As ``mV``; empty for pure numbers and words.
-    words : tuple of str
-        What whole numbers stand for; empty of numbers that are numbers.
+        For example ``mV``; empty for pure numbers and categories.
+    categories : tuple of str
+        What the codes of a categorical quantity stand for; empty for numbers.
     long_name : str
-        For the label of an axis; made of the name where it is empty.
+        For the label of an axis; if empty it is derived from the name.
     dimension : str
-        Of the second axis of ``values``: ``time``, ``state``, or empty where there is none.
+        Of the second axis of ``values``: ``time``, ``state``, or empty if there is none.
     parts : tuple of str
-        Names along a second axis that is no time, as of states.
+        Names along a second axis other than time, such as states.
     logarithmic : bool, optional
-        Whether it is drawn on a logarithmic axis; by its values if not given.
+        Whether its axis is logarithmic; by default this depends on the values.
     """
 
     name: str
     values: NDArray
     unit: str = ""
-    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     long_name: str = ""
     dimension: str = ""
     parts: tuple[str, ...] = ()
     logarithmic: bool | None = None
 
     @property
-    def there(self) -> NDArray:
+    def has_value(self) -> NDArray:
         """Which points have a value."""
-        return self.values >= 0 if self.words else np.isfinite(self.values)
+        return self.values >= 0 if self.categories else np.isfinite(self.values)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Its words as a legend or an axis has them."""
-        return tuple(KIND_NAMES.get(word, word) for word in self.words)
+        """Its categories as in a legend or on an axis."""
+        return tuple(KIND_NAMES.get(category, category) for category in self.categories)
 
     @property
-    def spoken(self) -> str:
-        """How it is spoken of in a sentence."""
+    def description(self) -> str:
+        """Its name in a sentence."""
         if self.long_name:
             return self.long_name
         group, *rest = self.name.split(".")
@@ -79,207 +79,209 @@ class SweepColumn:
 
     @property
     def text(self) -> str:
-        """How an axis calls it: a phrase with a capital, a name as it is; nothing in it is read as mathematics."""
-        spoken = self.spoken
-        is_phrase = bool(self.long_name) or " " in spoken
-        return (spoken[:1].upper() + spoken[1:] if is_phrase else spoken).replace("$", r"\$")
+        """Its name on an axis: a phrase begins with a capital, a path is unchanged; dollar signs are escaped."""
+        description = self.description
+        is_phrase = bool(self.long_name) or " " in description
+        return (description[:1].upper() + description[1:] if is_phrase else description).replace("$", r"\$")
 
     @property
     def header(self) -> str:
-        """Of its column of numbers beside the figure."""
-        if self.words:
-            return f"{self.name} ({'; '.join(f'{k} {word}' for k, word in enumerate(self.words))})"
+        """The header of its column in the CSV file of a figure."""
+        if self.categories:
+            return f"{self.name} ({'; '.join(f'{k} {category}' for k, category in enumerate(self.categories))})"
         return f"{self.name} ({self.unit or '1'})"
 
     def label(self, factor: float = 1.0) -> str:
-        """Its name with the unit, in which ``factor`` of ``unit`` is 1 on the axis."""
+        """Its name with the unit on an axis on which 1 is ``factor`` of ``unit``."""
         power = "" if factor == 1.0 else f"$10^{{{round(np.log10(factor))}}}$"
-        # Spaces at which no line is broken.
+        # Non-breaking spaces keep the unit together.
         unit = " ".join(part for part in (power, unit_label(self.unit)) if part).replace(" ", "\N{NO-BREAK SPACE}")
         return f"{self.text} ({unit})" if unit else self.text
 
     def scale(self) -> Scale:
-        """Of an axis that holds all of its values."""
-        return scale_for(self.values[self.there], self.logarithmic, self.labels)
+        """The scale of an axis for all its values."""
+        return scale_for(self.values[self.has_value], self.logarithmic, self.labels)
 
     def of(self, chosen: NDArray) -> SweepColumn:
-        """The same of some of the points."""
+        """The same for some of the points."""
         return replace(self, values=self.values[chosen])
 
 
 @dataclass(frozen=True)
 class SweepPoints:
-    """A sweep as figures see it.
+    """The data of a sweep for figures.
 
     Attributes
     ----------
     title : str
     axes : tuple of SweepColumn
-        What is varied.
-    fate : int array, shape (points,)
-        Codes of ``FATES``.
-    kept : mapping of str to SweepColumn
-        By name; only what a figure asks for is looked up.
+        Varied paths.
+    status : int array, shape (points,)
+        Codes of ``STATUSES``.
+    outputs : mapping of str to SweepColumn
+        By name; only the outputs that a figure needs are read.
     time : array, shape (samples,), optional
-        Of kept trajectories, s.
+        Times of trajectories, s.
     design : str
-        As ``grid`` or ``saltelli``.
+        For example ``grid`` or ``saltelli``.
     """
 
     title: str
     axes: tuple[SweepColumn, ...]
-    fate: NDArray
-    kept: Mapping[str, SweepColumn] = field(default_factory=dict)
+    status: NDArray
+    outputs: Mapping[str, SweepColumn] = field(default_factory=dict)
     time: NDArray | None = None
     design: str = ""
 
     def __len__(self) -> int:
-        return len(self.fate)
+        return len(self.status)
 
     def of(self, chosen: NDArray) -> SweepPoints:
-        """The same without what is kept, and of some of the points."""
-        return replace(self, axes=tuple(a.of(chosen) for a in self.axes), fate=self.fate[chosen], kept={})
+        """Some of the points, without outputs."""
+        return replace(self, axes=tuple(a.of(chosen) for a in self.axes), status=self.status[chosen], outputs={})
 
     def axis(self, name: str) -> SweepColumn:
-        """What is varied at a path, of which the last words suffice.
+        """The axis of a path, of which the last part suffices.
 
         Raises
         ------
         UsageError
-            Nothing, or more than one thing, is varied there.
+            If no axis or more than one axis matches.
         """
         found = [a for a in self.axes if a.name == name] or [a for a in self.axes if a.name.endswith(f".{name}")]
         if len(found) == 1:
             return found[0]
-        told = ", ".join(a.name for a in (found or self.axes))
+        names = ", ".join(a.name for a in (found or self.axes))
         if found:
-            raise UsageError(f"`{name}` may be any of {told}; name one of them")
-        raise UsageError(f"`{name}` is not varied in this sweep; varied are {told}")
+            raise UsageError(f"`{name}` is ambiguous; name one of {names}")
+        raise UsageError(f"`{name}` is not varied in this sweep; varied are {names}")
 
     def scalar(self, name: str | None = None) -> SweepColumn:
-        """A kept quantity with one value a point; the first number (else the first word) where none is named.
+        """An output with one value at each point; by default the first number, else the first categorical one.
 
-        One state of the end is named ``end[NAME]``.
+        ``end[NAME]`` is one state of the end.
 
         Raises
         ------
         UsageError
-            It is not kept, or it is kept over time.
+            If there is no such output, or it is a trajectory.
         """
         if name is None:
             return self._computed(self._first_scalar())
         base, bracket, part = name.partition("[")
-        if name not in self.kept and bracket and part.endswith("]") and base in self.kept:
-            return self._computed(_part(self.kept[base], part[:-1]))
+        if name not in self.outputs and bracket and part.endswith("]") and base in self.outputs:
+            return self._computed(_part(self.outputs[base], part[:-1]))
         column = self._known(name)
         if column.dimension == "time":
             raise UsageError(
-                f"{name} is kept over time: draw it as families, or keep a number of it, as its end or max"
+                f"{name} is a trajectory: draw it with --kind families, or name an output with one value at each point"
             )
         if column.dimension:
             states = ", ".join(f"{name}[{part}]" for part in column.parts)
-            raise UsageError(f"{name} is kept as many numbers a point; name one of {states}")
+            raise UsageError(f"{name} has many values at each point; name one of {states}")
         return self._computed(column)
 
     def trajectory(self, name: str | None = None) -> SweepColumn:
-        """A quantity that is kept over time; the first where none is named.
+        """An output over time; by default the first.
 
         Raises
         ------
         UsageError
-            It is not kept, or not over time, or nothing is.
+            If there is no such output, or it is no trajectory.
         """
         if name is None:
-            over_time = [k for k, column in self.kept.items() if column.dimension == "time"]
+            over_time = [k for k, column in self.outputs.items() if column.dimension == "time"]
             if not over_time or self.time is None:
                 raise UsageError(
-                    "no trajectories are kept in this sweep; keep one, as trajectory(plasma.V), to draw families"
+                    "this sweep has no trajectories; families need one in sweep.keep, such as trajectory(plasma.V)"
                 )
-            return self.kept[over_time[0]]
+            return self.outputs[over_time[0]]
         column = self._known(name)
         if column.dimension != "time" or self.time is None:
-            over_time = [k for k, other in self.kept.items() if other.dimension == "time"]
-            told = f"; over time are {', '.join(over_time)}" if over_time else f", as trajectory({name})"
-            raise UsageError(f"{name} is not kept over time, as families need it{told}")
+            over_time = [k for k, other in self.outputs.items() if other.dimension == "time"]
+            hint = f"name one of {', '.join(over_time)}" if over_time else f"add trajectory({name}) to sweep.keep"
+            raise UsageError(f"{name} is no trajectory, which families need; {hint}")
         return column
 
     def _known(self, name: str) -> SweepColumn:
-        if name not in self.kept:
-            raise UsageError(f"no quantity `{name}` is kept in this sweep; there are {', '.join(self.kept) or 'none'}")
-        return self.kept[name]
+        if name not in self.outputs:
+            raise UsageError(f"this sweep has no output `{name}`; it has {', '.join(self.outputs) or 'none'}")
+        return self.outputs[name]
 
     def _computed(self, column: SweepColumn) -> SweepColumn:
-        """Without what may stand where a run came to no end, as the word for no verdict."""
-        none = -1 if column.words else np.nan
-        return replace(column, values=np.where(self.fate == COMPUTED, column.values, none))
+        """Without values at points that were not computed, which failed points may have."""
+        none = -1 if column.categories else np.nan
+        return replace(column, values=np.where(self.status == COMPUTED, column.values, none))
 
     def _first_scalar(self) -> SweepColumn:
-        plain = [column for column in self.kept.values() if not column.dimension]
-        numbers = [column for column in plain if not column.words]
+        plain = [column for column in self.outputs.values() if not column.dimension]
+        numbers = [column for column in plain if not column.categories]
         if numbers or plain:
             return (numbers or plain)[0]
-        states = [column for column in self.kept.values() if column.parts]
+        states = [column for column in self.outputs.values() if column.parts]
         if states:
             return _part(states[0], states[0].parts[0])
-        raise UsageError("nothing with one value a point is kept in this sweep, as its end or a max: draw families")
+        raise UsageError("this sweep has no output with one value at each point; draw it with --kind families")
 
 
-def tell_points(points: SweepPoints, column: SweepColumn | None = None, marks: Mapping[int, str] | None = None) -> str:
-    """How many points there are, and what became of those that are not drawn.
+def describe_points(
+    points: SweepPoints, column: SweepColumn | None = None, marks: Mapping[int, str] | None = None
+) -> str:
+    """A sentence with the number of points, and of those that are not drawn.
 
     Parameters
     ----------
     points : SweepPoints
     column : SweepColumn, optional
-        Points that were computed and have no value in it are told of too.
+        Computed points without a value in it are counted too.
     marks : mapping of int to str
-        By the code of a fate, how such points are marked in the figure.
+        By status code, the mark of such points in the figure.
     """
-    told = []
+    parts = []
     for code in (FAILED, MISSING, EXCLUDED):
-        count = int(np.count_nonzero(points.fate == code))
+        count = int(np.count_nonzero(points.status == code))
         mark = (marks or {}).get(code, "")
         if count:
-            told.append(f"{count_text(count)} {FATES[code]}{f' ({mark})' if mark else ''}")
+            parts.append(f"{count_text(count)} {STATUSES[code]}{f' ({mark})' if mark else ''}")
     if column is not None:
-        there = column.there if column.values.ndim == 1 else column.there.any(axis=1)
-        count = int(np.count_nonzero((points.fate == COMPUTED) & ~there))
+        has_value = column.has_value if column.values.ndim == 1 else column.has_value.any(axis=1)
+        count = int(np.count_nonzero((points.status == COMPUTED) & ~has_value))
         if count:
-            told.append(f"{count_text(count)} without a value")
+            parts.append(f"{count_text(count)} without a value")
     many = f"{count_text(len(points))} point{'s' if len(points) != 1 else ''}"
-    return f"{many}: {', '.join(told)}." if told else f"{many}."
+    return f"{many}: {', '.join(parts)}." if parts else f"{many}."
 
 
 def count_text(count: int) -> str:
-    """A whole number, its thousands apart."""
+    """A whole number with separated thousands."""
     return f"{count:,}".replace(",", " ") if count >= 10_000 else str(count)
 
 
 def require_values(points: SweepPoints, column: SweepColumn) -> None:
-    """Refuse to draw a quantity that no point has.
+    """Refuse to draw a quantity without values.
 
     Raises
     ------
     UsageError
-        With what became of the points instead.
+        With the number of points by status.
     """
-    if not column.there.any():
-        raise UsageError(f"{column.name} has no value at any point ({tell_points(points, column).rstrip('.')})")
+    if not column.has_value.any():
+        raise UsageError(f"{column.name} has no value at any point ({describe_points(points, column).rstrip('.')})")
 
 
-def numbers_beside(points: SweepPoints, *columns: SweepColumn) -> dict[str, NDArray]:
-    """The columns of the numbers beside a figure: every axis, these quantities, and what became of each point."""
-    fate = SweepColumn("point", points.fate, words=FATES)
-    shown = {column.header: column for column in (*points.axes, *columns, fate)}
+def csv_columns(points: SweepPoints, *columns: SweepColumn) -> dict[str, NDArray]:
+    """The columns of the CSV file of a figure: every axis, these quantities, and the status of each point."""
+    status = SweepColumn("point", points.status, categories=STATUSES)
+    shown = {column.header: column for column in (*points.axes, *columns, status)}
     return {
-        header: np.where(c.there, c.values, np.nan) if c.words else np.asarray(c.values, dtype=float)
+        header: np.where(c.has_value, c.values, np.nan) if c.categories else np.asarray(c.values, dtype=float)
         for header, c in shown.items()
     }
 
 
 def names_of(columns: Iterable[SweepColumn]) -> str:
-    """As they are spoken of in a caption, which is plain text."""
-    return ", ".join(c.spoken for c in columns)
+    """Their names in a caption."""
+    return ", ".join(c.description for c in columns)
 
 
 def _part(column: SweepColumn, part: str) -> SweepColumn:
@@ -287,5 +289,5 @@ def _part(column: SweepColumn, part: str) -> SweepColumn:
         raise UsageError(f"{column.name} has no `{part}`; there are {', '.join(column.parts)}")
     values = column.values[:, column.parts.index(part)]
     unit = "" if column.unit == "1" else column.unit
-    told = f"{part} at the end (SI)" if not unit else f"{part} at the end"
-    return SweepColumn(f"{column.name}[{part}]", values, unit, long_name=told)
+    long_name = f"{part} at the end (SI)" if not unit else f"{part} at the end"
+    return SweepColumn(f"{column.name}[{part}]", values, unit, long_name=long_name)

@@ -1,4 +1,4 @@
-"""What many points say together: medians and bands along a parameter, and shares of words."""
+"""Statistics over many points: medians and bands along a parameter, and shares of categories."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from .points import SweepColumn
 
-#: Parts of the values below the band, in its middle, and below its upper end.
+#: Quantiles of the lower end of the band, the median, and the upper end.
 QUANTILES = (0.1, 0.5, 0.9)
 
-#: A parameter with no more values than this, each of them so often, is summed up value by value, else in bins of
-#: equally many points.
+#: A parameter with at most so many values, each at least so often on average, has one bin for each value; otherwise the
+#: bins have equally many points.
 MOST_LEVELS, REPEATED = 200, 3
 
-#: Points that a bin needs to have a band; bins, at most.
+#: Least points of a bin; most bins.
 LEAST_IN_BIN, MOST_BINS = 10, 25
 
 
@@ -29,9 +29,9 @@ class Bins:
     which : int array, shape (points,)
         The bin of each point.
     centre : array, shape (bins,)
-        Median of the parameter within each.
+        Median of the parameter in each bin.
     edges : array, shape (bins + 1,)
-        In the middle between two neighbours; of levels too.
+        Edges of the bins; of levels in the middle between two.
     levels : bool
         Whether a bin is one value of the parameter.
     """
@@ -46,13 +46,13 @@ class Bins:
 
 
 def bins_along(column: SweepColumn) -> Bins:
-    """Bins of a parameter: its values where these are few, else bins of equally many points."""
+    """Bins of a parameter: one for each value if these are few, else with equally many points."""
     values = column.values
     levels, which = np.unique(values, return_inverse=True)
     scale = column.scale()
-    if column.words or len(levels) < 3 or (len(levels) <= MOST_LEVELS and len(levels) * REPEATED <= len(values)):
+    if column.categories or len(levels) < 3 or (len(levels) <= MOST_LEVELS and len(levels) * REPEATED <= len(values)):
         drawn = scale.placed(levels)
-        # Bars of levels must not overlap where these lie close in one place and far apart in another.
+        # Bars of unevenly spaced levels must not overlap.
         middle = 0.5 * (drawn[1:] + drawn[:-1])
         half = 0.5 * float(np.diff(drawn).min()) if len(drawn) > 1 else 0.05
         edges = np.concatenate([[drawn[0] - half], middle, [drawn[-1] + half]])
@@ -68,27 +68,27 @@ def bins_along(column: SweepColumn) -> Bins:
     return Bins(which, centre, edges, False)
 
 
-def bands(bins: Bins, values: NDArray, there: NDArray) -> NDArray:
+def bands(bins: Bins, values: NDArray, has_value: NDArray) -> NDArray:
     """Quantiles of values in each bin, shape (bins, 3): 10 %, median, 90 %; NaN where a bin has no value."""
-    found = np.full((len(bins), len(QUANTILES)), np.nan)
+    quantiles = np.full((len(bins), len(QUANTILES)), np.nan)
     for k in range(len(bins)):
-        own = values[(bins.which == k) & there]
-        if len(own):
-            found[k] = np.quantile(own, QUANTILES)
-    return found
+        in_bin = values[(bins.which == k) & has_value]
+        if len(in_bin):
+            quantiles[k] = np.quantile(in_bin, QUANTILES)
+    return quantiles
 
 
-def shares(bins: Bins, places: NDArray, count: int) -> NDArray:
-    """Part of the points of each bin that has each of so many words, shape (bins, words + 1); last: none of them."""
-    found = np.zeros((len(bins), count + 1))
+def shares(bins: Bins, codes: NDArray, count: int) -> NDArray:
+    """Share of each of ``count`` categories in the points of each bin, shape (bins, count + 1); last: no category."""
+    result = np.zeros((len(bins), count + 1))
     for k in range(len(bins)):
-        own = places[bins.which == k].astype(int)
-        found[k] = np.bincount(np.where(own < 0, count, own), minlength=count + 1) / max(1, len(own))
-    return found
+        in_bin = codes[bins.which == k].astype(int)
+        result[k] = np.bincount(np.where(in_bin < 0, count, in_bin), minlength=count + 1) / max(1, len(in_bin))
+    return result
 
 
-def spread_of_medians(bins: Bins, values: NDArray, there: NDArray) -> float:
-    """How far the medians of the bins lie apart, in parts of the spread of all values."""
-    medians = bands(bins, values, there)[:, 1]
-    whole = float(np.ptp(values[there])) if there.any() else 0.0
+def spread_of_medians(bins: Bins, values: NDArray, has_value: NDArray) -> float:
+    """Range of the medians of the bins relative to the range of all values."""
+    medians = bands(bins, values, has_value)[:, 1]
+    whole = float(np.ptp(values[has_value])) if has_value.any() else 0.0
     return float(np.nanmax(medians) - np.nanmin(medians)) / whole if whole > 0.0 else 0.0

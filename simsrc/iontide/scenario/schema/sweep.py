@@ -1,4 +1,4 @@
-"""The table of a scenario file, or of a plan file of its own, that says what is varied and how."""
+"""The table ``[sweep]`` of a scenario file or a plan file: what is varied and how."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from .fields import Table
 from .quantity_kinds import Kind
 
-#: Anything that ``--set`` takes at a path.
+#: Any value that ``--set`` takes at a path.
 VALUE = Kind("a value", None, "140 mM")
 
 Value = Annotated[str | float, VALUE]
 
-#: How the points of a plan are chosen.
+#: Names of the designs, which choose the points of a plan.
 DESIGNS = ("grid", "zip", "list", "random", "latin_hypercube", "sobol", "saltelli")
 
-#: Points that one sweep may have.
+#: Most points of one sweep.
 MOST_POINTS = 10**8
 
-#: Values of an axis that has a step.
+#: Most values of a linear or logarithmic axis.
 MOST_LEVELS = 10**6
 
-#: Points that are computed and written together, at most.
+#: Most points that are computed and written together.
 MOST_IN_BLOCK = 16384
 
 
 def _form(value: Any) -> str:
-    """Whether values are listed or told by a rule."""
+    """Whether values are given as a list or by a rule."""
     return "table" if isinstance(value, dict | Table) else "list"
 
 
 def _listed(value: Any) -> Any:
-    """One entry may stand alone."""
+    """Allow a single entry without a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -44,7 +44,7 @@ def _one_or_list(schema: dict[str, Any]) -> None:
 
 
 class SpreadTable(Table):
-    """Values by a rule: evenly from one to another, or drawn from a distribution."""
+    """Values by a rule: evenly spaced, or sampled from a distribution."""
 
     noun: ClassVar[str] = "an axis"
 
@@ -61,9 +61,7 @@ class SpreadTable(Table):
     log_normal: Annotated[
         list[Value] | None, Field(description="Median and the factor by which one standard deviation multiplies it")
     ] = None
-    within: Annotated[
-        list[Value] | None, Field(description="Least and largest value that is drawn; the rest is cut off")
-    ] = None
+    within: Annotated[list[Value] | None, Field(description="Least and largest value: truncates a distribution")] = None
 
 
 Factors = Annotated[
@@ -73,7 +71,7 @@ Factors = Annotated[
 
 
 class AxisTable(SpreadTable):
-    """What one path is varied over."""
+    """The values over which one path is varied."""
 
     times: Annotated[Factors | None, Field(description="Factors, by which the scenario's own value is multiplied")] = (
         None
@@ -87,7 +85,7 @@ AxisValues = Annotated[
 
 
 class SweepTable(Table):
-    """Many points: what is varied over what, how the points are chosen, and what is kept of each."""
+    """Many points: the varied paths, how the points are chosen, and the outputs of each point."""
 
     noun: ClassVar[str] = "[sweep]"
 
@@ -105,16 +103,18 @@ class SweepTable(Table):
         Literal["grid", "zip", "list", "random", "latin_hypercube", "sobol", "saltelli"],
         Field(description="How the points are chosen; grid: every value with every other, the last axis fastest"),
     ] = "grid"
-    points: Annotated[int | None, Field(ge=1, description="How many points are drawn")] = None
+    points: Annotated[int | None, Field(ge=1, description="Number of sampled points")] = None
     samples: Annotated[
         int | None, Field(ge=1, description="Of a saltelli design: base samples N, of d + 2 points each")
     ] = None
-    seed: Annotated[int | None, Field(ge=0, le=2**63 - 1, description="Of what is drawn; 0 where none is given")] = None
+    seed: Annotated[int | None, Field(ge=0, le=2**63 - 1, description="Seed of the random numbers; 0 by default")] = (
+        None
+    )
     keep: Annotated[
         list[str],
         BeforeValidator(_listed),
         Field(
-            description="What is kept of each point",
+            description="Outputs of each point",
             examples=[["end", "verdict", "max(plasma.V)"]],
             json_schema_extra=_one_or_list,
         ),
@@ -123,14 +123,18 @@ class SweepTable(Table):
         list[str],
         BeforeValidator(_listed),
         Field(
-            description="Comparisons over what is varied; points that do not meet them are left out",
+            description="Comparisons of what is varied; points that do not satisfy them are excluded",
             json_schema_extra=_one_or_list,
         ),
     ] = []
     block: Annotated[
         int | None,
-        Field(ge=1, le=MOST_IN_BLOCK, description="Points that are computed and written together; chosen if not given"),
+        Field(
+            ge=1,
+            le=MOST_IN_BLOCK,
+            description="Points that are computed and written together; chosen automatically if not given",
+        ),
     ] = None
     disk_GB: Annotated[
-        float, Field(ge=0.001, allow_inf_nan=False, description="Disk that the results may take, gigabytes")
+        float, Field(ge=0.001, allow_inf_nan=False, description="Disk space that the results may take, gigabytes")
     ] = 100.0

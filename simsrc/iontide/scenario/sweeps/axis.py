@@ -1,4 +1,4 @@
-"""One axis of a sweep as it is written: its values or its rule, read into SI."""
+"""One axis of a sweep as written: its values or its rule, converted to SI."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..schema.sweep_messages import EXAMPLE, RULES
 from ..text.faults import Faults
 from ..text.key_lines import KeyPath
 
-#: Distinct words of an axis: each is a model of its own.
-MOST_WORDS = 64
+#: Most distinct categories of an axis, each of which needs a model of its own.
+MOST_CATEGORIES = 64
 
 _NUMBER = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*(.*?)\s*", re.DOTALL)
 
-#: A number and what must be its unit, so that it is no formula.
+#: A number followed by what must be a unit, so that it is no formula.
 _PLAIN = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*[^\s()*+,-]+\s*")
 
 _CELSIUS = ("degC", "°C")
@@ -27,7 +27,7 @@ _CELSIUS = ("degC", "°C")
 
 @dataclass(frozen=True)
 class AxisForm:
-    """What one path is varied over.
+    """The values over which one path is varied.
 
     Attributes
     ----------
@@ -35,18 +35,18 @@ class AxisForm:
     rule : str
         ``values``, or one of ``RULES``.
     written : tuple of str or float
-        Values, or the two numbers of the rule, as in the file.
+        The values, or the two numbers of the rule, as in the file.
     numbers : tuple of float
-        The same, SI; empty where some value is no quantity: then all are words.
+        The same in SI; empty if some value is no quantity: then all are categories.
     unit : str
-        Of the first; empty of a pure number.
+        Unit of the first; empty for a pure number.
     dimension : Dimension
     points : int
-        Of a linear or log rule; else 0.
+        Number of values of a linear or log rule; else 0.
     within : (float, float) or None
-        What a distribution is cut off at, SI.
+        Truncation of a distribution, SI.
     is_factor : bool
-        Whether the numbers multiply the scenario's own value.
+        Whether the numbers are factors of the value in the scenario.
     """
 
     path: str
@@ -66,23 +66,23 @@ class AxisForm:
 
     @property
     def levels(self) -> int:
-        """How many values it has; 0 of a distribution."""
+        """Number of values; 0 for a distribution."""
         return len(self.written) if self.rule == "values" else self.points
 
 
 def read_values(
     path: str, written: Sequence[str | float], places: Sequence[KeyPath], place: KeyPath, faults: Faults
 ) -> AxisForm | None:
-    """An axis of listed values: numbers where all are quantities of one dimension, else words.
+    """An axis of listed values: numbers if all are quantities of one dimension, else categories.
 
     Parameters
     ----------
     path : str
     written : sequence of str or float
     places : sequence of tuple
-        Where each of them stands in the file.
+        The place of each of them in the file.
     place : tuple
-        Where they stand as a whole.
+        The place of the list.
     faults : Faults
     """
     if not written:
@@ -96,51 +96,56 @@ def read_values(
     known = [quantity for quantity in read if quantity is not None]
     if len(known) < len(written):
         distinct = len(set(written))
-        if distinct > MOST_WORDS:
+        if distinct > MOST_CATEGORIES:
             faults.add(
-                place, f"{distinct} different words are too many, each is a model of its own; at most {MOST_WORDS}"
+                place,
+                f"has {distinct} different texts, each of which needs a model of its own; at most {MOST_CATEGORIES}",
             )
             return None
         return AxisForm(path, "values", tuple(written), ())
     dimension, unit = known[0][1:]
     for number, (_, other, _) in enumerate(known):
         if other != dimension:
-            told = f"{other} does not fit, the first of these values is {dimension}"
-            faults.add(places[number], told)
+            faults.add(places[number], f"has the dimension {other}; the first of these values has {dimension}")
             return None
     return AxisForm(path, "values", tuple(written), tuple(k[0] for k in known), unit, dimension)
 
 
 def read_rule(path: str, table: SpreadTable, place: KeyPath, faults: Faults) -> AxisForm | None:
-    """An axis that is spread by one of ``RULES``."""
+    """An axis with values by one of ``RULES``."""
     given = [rule for rule in RULES if getattr(table, rule) is not None]
     if len(given) != 1:
-        told = f"has both {given[0]} and {given[1]}; an axis has one rule" if given else f"says no values ({EXAMPLE})"
-        faults.add(place, told)
+        if given:
+            faults.add(place, f"has both {given[0]} and {given[1]}; an axis has one rule")
+        else:
+            faults.add(place, f"has no values ({EXAMPLE})")
         return None
     rule = given[0]
     pair: list[str | float] = getattr(table, rule)
     below = (*place, rule)
     if len(pair) != 2:
-        faults.add(below, f"takes two numbers, {_meaning(rule)}; got {len(pair)}")
+        faults.add(below, f"needs two numbers, {_meaning(rule)}; got {len(pair)}")
         return None
     is_stepped = rule in ("linear", "log")
     if is_stepped and table.points is None and not faults.is_faulty(*place, "points"):
-        told = f"missing; {rule} needs how many values there are (as points = 11); for a distribution write "
-        faults.add((*place, "points"), told + ("uniform" if rule == "linear" else "log_uniform"))
+        distribution = "uniform" if rule == "linear" else "log_uniform"
+        message = f"missing; {rule} needs the number of values, as points = 11; for a distribution write {distribution}"
+        faults.add((*place, "points"), message)
     if not is_stepped and table.points is not None:
-        faults.add((*place, "points"), f"a distribution has none; write {_stepped(rule)}, or give points below [sweep]")
+        faults.add(
+            (*place, "points"), f"applies only to linear and log; write {_stepped(rule)}, or give points in [sweep]"
+        )
     if is_stepped and table.within is not None:
-        faults.add((*place, "within"), f"cuts off a distribution; {rule} has its ends already")
+        faults.add((*place, "within"), f"truncates a distribution; {rule} has its ends already")
     if faults.is_faulty_within(*place):
         return None
-    read = [_told(value, (*below, k), faults) for k, value in enumerate(pair)]
+    read = [_checked_quantity(value, (*below, k), faults) for k, value in enumerate(pair)]
     if read[0] is None or read[1] is None:
         return None
     (first, dimension, unit), (second, other, unit_of_second) = read[0], read[1]
     due = DIMENSIONLESS if rule == "log_normal" else dimension
     if other != due:
-        faults.add((*below, 1), f"{other} does not fit, {_second(rule, due)}")
+        faults.add((*below, 1), f"has the dimension {other}, but {_second(rule, due)}")
         return None
     message = _fault(rule, pair, first, second, unit, unit_of_second)
     if message:
@@ -153,7 +158,7 @@ def read_rule(path: str, table: SpreadTable, place: KeyPath, faults: Faults) -> 
 
 
 def _quantity(value: str | float) -> tuple[float, Dimension, str] | None:
-    """Value (SI), dimension and unit of a quantity; None of any other text."""
+    """Value (SI), dimension and unit of a quantity; None for any other text."""
     if not isinstance(value, str):
         return float(value), DIMENSIONLESS, ""
     try:
@@ -165,7 +170,7 @@ def _quantity(value: str | float) -> tuple[float, Dimension, str] | None:
 
 
 def _unreadable(value: str | float) -> str:
-    """Why a text is no quantity."""
+    """The message for a text that is no quantity."""
     if isinstance(value, str) and _NUMBER.fullmatch(value) and not _PLAIN.fullmatch(value):
         return f"must be a number with its unit, not a formula, got {show(value)}"
     try:
@@ -175,7 +180,7 @@ def _unreadable(value: str | float) -> str:
     return f"must be a number with its unit, got {show(value)}"
 
 
-def _told(value: str | float, place: KeyPath, faults: Faults) -> tuple[float, Dimension, str] | None:
+def _checked_quantity(value: str | float, place: KeyPath, faults: Faults) -> tuple[float, Dimension, str] | None:
     quantity = _quantity(value)
     if quantity is None:
         faults.add(place, _unreadable(value))
@@ -190,7 +195,7 @@ def _meaning(rule: str) -> str:
 def _second(rule: str, due: Dimension) -> str:
     if rule == "log_normal":
         return "the second number of log_normal is a factor, a pure number"
-    return f"the first number is {due}"
+    return f"the first number has {due}"
 
 
 def _stepped(rule: str) -> str:
@@ -198,10 +203,10 @@ def _stepped(rule: str) -> str:
 
 
 def _fault(rule: str, pair: list[str | float], first: float, second: float, unit: str, unit_of_second: str) -> str:
-    """What is wrong with the two numbers of a rule, which are of the dimensions that they must have; or nothing."""
+    """The message for wrong numbers of a rule, whose dimensions are right; empty if they are valid."""
     shown = f"got {show(pair[0])}, {show(pair[1])}"
     if rule.startswith("log") and unit in _CELSIUS:
-        return f"{unit} has no logarithm, for its zero is not that of K; write K"
+        return f"the logarithm needs an absolute scale: write K in place of {unit}"
     if rule == "normal":
         if unit_of_second in _CELSIUS:
             return f"a standard deviation is a difference: write it in K, got {show(pair[1])}"
@@ -211,37 +216,37 @@ def _fault(rule: str, pair: list[str | float], first: float, second: float, unit
             return f"the median must be greater than 0, {shown}"
         return "" if second > 1.0 else f"the factor must be greater than 1, {shown}"
     if rule in ("log", "log_uniform") and not min(first, second) > 0.0:
-        return f"{rule} goes between numbers greater than 0, {shown}"
+        return f"both numbers of {rule} must be greater than 0, {shown}"
     if first == second:
-        return f"goes from a number to the same, {shown}"
+        return f"the two numbers must differ, {shown}"
     if rule in ("uniform", "log_uniform") and first > second:
-        return f"the least comes first, {shown}"
-    return "" if math.isfinite(second - first) else f"is too wide for numbers of double precision, {shown}"
+        return f"the smaller number must come first, {shown}"
+    return "" if math.isfinite(second - first) else f"the range is too wide for double precision, {shown}"
 
 
 def _within(
     rule: str, pair: list[str | float] | None, dimension: Dimension, place: KeyPath, faults: Faults
 ) -> tuple[float, float] | None:
-    """What a distribution is cut off at."""
+    """The truncation of a distribution."""
     if pair is None:
         return None
     below = (*place, "within")
     if rule not in ("normal", "log_normal"):
-        faults.add(below, f"cuts off normal and log_normal; {rule} has its ends already")
+        faults.add(below, f"applies only to normal and log_normal; {rule} has its ends already")
         return None
     if len(pair) != 2:
-        faults.add(below, f"takes two numbers, the least and the largest; got {len(pair)}")
+        faults.add(below, f"needs two numbers, the least and the largest; got {len(pair)}")
         return None
-    read = [_told(value, (*below, k), faults) for k, value in enumerate(pair)]
+    read = [_checked_quantity(value, (*below, k), faults) for k, value in enumerate(pair)]
     if read[0] is None or read[1] is None:
         return None
     for k, quantity in enumerate(read):
         if quantity is not None and quantity[1] != dimension:
-            faults.add((*below, k), f"{quantity[1]} does not fit, what is drawn is {dimension}")
+            faults.add((*below, k), f"has the dimension {quantity[1]}, but the values have {dimension}")
             return None
     least, largest = read[0][0], read[1][0]
     if not least < largest or (rule == "log_normal" and not least >= 0.0):
-        rest = ", none below 0" if rule == "log_normal" else ""
-        faults.add(below, f"the least comes first{rest}, got {show(pair[0])}, {show(pair[1])}")
+        rest = ", neither below 0" if rule == "log_normal" else ""
+        faults.add(below, f"the smaller number must come first{rest}, got {show(pair[0])}, {show(pair[1])}")
         return None
     return least, largest

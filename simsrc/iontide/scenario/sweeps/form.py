@@ -1,6 +1,6 @@
-"""What ``[sweep]`` says, by itself: axes with their numbers in SI, the design, the number of points.
+"""The table ``[sweep]`` by itself: axes with their numbers in SI, the design, the number of points.
 
-Whether the paths lead anywhere and the values fit there is not looked at here: a run takes no notice of that.
+Whether the paths exist and the values are valid there is checked in ``iontide.sweeps``: it does not matter for a run.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from ..text.faults import Faults
 from ..text.key_lines import KeyPath
 from .axis import AxisForm, read_rule, read_values
 
-#: Designs that choose among values that stand there, and the others, which draw.
+#: Designs that use listed values; all others sample.
 LISTED = ("grid", "zip", "list")
 
-#: What a constraint is.
-NO_COMPARISON = "a comparison is due, as in a < b"
+#: Message for a constraint that is no comparison.
+NO_COMPARISON = "a constraint must be a comparison, as in a < b"
 
-#: Numbers that a Latin hypercube may have in all: it holds them in memory.
+#: Most numbers of a Latin hypercube, which holds them in memory.
 MOST_IN_HYPERCUBE = 10**7
 
 
 @dataclass(frozen=True)
 class SweepForm:
-    """A sweep as it is written, without a fault of its own.
+    """A sweep as written, after the checks of its form.
 
     Attributes
     ----------
     design : str
     axes : tuple of AxisForm
     size : int
-        Points, the excluded ones among them.
+        Number of points, including excluded ones.
     drawn : int
-        ``points``, or ``samples`` of a saltelli design; 0 of a design that draws nothing.
+        ``points``, or ``samples`` of a saltelli design; 0 for a design with listed values.
     seed : int
     keep, where : tuple of str
     block : int or None
-        Points computed together, where the file says so.
+        Points computed together, if given in the file.
     most_bytes : float
-        That the results may take on disk.
+        Most disk space for the results.
     """
 
     design: str
@@ -59,7 +59,7 @@ class SweepForm:
 
 
 def read_sweep(table: SweepTable, faults: Faults) -> SweepForm | None:
-    """Check the form of a sweep; None where it has a fault."""
+    """Read a sweep and check its form; None if it has a fault."""
     before = len(faults.found)
     axes = _axes_of_rows(table, faults) if table.design == "list" else _axes(table, faults)
     _check_entries(table.keep, ("sweep", "keep"), faults)
@@ -84,34 +84,34 @@ def read_sweep(table: SweepTable, faults: Faults) -> SweepForm | None:
 
 
 def condition(text: str) -> Formula:
-    """A comparison as a formula that is 1 where it holds and else 0.
+    """A comparison as a formula: 1 where it holds, else 0.
 
     Raises
     ------
     FormulaError
-        It cannot be read, or compares nothing.
+        If it cannot be read, or is no comparison.
     """
     opening = "where(("
     try:
         formula = parse_formula(f"{opening}{text}), 1, 0)")
     except FormulaError as error:
-        # Told of the text as it was written, not of what was put around it.
+        # The column is counted in the text as written, without what was put around it.
         place, colon, what = str(error).partition(": ")
         if place.startswith("column ") and colon:
             column = max(1, int(place.split()[1]) - len(opening))
             place = f"column {min(column, len(text) + 1)} of {quoted(text)}"
             what = "the comparison ends too early" if column > len(text) else what
-        told = what.replace("the condition of where is a comparison, as in V < 0 mV", NO_COMPARISON)
-        raise FormulaError(f"{place}{colon}{told}") from None
+        message = what.replace("the condition of where is a comparison, as in V < 0 mV", NO_COMPARISON)
+        raise FormulaError(f"{place}{colon}{message}") from None
     if not (isinstance(formula.ast, Call) and formula.ast.function == "where"):
         raise FormulaError(f"column 1 of {quoted(text)}: {NO_COMPARISON}")
     return formula
 
 
 def _axes(table: SweepTable, faults: Faults) -> list[AxisForm]:
-    """What each path is varied over; those without a fault."""
+    """The axes without faults."""
     if table.rows is not None:
-        faults.add(("sweep", "rows"), f'goes with design = "list" only, this is {show(table.design)}')
+        faults.add(("sweep", "rows"), f'applies only to design = "list", not {show(table.design)}')
     if not table.vary and not faults.is_faulty_within("sweep", "vary"):
         faults.add(("sweep", "vary"), f"missing; name at least one path and its values ({EXAMPLE})")
     axes = []
@@ -120,7 +120,7 @@ def _axes(table: SweepTable, faults: Faults) -> list[AxisForm]:
         if faults.is_faulty_within(*place):
             continue
         if path.split(".")[0] == "sweep":
-            faults.add(place, "a sweep cannot vary itself")
+            faults.add(place, "keys of [sweep] cannot be varied")
             continue
         axis = _axis(path, written, place, faults)
         if axis is not None:
@@ -138,7 +138,7 @@ def _axis(path: str, written: object, place: KeyPath, faults: Faults) -> AxisFor
         return read_rule(path, written, place, faults)
     others = [rule for rule in (*RULES, "within", "points") if getattr(written, rule) is not None]
     if others:
-        faults.add((*place, others[0]), f"stands beside times; write times = {{ {others[0]} = … }}")
+        faults.add((*place, others[0]), f"cannot be given together with times; write times = {{ {others[0]} = … }}")
         return None
     below = (*place, "times")
     if isinstance(times, list):
@@ -148,28 +148,28 @@ def _axis(path: str, written: object, place: KeyPath, faults: Faults) -> AxisFor
     if factors is None:
         return None
     if not factors.is_numeric or factors.dimension != DIMENSIONLESS:
-        faults.add(below, f"factors are pure numbers (as times = [0.5, 1, 2]), got {show(factors.written[0])}")
+        faults.add(below, f"factors must be pure numbers (as times = [0.5, 1, 2]), got {show(factors.written[0])}")
         return None
     return replace(factors, is_factor=True)
 
 
 def _items(place: KeyPath, written: list[str | float]) -> list[KeyPath]:
-    """Where each value of a list stands."""
+    """The place of each value of a list."""
     return [(*place, number) for number in range(len(written))]
 
 
 def _check_design(axis: AxisForm, table: SweepTable, place: KeyPath, faults: Faults) -> None:
-    """Whether a design can have such an axis."""
+    """Check that the design can have such an axis."""
     if faults.is_faulty("sweep", "design"):
         return
     if table.design in LISTED and axis.levels == 0:
-        told = f"a {table.design} needs values: a list, or linear or log with points"
-        faults.add(place, f'{told}; {axis.rule} goes with designs that draw, as "sobol"')
+        message = f"a {table.design} needs values: a list, or linear or log with points"
+        faults.add(place, f'{message}; {axis.rule} needs a design that samples, such as "sobol"')
     if table.design == "grid" and axis.rule == "values":
         seen: dict[object, int] = {}
         for number, value in enumerate(axis.numbers or axis.written):
             if value in seen:
-                faults.add((*place, number), f"{show(axis.written[number])} stands in this list twice")
+                faults.add((*place, number), f"{show(axis.written[number])} is listed twice")
                 return
             seen[value] = number
 
@@ -178,7 +178,7 @@ def _axes_of_rows(table: SweepTable, faults: Faults) -> list[AxisForm]:
     """The axes of points that are listed one by one."""
     place: KeyPath = ("sweep", "rows")
     if table.vary:
-        faults.add(("sweep", "vary"), 'does not go with design = "list", whose points are its rows')
+        faults.add(("sweep", "vary"), 'does not apply to design = "list"; give its points as rows')
     if faults.is_faulty_within(*place):
         return []
     if not table.rows:
@@ -205,13 +205,13 @@ def _check_entries(entries: list[str], path: KeyPath, faults: Faults) -> None:
         if not text.strip():
             faults.add((*path, number), "is empty")
         elif text in entries[:number]:
-            faults.add((*path, number), f"{show(text)} stands there twice")
+            faults.add((*path, number), f"{show(text)} is listed twice")
     if not entries and path[-1] == "keep" and not faults.is_faulty_within(*path):
-        faults.add(path, 'is empty; name what is kept of each point, as "end"')
+        faults.add(path, 'is empty; name at least one output, such as "end"')
 
 
 def _drawn(table: SweepTable, axes: int, faults: Faults) -> int:
-    """How many points, or base samples, are drawn; keys that do not go with the design are told."""
+    """Number of sampled points, or of base samples; reports keys that do not apply to the design."""
     if faults.is_faulty("sweep", "design"):
         return 0
     key = None if table.design in LISTED else "samples" if table.design == "saltelli" else "points"
@@ -221,12 +221,12 @@ def _drawn(table: SweepTable, axes: int, faults: Faults) -> int:
             continue
         if key is None:
             of = "rows" if table.design == "list" else "axes"
-            told = f"a {table.design} draws nothing; its points are those of its {of}"
+            message = f"a {table.design} samples nothing; its points are those of its {of}"
         elif key == "samples":
-            told = f"a saltelli design counts samples, of d + 2 = {axes + 2} points each; write samples = {given}"
+            message = f"a saltelli design has samples, of d + 2 = {axes + 2} points each; write samples = {given}"
         else:
-            told = f"goes with a saltelli design only; write points = {given}"
-        faults.add(place, told)
+            message = f"applies only to a saltelli design; write points = {given}"
+        faults.add(place, message)
     if key is None or faults.is_faulty("sweep", key):
         return 0
     number: int | None = getattr(table, key)
@@ -237,7 +237,7 @@ def _drawn(table: SweepTable, axes: int, faults: Faults) -> int:
 
 
 def _size(design: str, axes: list[AxisForm], drawn: int, faults: Faults) -> int | None:
-    """Number of points; None where there are too many, or no such number."""
+    """Number of points; None if there are too many, or the axes do not match."""
     levels = [axis.levels for axis in axes]
     place: KeyPath = ("sweep", "vary")
     if design == "list":
@@ -245,7 +245,7 @@ def _size(design: str, axes: list[AxisForm], drawn: int, faults: Faults) -> int 
     if design == "zip":
         if len(set(levels)) > 1:
             counts = ", ".join(f"{axis.path} {axis.levels}" for axis in axes)
-            faults.add(place, f"axes that go together have the same number of values; {counts}")
+            faults.add(place, f"the axes of a zip must have the same number of values; {counts}")
             return None
         return levels[0]
     if design == "grid":
@@ -259,7 +259,7 @@ def _size(design: str, axes: list[AxisForm], drawn: int, faults: Faults) -> int 
         faults.add(place, f"{figure} points are more than one sweep may have, {MOST_POINTS:,}")
         return None
     if design == "latin_hypercube" and size * len(axes) > MOST_IN_HYPERCUBE:
-        told = f"a Latin hypercube holds its numbers in memory, {MOST_IN_HYPERCUBE:,} at most, not {size * len(axes):,}"
-        faults.add(place, f'{told}; design = "sobol" spreads as evenly and holds none')
+        message = f"a Latin hypercube holds {MOST_IN_HYPERCUBE:,} numbers in memory at most, not {size * len(axes):,}"
+        faults.add(place, f'{message}; design = "sobol" is as even and needs no memory')
         return None
     return size

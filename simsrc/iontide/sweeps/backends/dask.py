@@ -1,7 +1,8 @@
-"""Sweeps on Dask: on a running scheduler, or a cluster object (one made of jobs of Slurm: ``dask_in_slurm``).
+"""Sweeps on Dask: on a running scheduler or a cluster object (for one in Slurm jobs see ``dask_jobqueue``).
 
-Tasks carry the folder and the number of a block, and answer with a few counts; the points go as files. Only so many
-tasks are in the scheduler's hands at once as keep the workers busy, so that its memory does not grow with the sweep.
+A task gets the folder and the number of a block and returns a few counts; the results are written to files. The number
+of tasks submitted at once is limited to what keeps the workers busy, so that the memory of the scheduler does not grow
+with the sweep.
 """
 
 from __future__ import annotations
@@ -19,63 +20,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FileError, IontideError, UsageError
-from .work import BlockReport, Outcome, Report, Workplace, never, unheard
+from .work import BlockReport, BlockWorker, Outcome, Report, ignore_report, never
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-#: Tasks in the scheduler's hands for every thread of the workers, and the fewest and most of them.
+#: Submitted tasks for each thread of the workers, and the least and most of them.
 TASKS_A_THREAD, FEWEST_TASKS, MOST_TASKS = 3, 4, 5000
 
-#: Seconds between looks at the workers and at whether to stop.
-LOOK = 0.5
+#: Time between two checks of the workers and whether to stop, s.
+CHECK_INTERVAL = 0.5
 
-#: Seconds without any worker after which a sweep on a running scheduler ends.
+#: Time without any worker after which a sweep on a running scheduler ends, s.
 PATIENCE = 300.0
 
-#: Seconds for a few counts to come from a worker that has them ready.
-HEARING = 2.0
+#: Timeout for the result of a finished task, s.
+RESULT_TIMEOUT = 2.0
 
-#: Seconds that a scheduler may take to answer.
-ANSWER = 20.0
-
-
-class NotYet(IontideError):
-    """A cluster does not do what it should; what is finished stays, and the sweep can be resumed."""
+#: Timeout for the scheduler, s.
+SCHEDULER_TIMEOUT = 20.0
 
 
-_at_hand = threading.local()
+class ClusterError(IontideError):
+    """A cluster fails; finished blocks stay, and the sweep can be resumed."""
 
 
-def _workplace(folder: str) -> Workplace:
-    """The workplace of this thread, opened once for each sweep: a folder may be made anew under the same name."""
+_per_thread = threading.local()
+
+
+def _block_worker(folder: str) -> BlockWorker:
+    """The worker of this thread, opened once for each sweep; a folder may be replaced by another of the same name."""
     try:
         status = os.stat(os.path.join(folder, "plan.json"))
     except OSError as error:
         raise FileError(f"{folder} cannot be read as the folder of a sweep: {error.strerror}") from None
     key = (folder, status.st_ino, status.st_mtime_ns, status.st_size)
-    if getattr(_at_hand, "key", None) != key:
-        _at_hand.workplace, _at_hand.key = Workplace(folder), key
-    place: Workplace = _at_hand.workplace
-    return place
+    if getattr(_per_thread, "key", None) != key:
+        _per_thread.block_worker, _per_thread.key = BlockWorker(folder), key
+    block_worker: BlockWorker = _per_thread.block_worker
+    return block_worker
 
 
 def compute_block(folder: str, number: int) -> BlockReport:
-    """The task: compute a block and write it, on a worker; of one that is there, tell what it holds.
+    """The task: compute and write a block on a worker; for a block that is done, return its stored report.
 
-    The scheduler gives a block to one worker at a time; one that is claimed was in the hands of a worker that has
-    been killed, or is in those of another command, which does no harm.
+    The scheduler gives a block to one worker at a time. A lock on it is that of a worker that was killed or of another
+    command; computing it twice does no harm.
     """
-    workplace = _workplace(folder)
-    report = workplace.take(number, insist=True)
+    block_worker = _block_worker(folder)
+    report = block_worker.compute(number, ignore_lock=True)
     if isinstance(report, BlockReport):
         return report
-    found = workplace.found(number)
-    return found if found is not None else compute_block(folder, number)
+    stored = block_worker.stored_report(number)
+    return stored if stored is not None else compute_block(folder, number)
 
 
 def import_distributed() -> Any:
-    """The package, or a sentence on how to get it."""
+    """Import distributed, or raise an error that says how to install it."""
     try:
         import distributed
     except ImportError:
@@ -85,65 +86,67 @@ def import_distributed() -> Any:
 
 @contextlib.contextmanager
 def connected(cluster: Any) -> Iterator[Client]:
-    """A client of a cluster: given as address (``tcp://host:8786``), as scheduler file, as object of Dask."""
+    """A client of a cluster given by address (``tcp://host:8786``), by scheduler file, or as an object of Dask."""
     distributed = import_distributed()
     if isinstance(cluster, distributed.Client):
         yield cluster
         return
     try:
         if isinstance(cluster, str | os.PathLike) and os.fspath(cluster).endswith(".json"):
-            client = distributed.Client(scheduler_file=os.fspath(cluster), timeout=ANSWER, set_as_default=False)
+            client = distributed.Client(
+                scheduler_file=os.fspath(cluster), timeout=SCHEDULER_TIMEOUT, set_as_default=False
+            )
         else:
-            client = distributed.Client(cluster, timeout=ANSWER, set_as_default=False)
+            client = distributed.Client(cluster, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, TimeoutError, ValueError, ImportError) as error:
-        raise NotYet(f"no Dask scheduler answers at {cluster}: {_first_line(error)}") from None
+        raise ClusterError(f"no Dask scheduler answers at {cluster}: {_first_line(error)}") from None
     try:
         yield client
     finally:
         with contextlib.suppress(OSError, TimeoutError):
-            client.close(timeout=ANSWER)
+            client.close(timeout=SCHEDULER_TIMEOUT)
 
 
-class _Flight:
-    """What is under way: futures by block, and what has come back."""
+class _Tasks:
+    """The submitted tasks: futures by block, and a queue of those that have ended."""
 
     def __init__(self, client: Client, folder: str) -> None:
         self.client, self.folder = client, folder
-        self.under_way: dict[int, Future] = {}
+        self.running: dict[int, Future] = {}
         self.answered = False
-        self._back: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
-        # One name for all tasks, which the scheduler keeps statistics of, and new numbers when a block is sent again.
+        self._ended: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
+        # One name for all tasks, for the statistics of the scheduler, and a new number when a block is submitted again.
         self._name, self._sent = f"iontide-sweep-{secrets.token_hex(8)}", 0
 
-    def send(self, number: int) -> None:
-        """Hand a block to the scheduler."""
+    def submit(self, number: int) -> None:
+        """Submit a block."""
         self._sent += 1
         future = self.client.submit(compute_block, self.folder, number, pure=False, key=(self._name, self._sent))
-        self.under_way[number] = future
-        future.add_done_callback(lambda done: self._back.put((number, done)))
+        self.running[number] = future
+        future.add_done_callback(lambda done: self._ended.put((number, done)))
 
     def next(self) -> tuple[int, Future] | None:
-        """One that has come back, if any does within a moment."""
+        """A task that has ended, if one does within ``CHECK_INTERVAL``."""
         try:
-            number, future = self._back.get(timeout=LOOK)
+            number, future = self._ended.get(timeout=CHECK_INTERVAL)
         except queue.Empty:
             return None
-        del self.under_way[number]
+        del self.running[number]
         return number, future
 
-    def call_back(self) -> None:
-        """Take what is not begun off the scheduler; blocks that are begun are finished, and do no harm."""
-        if self.under_way:
+    def cancel(self) -> None:
+        """Cancel the tasks that have not begun; blocks that have are finished by their workers."""
+        if self.running:
             with contextlib.suppress(Exception):
-                self.client.cancel(list(self.under_way.values()), force=True)
-            self.under_way.clear()
+                self.client.cancel(list(self.running.values()), force=True)
+            self.running.clear()
 
-    def is_cut_off(self, future: Future) -> bool:
-        """Whether a future that is neither finished nor failed is so because there is no scheduler any more."""
+    def lost_scheduler(self, future: Future) -> bool:
+        """Whether a future that neither finished nor failed lost its scheduler."""
         return future.status == "cancelled" or self.client.status != "running"
 
     def threads(self) -> int:
-        """Threads of all workers together; 0 while the scheduler does not answer."""
+        """Number of threads of all workers; 0 while the scheduler does not answer."""
         try:
             return sum(self.client.nthreads().values())
         except (OSError, TimeoutError, ValueError):
@@ -155,17 +158,17 @@ def run_on_dask(
     cluster: Any,
     blocks: Iterable[int] | None = None,
     stop: Callable[[], bool] = never,
-    report: Report = unheard,
+    report: Report = ignore_report,
     *,
     patience: float = PATIENCE,
-    to_come: Callable[[], bool] = never,
+    workers_expected: Callable[[], bool] = never,
 ) -> Outcome:
-    """Compute the blocks of a sweep that are not there on the workers of a Dask cluster.
+    """Compute the missing blocks of a sweep on the workers of a Dask cluster.
 
-    A block whose worker is killed is computed by another. One whose workers are killed again and again (as often as
-    the scheduler's ``allowed-failures``) is set aside with those that happened to lie beside it; they are tried once
-    more at the end, each alone, and what kills its workers alone is given up. A worker must see the folder under the
-    same path.
+    A block whose worker is killed is computed by another worker. A block whose workers are killed repeatedly (as often
+    as ``allowed-failures`` of the scheduler) is set aside, with others that were on the same workers; these are tried
+    again at the end one at a time, and one whose workers are killed again is given up. The folder must have the same
+    path on all workers.
 
     Parameters
     ----------
@@ -173,89 +176,89 @@ def run_on_dask(
     cluster : str, path or object
         Address of a scheduler, as ``tcp://host:8786``; a scheduler file; a cluster or client object of Dask.
     blocks : iterable of int, optional
-        Only these; all that are missing without it.
+        Blocks to compute; by default all that are missing.
     stop, report : callable
-        As of ``work``. After a stop, blocks that workers have begun are finished by them.
+        As in ``work``. After a stop, workers finish the blocks that they have begun.
     patience : float
-        Seconds to wait while there is no worker at all.
-    to_come : callable
-        Asked then whether to wait as long again, as for workers whose jobs are in a queue.
+        Time to wait while there are no workers, s.
+    workers_expected : callable
+        Called after that time; returns whether to wait again, for example for jobs in a queue.
 
     Raises
     ------
     FileError
-        Where a worker cannot read the folder or write a shard.
+        If a worker cannot read the folder or write a shard.
     IontideError
-        Where the scheduler does not answer, goes away, or has no workers.
+        If the scheduler does not answer, ends, or has no workers.
     """
     path = str(Path(folder).resolve())
-    workplace = Workplace(path)
-    waiting = deque(workplace.store.missing() if blocks is None else blocks)
+    block_worker = BlockWorker(path)
+    waiting = deque(block_worker.store.missing() if blocks is None else blocks)
     outcome = Outcome()
     if not waiting:
         return outcome
     with connected(cluster) as client:
-        flight = _Flight(client, path)
-        crew = _Crew(flight, patience, to_come)
+        tasks = _Tasks(client, path)
+        capacity = _Capacity(tasks, patience, workers_expected)
         try:
-            outcome, suspects = _fly(flight, crew, workplace, waiting, outcome, stop, report, alone=False)
+            outcome, suspects = _compute(tasks, capacity, block_worker, waiting, outcome, stop, report, alone=False)
             if suspects and not outcome.stopped:
-                outcome, _ = _fly(flight, crew, workplace, deque(suspects), outcome, stop, report, alone=True)
+                outcome, _ = _compute(tasks, capacity, block_worker, deque(suspects), outcome, stop, report, alone=True)
         finally:
-            flight.call_back()
+            tasks.cancel()
     return outcome
 
 
-class _Crew:
-    """How many threads the workers have, looked at now and then; and whether there have been none for too long."""
+class _Capacity:
+    """How many tasks the workers have room for, checked from time to time; an error if there are none for too long."""
 
-    def __init__(self, flight: _Flight, patience: float, to_come: Callable[[], bool]) -> None:
-        self._flight, self._patience, self._to_come = flight, patience, to_come
-        self._threads, self._looked, self._seen = 0, -LOOK, time.monotonic()
+    def __init__(self, tasks: _Tasks, patience: float, workers_expected: Callable[[], bool]) -> None:
+        self._tasks, self._patience, self._workers_expected = tasks, patience, workers_expected
+        self._threads, self._looked, self._seen = 0, -CHECK_INTERVAL, time.monotonic()
 
     def room(self) -> int:
-        """Tasks that the scheduler may have at once."""
+        """Number of tasks that may be submitted at once."""
         now = time.monotonic()
-        if now - self._looked >= LOOK:
-            self._threads, self._looked = self._flight.threads(), now
+        if now - self._looked >= CHECK_INTERVAL:
+            self._threads, self._looked = self._tasks.threads(), now
             if self._threads:
                 self._seen = now
             elif now - self._seen > self._patience:
-                if not self._to_come():
-                    raise NotYet(
+                if not self._workers_expected():
+                    raise ClusterError(
                         f"the Dask cluster has had no worker for {self._patience:.0f} s; "
-                        f"what is finished is in {self._flight.folder}"
+                        f"finished blocks are in {self._tasks.folder}"
                     )
                 self._seen = now
         return min(MOST_TASKS, max(FEWEST_TASKS, TASKS_A_THREAD * self._threads))
 
 
-def _fly(
-    flight: _Flight,
-    crew: _Crew,
-    workplace: Workplace,
+def _compute(
+    tasks: _Tasks,
+    capacity: _Capacity,
+    block_worker: BlockWorker,
     waiting: deque[int],
     outcome: Outcome,
     stop: Callable[[], bool],
     report: Report,
     alone: bool,
 ) -> tuple[Outcome, list[int]]:
-    """Keep the workers busy until all blocks are back; returns also those whose workers were killed."""
+    """Compute blocks until all have ended; returns also the blocks whose workers were killed."""
     killed_worker = import_distributed().KilledWorker
     suspects: list[int] = []
-    while waiting or flight.under_way:
+    while waiting or tasks.running:
         if stop():
             return replace(outcome, stopped=True), suspects
-        room = crew.room()
-        while waiting and len(flight.under_way) < (1 if alone else room):
-            flight.send(waiting.popleft())
-        came = flight.next()
-        if came is None:
+        room = capacity.room()
+        while waiting and len(tasks.running) < (1 if alone else room):
+            tasks.submit(waiting.popleft())
+        ended = tasks.next()
+        if ended is None:
             continue
-        number, future = came
+        number, future = ended
         if future.status == "finished":
-            flight.answered = True
-            result = _result(future) or workplace.found(number)
+            tasks.answered = True
+            result = _result(future) or block_worker.stored_report(number)
             if result is None:
                 waiting.append(number)
             else:
@@ -263,45 +266,47 @@ def _fly(
                 report(result)
             continue
         if future.status != "error":
-            if flight.is_cut_off(future):
-                raise NotYet(f"the Dask scheduler has gone away; what is finished is in {flight.folder}")
-            # It was finished, and its worker was killed before we looked.
+            if tasks.lost_scheduler(future):
+                raise ClusterError(f"the Dask scheduler has ended; finished blocks are in {tasks.folder}")
+            # The task had finished, and its worker was killed before its result was read.
             waiting.append(number)
             continue
         error = future.exception()
         if isinstance(error, killed_worker) and not alone:
             suspects.append(number)
         else:
-            outcome = _give_up(outcome, number, error, flight, report, isinstance(error, killed_worker))
+            outcome = _give_up(outcome, number, error, tasks, report, isinstance(error, killed_worker))
     return outcome, suspects
 
 
 def _result(future: Future) -> BlockReport | None:
-    """What a task says; None where its worker was killed before it was heard, and the shard must speak for it."""
+    """The result of a task; None if its worker was killed before the result was read (the shard has it then)."""
     try:
-        report: BlockReport = future.result(timeout=HEARING)
-    except Exception:  # that of a timeout, a cancellation or a killed worker, which differ between versions of Dask
+        report: BlockReport = future.result(timeout=RESULT_TIMEOUT)
+    except Exception:  # timeout, cancellation or killed worker: the types differ between versions of Dask
         return None
     return report
 
 
 def _give_up(
-    outcome: Outcome, number: int, error: BaseException | None, flight: _Flight, report: Report, killed: bool
+    outcome: Outcome, number: int, error: BaseException | None, tasks: _Tasks, report: Report, killed: bool
 ) -> Outcome:
-    """A block that cannot be computed is told of; what would befall every block ends the sweep."""
+    """Report a block that cannot be computed; an error that would occur in every block ends the sweep."""
     if killed:
-        sentence = f"block {number} was given up: each worker that computed it was killed (memory? see their logs)"
+        message = f"block {number} was given up: each worker that computed it was killed (memory? see their logs)"
     elif isinstance(error, FileError):
         raise error
-    elif isinstance(error, IontideError | ImportError) or not flight.answered:
-        raise NotYet(f"a Dask worker cannot compute: {_first_line(error)}; is iontide installed there as it is here?")
+    elif isinstance(error, IontideError | ImportError) or not tasks.answered:
+        raise ClusterError(
+            f"a Dask worker cannot compute: {_first_line(error)}; is iontide installed there as it is here?"
+        )
     else:
-        sentence = f"block {number} was given up: {_first_line(error)}"
-    report(BlockReport(number, 0, 0, 0.0, (sentence,)))
-    return replace(outcome, given_up={**outcome.given_up, number: sentence})
+        message = f"block {number} was given up: {_first_line(error)}"
+    report(BlockReport(number, 0, 0, 0.0, (message,)))
+    return replace(outcome, given_up={**outcome.given_up, number: message})
 
 
 def _first_line(error: BaseException | None) -> str:
-    """Kind and first line of an error."""
+    """Type and first line of an error."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Sweeps on workers of Dask in jobs of Slurm, which dask-jobqueue submits and ends with the sweep."""
+"""Sweeps on Dask workers in Slurm jobs, which dask-jobqueue submits, and ends with the sweep."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ...errors import UsageError
 from .dask import run_on_dask
 from .slurm import is_in_queue, try_options
 from .slurm_options import SlurmOptions
-from .work import Outcome, Report, never, unheard
+from .work import Outcome, Report, ignore_report, never
 
-#: Jobs of a cluster that is made for the sweep, unless asked for otherwise.
+#: Number of jobs unless given.
 USUAL_JOBS = 4
 
 
 def import_jobqueue() -> Any:
-    """The package dask_jobqueue, or a sentence on how to get it.
+    """Import dask_jobqueue, or raise an error that says how to install it.
 
-    Its import takes Ctrl-C for its own; whoever listened before listens again after it.
+    The import replaces the handler of Ctrl-C, which is restored afterwards.
     """
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -39,18 +39,18 @@ def import_jobqueue() -> Any:
 
 @contextlib.contextmanager
 def slurm_cluster(options: SlurmOptions, folder: str | Path) -> Iterator[Any]:
-    """Workers of Dask in jobs of Slurm, made by dask-jobqueue and ended on leaving.
+    """Dask workers in Slurm jobs, made by dask-jobqueue and ended when the context is left.
 
-    What is not given is taken from the user's ``~/.config/dask/jobqueue.yaml``, as the network interface. Where the
-    package cryptography is installed, scheduler and workers know each other by certificates: whoever can reach a
-    scheduler without them can run programs in the name of its owner.
+    Settings that are not given, such as the network interface, are taken from ``~/.config/dask/jobqueue.yaml``. If the
+    package cryptography is installed, scheduler and workers authenticate by certificates: without them, anyone who can
+    reach the scheduler can run programs in the name of its owner.
 
     Parameters
     ----------
     options : SlurmOptions
-        As of a job array; ``elements`` is the number of jobs (4 without), each with ``cpus`` workers of one thread.
+        As for a job array; ``elements`` is the number of jobs (4 by default), each with ``cpus`` workers of one thread.
     folder : path
-        Of the sweep; what the jobs say goes to its ``logs``.
+        Folder of the sweep; the output of the jobs goes to its ``logs``.
     """
     jobqueue = import_jobqueue()
     folder = Path(folder).resolve()
@@ -61,11 +61,11 @@ def slurm_cluster(options: SlurmOptions, folder: str | Path) -> Iterator[Any]:
             )
     (folder / "logs").mkdir(exist_ok=True)
     try_options(options)
-    # Known to dask-jobqueue by names of its own, or of a job array only.
-    spoken_for = {"partition", "account", "time", "cpus", "mem", "elements", "at_once", "signal"}
-    rest = SlurmOptions({name: value for name, value in options.items() if name not in spoken_for})
+    # Options for which dask-jobqueue has its own parameters, and those of job arrays.
+    handled = {"partition", "account", "time", "cpus", "mem", "elements", "at_once", "signal"}
+    rest = SlurmOptions({name: value for name, value in options.items() if name not in handled})
     minutes = options.minutes
-    # A worker that nears its time limit hands its work back rather than being killed in the midst of it.
+    # A worker that nears its time limit returns its tasks to the scheduler before it is killed.
     lifetime = ["--lifetime", f"{max(30, int(60 * minutes) - 60)}s"] if minutes else []
     secure = importlib.util.find_spec("cryptography") is not None
     cluster = jobqueue.SLURMCluster(
@@ -87,7 +87,7 @@ def slurm_cluster(options: SlurmOptions, folder: str | Path) -> Iterator[Any]:
         yield cluster
     finally:
         cluster.close()
-        # The certificates for the jobs: files of their owner alone, which are gone when closed.
+        # The certificates for the jobs are temporary files, which are deleted when closed.
         for name, certificate in list(vars(cluster).items()):
             if name.startswith("_job_") and hasattr(certificate, "close"):
                 certificate.close()
@@ -98,19 +98,19 @@ def run_in_slurm_jobs(
     options: SlurmOptions,
     blocks: Iterable[int] | None = None,
     stop: Callable[[], bool] = never,
-    report: Report = unheard,
+    report: Report = ignore_report,
 ) -> Outcome:
-    """``run_on_dask`` on a ``slurm_cluster`` of its own; waits for its jobs as long as they are in the queue."""
+    """``run_on_dask`` on a new ``slurm_cluster``; waits for its jobs as long as they are in the queue."""
     with slurm_cluster(options, folder) as cluster:
 
-        def to_come() -> bool:
+        def workers_expected() -> bool:
             return any(
                 is_in_queue(str(worker.job_id)) for worker in cluster.workers.values() if hasattr(worker, "job_id")
             )
 
-        return run_on_dask(folder, cluster, blocks, stop, report, to_come=to_come)
+        return run_on_dask(folder, cluster, blocks, stop, report, workers_expected=workers_expected)
 
 
 def _binary(memory: str) -> str:
-    """Slurm's 2G is 2 GiB, its bare number MiB."""
+    """An amount of memory for Dask: 2G of Slurm means 2 GiB, a plain number MiB."""
     return f"{memory}MiB" if memory.isdigit() else f"{memory.rstrip('B')}iB"

@@ -1,4 +1,4 @@
-"""Sweeps on this machine: on as many of its processors as are to be had, by processes of their own or in this one."""
+"""Sweeps on this machine: in worker processes on the available processors, or in this process."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
-from .work import Outcome, Report, Workplace, never, unheard
-from .worker_log import LOOK, Ledger, Tell, attempt
-from .worker_pool import Crew
+from .work import BlockWorker, Outcome, Report, ignore_report, never
+from .worker_log import CHECK_INTERVAL, Warn, WorkerLog, try_block
+from .worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 
-def untold(sentence: str) -> None:
-    """Nobody wants to know."""
+def ignore_warning(message: str) -> None:
+    """The default for ``warn``."""
 
 
 def available_cores() -> int:
-    """Processors that this process may use: by its affinity, its job of Slurm, and the quota of its container."""
+    """Number of processors that this process may use, by its affinity, its Slurm job and the quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    of_job = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE", "")
-    if of_job.isdigit():
-        cores = min(cores, int(of_job))
+    in_job = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE", "")
+    if in_job.isdigit():
+        cores = min(cores, int(in_job))
     with contextlib.suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         cores = min(cores, math.ceil(int(quota) / int(period)))
@@ -36,7 +36,7 @@ def available_cores() -> int:
 
 
 def integrator_of(plan: Plan) -> str:
-    """The kind of integrator (of ``kernel.native``) that the points of a plan go through."""
+    """Which integrator (of ``kernel.build.symbols``) the points of a plan need."""
     from ...equations.states import lay_out
     from ...kernel.build.symbols import LANES, RUN
     from ..compute.engine import MOST_STATES
@@ -46,7 +46,7 @@ def integrator_of(plan: Plan) -> str:
 
 
 def _compile_once(plan: Plan) -> None:
-    """See to it that the integrator is kept compiled, so that not every worker compiles it."""
+    """Compile the integrator into the cache, so that not every worker compiles it."""
     from ...kernel.build import object_files
 
     if object_files.must_compile(integrator_of(plan)):
@@ -57,53 +57,53 @@ def run_locally(
     folder: str | Path,
     blocks: Iterable[int] | None = None,
     stop: Callable[[], bool] = never,
-    report: Report = unheard,
+    report: Report = ignore_report,
     *,
     workers: int | None = None,
-    tell: Tell = untold,
+    warn: Warn = ignore_warning,
 ) -> Outcome:
-    """Compute the blocks of a sweep that are not there on this machine.
+    """Compute the missing blocks of a sweep on this machine.
 
     Parameters
     ----------
     folder : path
-        Of the sweep.
+        Folder of the sweep.
     blocks : iterable of int, optional
-        Only these; all that are missing without it.
+        Blocks to compute; by default all that are missing.
     stop : callable
-        Asked several times a second, with one worker before every block. When it says True, workers finish the blocks
-        in their hands if that takes no longer than ``crew.GRACE``.
+        Called several times a second, with one worker before every block. When it returns True, workers finish their
+        blocks if that takes no longer than ``worker_pool.GRACE``.
     report : callable
-        As of ``work``.
+        As in ``work``.
     workers : int, optional
-        Processes; as many as there are processors without it. One works in this very process.
-    tell : callable
-        Called with a sentence when a worker is lost.
+        Number of processes, by default one for each processor; with 1 the blocks are computed in this process.
+    warn : callable
+        Called with a message when a worker is lost.
 
     Raises
     ------
     FileError
-        Where the folder cannot be read or a shard not be written, as on a full disk.
+        If the folder cannot be read or a shard cannot be written.
     IontideError
-        Where no worker can be started, or no block be computed.
+        If no worker can be started, or no block can be computed.
     """
     if workers is not None and workers < 1:
         raise UsageError(f"workers must be 1 or more, got {workers}")
-    place = Workplace(folder)
+    worker = BlockWorker(folder)
     missing = (
-        [number for number in blocks if not place.store.has(number)] if blocks is not None else place.store.missing()
+        [number for number in blocks if not worker.store.has(number)] if blocks is not None else worker.store.missing()
     )
-    ledger = Ledger(place, missing, report, tell)
+    worker_log = WorkerLog(worker, missing, report, warn)
     count = min(workers or available_cores(), len(missing))
     if count > 1:
-        _compile_once(place.store.plan)
-        return Crew(Path(folder).resolve(), count, ledger).run(stop)
-    while not ledger.is_empty:
+        _compile_once(worker.store.plan)
+        return WorkerPool(Path(folder).resolve(), count, worker_log).run(stop)
+    while not worker_log.is_empty:
         if stop():
-            return ledger.outcome(stopped=True)
-        due = ledger.next()
+            return worker_log.outcome(stopped=True)
+        due = worker_log.next()
         if due is None:
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL)
         else:
-            ledger.note(due[0], attempt(place, *due))
-    return ledger.outcome(stopped=False)
+            worker_log.record(due[0], try_block(worker, *due))
+    return worker_log.outcome(stopped=False)

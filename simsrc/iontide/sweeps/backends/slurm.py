@@ -1,7 +1,7 @@
-"""Sweeps as job arrays of Slurm: many blocks an element, sized by the limits of the site, and what is missing again.
+"""Sweeps as Slurm job arrays: many blocks for each element, sized by the limits of the site.
 
-An element is a part of all blocks, the same at every submission; it skips what is there. So an element that was
-killed, requeued or stopped before its time limit goes on where it was, and to submit again is always safe.
+An element computes one part of all blocks, the same at every submission, and skips blocks that are done. So an element
+that was killed, requeued or stopped before its time limit continues where it was, and submitting again is always safe.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from typing import TYPE_CHECKING
 from ... import __version__
 from ...errors import FileError, IontideError, UsageError
 from ...storage.replacing import replacing, write_all
-from .local import Tell, integrator_of, run_locally, untold
+from .local import Warn, ignore_warning, integrator_of, run_locally
 from .slurm_options import SlurmOptions, minutes_of
-from .work import Report, StopRequest, Workplace, part_of, read_part, unheard
+from .work import BlockWorker, Report, StopRequest, ignore_report, part_of, read_part
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
-#: Seconds that a command of Slurm may take; a busy controller answers late.
-PATIENCE = 60.0
+#: Timeout for a command of Slurm, s; a busy controller answers late.
+TIMEOUT = 60.0
 
-#: Elements of an array unless asked for otherwise: enough to fill a partition, few enough not to crowd the queue.
+#: Elements of an array unless given: enough to fill a partition, few enough not to crowd the queue.
 USUAL_ELEMENTS = 100
 
-#: Seconds of work below which one more element costs more than it brings, and the share of a time limit that is filled.
+#: Least work of an element, s, and the fraction of a time limit that its work should fill.
 LEAST_SECONDS, FILLED = 60.0, 0.5
 
-#: How ``iontide`` is called in a job: by this very interpreter, which a job finds on the same file system.
+#: How ``iontide`` is called in a job: by this interpreter, which is on a shared file system.
 COMMAND = (sys.executable, "-m", "iontide")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a site allows.
+    """Limits of a site.
 
     Attributes
     ----------
     array_size : int
-        ``MaxArraySize``: one more than the largest index of an array.
+        ``MaxArraySize``: the largest index of an array plus one.
     job_count : int
-        ``MaxJobCount``: jobs of everyone that the controller holds.
+        ``MaxJobCount``: most jobs of all users.
     partition : str
     minutes, usual_minutes : float or None
-        The partition's ``MaxTime`` and ``DefaultTime``; None for none.
+        ``MaxTime`` and ``DefaultTime`` of the partition, min; None for no limit.
     """
 
     array_size: int
@@ -64,7 +64,7 @@ class Limits:
     usual_minutes: float | None = None
 
     def time_limit(self, options: SlurmOptions) -> float | None:
-        """Time limit of a job with these options, min; None without any."""
+        """Time limit of a job with these options, min; None if unlimited."""
         asked = options.minutes
         if asked is not None and self.minutes is not None and asked > self.minutes:
             raise UsageError(
@@ -75,27 +75,27 @@ class Limits:
 
     @property
     def most_elements(self) -> int:
-        """Elements of one array, with room for the job after it. Elements count from 1."""
+        """Most elements of one array, with room for the job after it. Elements count from 1."""
         return min(self.array_size - 1, self.job_count - 2)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One job array, as ``jobs.json`` remembers it.
+    """One submitted job array, an entry of ``jobs.json``.
 
     Attributes
     ----------
     job : str
-        Number that Slurm gave it.
+        Job number of the array.
     after : str
-        Number of the job that waits for its end; empty without one.
+        Number of the job after the array; empty if there is none.
     parts : int
-        Into how many parts the blocks were divided.
+        Number of parts into which the blocks are divided.
     array : str
-        Parts that were submitted, as ``1-4,7``.
+        Submitted parts, for example ``1-4,7``.
     options : dict of str to str
     script, submitted : str
-        Path within the folder; time, UTC.
+        Path of the batch script within the folder; time of submission, UTC.
     """
 
     job: str
@@ -108,22 +108,24 @@ class Submission:
 
 
 def read_limits(partition: str = "") -> Limits:
-    """Ask Slurm for its limits, and those of a partition (of the default one without a name)."""
-    found = dict(re.findall(r"^(\w+) *= *(\S+)", _ask("scontrol", "show", "config"), re.MULTILINE))
+    """Ask Slurm for its limits and those of a partition, by default of the default partition."""
+    config = dict(re.findall(r"^(\w+) *= *(\S+)", _ask("scontrol", "show", "config"), re.MULTILINE))
     lines = _ask("scontrol", "--oneliner", "show", "partition").splitlines()
-    site = {words["PartitionName"]: words for line in lines if (words := dict(re.findall(r"(\w+)=(\S*)", line)))}
-    # Several may be named; a job then goes to whichever starts it first, and must fit one of them.
+    site = {
+        arguments["PartitionName"]: arguments for line in lines if (arguments := dict(re.findall(r"(\w+)=(\S*)", line)))
+    }
+    # Several partitions may be named; a job then runs in the first that can start it, and must fit one of them.
     names = partition.split(",") if partition else [name for name in site if site[name].get("Default") == "YES"]
     for name in names:
         if name not in site:
             raise UsageError(f"Slurm: there is no partition {name}; there are {', '.join(site)}")
     longest = [minutes_of(site[name].get("MaxTime", "UNLIMITED")) for name in names]
     usual = [minutes_of(site[name].get("DefaultTime", "NONE")) for name in names]
-    if not found.get("MaxArraySize", "").isdigit() or not found.get("MaxJobCount", "").isdigit():
-        raise IontideError("scontrol show config does not tell MaxArraySize and MaxJobCount; which Slurm is this?")
+    if not config.get("MaxArraySize", "").isdigit() or not config.get("MaxJobCount", "").isdigit():
+        raise IontideError("the output of scontrol show config has no MaxArraySize and MaxJobCount")
     return Limits(
-        int(found["MaxArraySize"]),
-        int(found["MaxJobCount"]),
+        int(config["MaxArraySize"]),
+        int(config["MaxJobCount"]),
         ",".join(names),
         max((t for t in longest if t), default=None) if all(longest) else None,
         min((t for t in usual if t), default=None),
@@ -131,22 +133,22 @@ def read_limits(partition: str = "") -> Limits:
 
 
 def choose_elements(blocks: int, limits: Limits, options: SlurmOptions, seconds: float | None = None) -> int:
-    """Elements of the array: as many as asked for; or as fill a part of the time limit each; within what is allowed.
+    """Number of elements of the array: as given, or so that each fills part of the time limit, within the limits.
 
     Parameters
     ----------
     blocks : int
-        Of the plan: no element is empty.
+        Number of blocks of the plan.
     seconds : float, optional
-        What the whole sweep would take on one core, s.
+        Time of the whole sweep on one core, s.
     """
     most = min(blocks, limits.most_elements)
     if limits.most_elements < 1:
-        raise UsageError(f"Slurm: job arrays are switched off here (MaxArraySize={limits.array_size})")
+        raise UsageError(f"Slurm: job arrays are disabled at this site (MaxArraySize={limits.array_size})")
     if options.elements is not None:
         if options.elements > limits.most_elements:
             raise UsageError(
-                f"Slurm: {options.elements} elements are more than the {limits.most_elements} that this site allows "
+                f"Slurm: {options.elements} elements are more than this site allows, {limits.most_elements} "
                 f"(MaxArraySize={limits.array_size}, MaxJobCount={limits.job_count})"
             )
         return min(options.elements, blocks)
@@ -168,30 +170,30 @@ def submit(
     command: Sequence[str] = COMMAND,
     dry_run: bool = False,
 ) -> Submission | None:
-    """Submit what is missing of a sweep and not in the queue already, as one job array and a job after it.
+    """Submit the blocks that are missing and not in the queue, as one job array and a job after it.
 
     Parameters
     ----------
     folder : path
-        Of the sweep, on a file system that all nodes see.
+        Folder of the sweep, on a file system that all nodes share.
     options : SlurmOptions
     then : sequence of str
-        Words of ``iontide sweep`` for the job that runs when all elements have ended, however they ended; the folder
-        follows the first. None is submitted for an empty sequence.
+        Arguments of ``iontide sweep`` for the job that runs when all elements have ended, failed or not; the folder is
+        inserted after the first. If empty, there is no such job.
     seconds : float, optional
-        What the whole sweep would take on one core, s.
+        Time of the whole sweep on one core, s.
     command : sequence of str
         How to call ``iontide`` in a job.
     dry_run : bool
-        Write the script, but submit nothing; the job's number is empty then.
+        Write the script, but submit nothing; the job number is then empty.
 
     Returns
     -------
     Submission or None
-        None where nothing is missing that is not in the queue.
+        None if all missing blocks are in the queue already.
     """
     folder = Path(folder).resolve()
-    store = Workplace(folder).store
+    store = BlockWorker(folder).store
     earlier = submissions(folder)
     waiting = blocks_in_queue(folder, store.plan.blocks) if earlier else set()
     missing = set(store.missing()) - waiting
@@ -216,13 +218,13 @@ def submit(
         f'"${{SLURM_ARRAY_TASK_ID}}/{parts}"',
     )
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    made = Submission("", "", parts, array, dict(options), script, when)
+    submission = Submission("", "", parts, array, dict(options), script, when)
     if dry_run:
-        return made
+        return submission
     warm_up(store.plan)
     throttle = f"%{options.at_once}" if options.at_once else ""
-    made = replace(made, job=_sbatch(folder, f"--array={array}{throttle}", script))
-    _remember(folder, [*earlier, made])
+    submission = replace(submission, job=_sbatch(folder, f"--array={array}{throttle}", script))
+    _save_submissions(folder, [*earlier, submission])
     if then:
         after = _write_script(
             folder,
@@ -230,51 +232,51 @@ def submit(
             [*options.lines_after(), "--output=logs/after_%j.log"],
             [*command, "sweep", then[0], str(folder), *then[1:]],
         )
-        made = replace(made, after=_sbatch(folder, f"--dependency=afterany:{made.job}", after))
-        _remember(folder, [*earlier, made])
-    return made
+        submission = replace(submission, after=_sbatch(folder, f"--dependency=afterany:{submission.job}", after))
+        _save_submissions(folder, [*earlier, submission])
+    return submission
 
 
 def resubmit(folder: str | Path, options: SlurmOptions | None = None, **more: object) -> Submission | None:
-    """``submit`` once more with the options of the last time, those given now over them."""
+    """``submit`` with the options of the last submission, replaced by those given."""
     earlier = submissions(Path(folder))
     last = SlurmOptions(earlier[-1].options) if earlier else SlurmOptions({})
     return submit(folder, SlurmOptions({**last, **(options or {})}), **more)  # type: ignore[arg-type]
 
 
-def work_on_part(folder: str | Path, part: str, report: Report = unheard, tell: Tell = untold) -> int:
-    """What an element of an array does (``iontide sweep work FOLDER --part 3/8``), on the processors of its job.
+def work_on_part(folder: str | Path, part: str, report: Report = ignore_report, warn: Warn = ignore_warning) -> int:
+    """Compute one part of a sweep, as an element of an array (``iontide sweep work FOLDER --part 3/8``).
 
     Returns
     -------
     int
-        Exit code: 0 where all is done, 5 where points failed or blocks are not there; of a clean stop on a signal 128
-        and its number, as 138 for the one (USR1) that Slurm sends before the time limit.
+        Exit code: 0 if all blocks are done, 5 if points failed or blocks are missing; after a stop by a signal 128 plus
+        its number, for example 138 for USR1, which Slurm sends before the time limit.
     """
-    place = part_of(Workplace(folder).store.plan.blocks, *read_part(part))
+    blocks = part_of(BlockWorker(folder).store.plan.blocks, *read_part(part))
     with StopRequest() as stop:
-        outcome = run_locally(folder, place, stop, report, tell=tell)
+        outcome = run_locally(folder, blocks, stop, report, warn=warn)
     return stop.exit_code if outcome.stopped else outcome.exit_code
 
 
 def warm_up(plan: Plan) -> None:
-    """Compile the integrator of a plan once, before a hundred elements would do so at the same time."""
+    """Compile the integrator of a plan once, so that the elements do not all compile it at the same time."""
     from ...kernel.build import object_files
 
     object_files.load(integrator_of(plan))
 
 
-def _write_script(folder: Path, name: str, options: list[str], words: Sequence[str], last: str = "") -> str:
-    """Write a batch script into the folder's logs; returns its path within the folder."""
+def _write_script(folder: Path, name: str, options: list[str], arguments: Sequence[str], last: str = "") -> str:
+    """Write a batch script into ``logs``; returns its path within the folder."""
     lines = ["#!/bin/bash", f"# iontide {__version__}; submitted from the folder of the sweep."]
     lines += [f"#SBATCH {option}" for option in [f"--job-name={_job_name(folder)}", *options]]
-    # Before the worker listens, the signal must not kill the shell; the worker takes the shell's place, so that the
-    # signal, which goes to the shell alone, reaches it.
+    # Until the worker handles the signal, it must not kill the shell. ``exec`` replaces the shell by the worker,
+    # because the signal is sent to the shell only.
     lines.append("trap '' USR1")
     for variable in ("IONTIDE_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH"):
         if os.environ.get(variable):
             lines.append(f"export {variable}={shlex.quote(os.environ[variable])}")
-    lines += [f"exec {shlex.join(words)} {last}".rstrip(), ""]
+    lines += [f"exec {shlex.join(arguments)} {last}".rstrip(), ""]
     script = Path("logs", name)
     with replacing(folder / script) as descriptor:
         write_all(descriptor, memoryview("\n".join(lines).encode()))
@@ -286,37 +288,39 @@ def _job_name(folder: Path) -> str:
 
 
 def _sbatch(folder: Path, option: str, script: str) -> str:
-    """Submit a script; returns the number of the job."""
+    """Submit a script; returns the job number."""
     answer = _ask("sbatch", "--parsable", option, script, cwd=folder).strip()
     number = answer.splitlines()[-1].split(";")[0] if answer else ""
     if not number.isdigit():
-        raise IontideError(f"sbatch did not answer with the number of a job but {answer!r}; see squeue")
+        raise IontideError(f"sbatch returned no job number but {answer!r}; see squeue")
     return number
 
 
-def _ask(*words: str, cwd: Path | None = None) -> str:
-    """Run a command of Slurm and return what it prints."""
-    if not shutil.which(words[0]):
-        raise UsageError(f"{words[0]} is not found: submit on a machine of the cluster where Slurm's commands are")
-    # What is read must not depend on the user's own wishes for the looks of it.
+def _ask(*arguments: str, cwd: Path | None = None) -> str:
+    """Run a command of Slurm and return its output."""
+    if not shutil.which(arguments[0]):
+        raise UsageError(f"{arguments[0]} is not found: submit on a machine that has the commands of Slurm")
+    # The output must not depend on the format settings of the user.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SQUEUE_", "SLURM_TIME_FORMAT"))}
     try:
         result = subprocess.run(
-            words, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace", timeout=PATIENCE
+            arguments, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT
         )
     except subprocess.TimeoutExpired:
-        hint = "; whether the job was taken, squeue will tell" if words[0] == "sbatch" else ""
-        raise IontideError(f"{words[0]} gave no answer in {PATIENCE:g} s: is Slurm's controller up?{hint}") from None
+        hint = "; squeue shows whether the job was accepted" if arguments[0] == "sbatch" else ""
+        raise IontideError(
+            f"{arguments[0]} did not answer within {TIMEOUT:g} s: is the controller of Slurm running?{hint}"
+        ) from None
     except OSError as error:
-        raise UsageError(f"{words[0]} cannot be run: {error.strerror}") from None
+        raise UsageError(f"{arguments[0]} cannot be run: {error.strerror}") from None
     if result.returncode:
-        said = " ".join((result.stderr or result.stdout).split()) or f"exit code {result.returncode}"
-        raise UsageError(f"Slurm refused ({' '.join(words[:2])}): {said}")
+        output = " ".join((result.stderr or result.stdout).split()) or f"exit code {result.returncode}"
+        raise UsageError(f"Slurm refused ({' '.join(arguments[:2])}): {output}")
     return result.stdout
 
 
 def submissions(folder: str | Path) -> list[Submission]:
-    """All submissions of a sweep, the first first."""
+    """All submissions of a sweep, the oldest first."""
     path = Path(folder) / "jobs.json"
     try:
         return [Submission(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))["submissions"]]
@@ -326,24 +330,24 @@ def submissions(folder: str | Path) -> list[Submission]:
         raise FileError(f"{path} cannot be read as the list of submitted jobs: {error}") from None
 
 
-def _remember(folder: Path, made: list[Submission]) -> None:
-    text = json.dumps({"submissions": [asdict(submission) for submission in made]}, indent=2)
+def _save_submissions(folder: Path, entries: list[Submission]) -> None:
+    text = json.dumps({"submissions": [asdict(submission) for submission in entries]}, indent=2)
     with replacing(folder / "jobs.json") as descriptor:
         write_all(descriptor, memoryview(text.encode()))
 
 
 def parts_in_queue(folder: str | Path) -> dict[tuple[str, int], str]:
-    """What Slurm has in its queue of a sweep: state, as ``PD`` or ``R``, by (job, part)."""
-    ours = {submission.job for submission in submissions(folder)}
-    if not ours:
+    """The parts of a sweep in the queue of Slurm: their state, such as ``PD`` or ``R``, by (job, part)."""
+    jobs = {submission.job for submission in submissions(folder)}
+    if not jobs:
         return {}
     lines = _ask("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%F|%K|%t").splitlines()
     rows = [line.strip().split("|") for line in lines if line.count("|") == 2]
-    return {(job, int(part)): state for job, part, state in rows if job in ours and part.isdigit()}
+    return {(job, int(part)): state for job, part, state in rows if job in jobs and part.isdigit()}
 
 
 def blocks_in_queue(folder: str | Path, blocks: int) -> set[int]:
-    """Blocks of elements that wait or run (those that are completing will do no more)."""
+    """Blocks of elements that wait or run (elements that are completing compute no more)."""
     parts = {submission.job: submission.parts for submission in submissions(folder)}
     queue = parts_in_queue(folder)
     return {
@@ -355,25 +359,25 @@ def blocks_in_queue(folder: str | Path, blocks: int) -> set[int]:
 
 
 def is_in_queue(job: str) -> bool:
-    """Whether a job, whoever submitted it, waits or runs."""
+    """Whether a job waits or runs."""
     states = _ask("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%t").splitlines()
     return any(line.strip().split("|")[0] == job and not line.strip().endswith("|CG") for line in states)
 
 
 def try_options(options: SlurmOptions) -> None:
-    """Ask Slurm whether it would take a job with these options.
+    """Ask Slurm whether it would accept a job with these options.
 
     Raises
     ------
     UsageError
-        With what Slurm says.
+        With the message of Slurm.
     """
     read_limits(options.get("partition", "")).time_limit(options)
     _ask("sbatch", "--test-only", *options.directives(), "--ntasks=1", "--wrap=true")
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Rising numbers as Slurm writes an array: ``1-3,7``."""
+    """Increasing numbers in the notation of Slurm arrays: ``1-3,7``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

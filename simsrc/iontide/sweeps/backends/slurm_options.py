@@ -1,4 +1,4 @@
-"""What a user asks of Slurm for the jobs of a sweep, as ``partition=short,time=1:00:00,mem=2G``."""
+"""Options of Slurm for the jobs of a sweep, for example ``partition=short,time=1:00:00,mem=2G``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ...errors import UsageError
 
-#: Names of ours, and what ``sbatch`` calls them; passed through as they are.
+#: Options passed on to ``sbatch``, with its names.
 PASSED_THROUGH = {
     name: name
     for name in (
@@ -16,32 +16,32 @@ PASSED_THROUGH = {
     )
 } | {"cpus": "cpus-per-task"}
 
-#: What also holds for the job after the array, which needs little.
+#: Options that also apply to the job after the array, which needs few resources.
 OF_THE_JOB_AFTER = ("partition", "time", "account", "qos", "constraint", "reservation", "mem", "mem-per-cpu", "wckey")
 
-#: Whole numbers that are told to us, not to Slurm: elements of the array, at most so many running at once, and the
-#: seconds before its time limit at which an element is asked to stop.
+#: Options that are not passed on, all whole numbers: elements of the array, how many of them may run at once, and how
+#: many seconds before its time limit an element is asked to stop.
 WHOLE_NUMBERS = ("elements", "at_once", "signal")
 
-#: Seconds of warning before the time limit, unless a tenth of the limit is less, or asked for otherwise.
+#: Usual and least time between the stop signal and the time limit, s; a tenth of the limit if that is less than usual.
 WARNING, LEAST_WARNING = 60, 5
 
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 
 
 def minutes_of(text: str) -> float | None:
-    """A time of Slurm (``90``, ``1:30:00``, ``2-12``), min; None for one without end or not given.
+    """A time of Slurm (``90``, ``1:30:00``, ``2-12``) in minutes; None if unlimited or not given.
 
     Raises
     ------
     ValueError
-        For what is no such time.
+        If it is no such time.
     """
     if text.upper() in ("UNLIMITED", "INFINITE", "NONE", "NOT_SET", ""):
         return None
     match = _TIME.fullmatch(text)
     if not match:
-        raise ValueError(f"{text!r} is no time of Slurm")
+        raise ValueError(f"{text!r} is no time in a format of Slurm")
     days, first, second, third = match.groups()
     a, b, c = int(first), int(second or 0), int(third or 0)
     if days is not None:  # days-hours[:minutes[:seconds]]
@@ -52,7 +52,7 @@ def minutes_of(text: str) -> float | None:
 
 
 class SlurmOptions(Mapping[str, str]):
-    """Options by name, each known and each a single word.
+    """Options by name, checked.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class SlurmOptions(Mapping[str, str]):
     Raises
     ------
     UsageError
-        For an unknown name, or a value that cannot be one.
+        For an unknown name or an invalid value.
     """
 
     def __init__(self, options: Mapping[str, str]) -> None:
@@ -71,7 +71,7 @@ class SlurmOptions(Mapping[str, str]):
             if name not in allowed:
                 raise UsageError(f"Slurm: unknown option {name!r}; there are {', '.join(allowed)}")
             if not re.fullmatch(r"[\w.,:;=+@%/*()\[\]|&!~^-]+", value, re.ASCII):
-                raise UsageError(f"Slurm: {name} must be one word, got {value!r}")
+                raise UsageError(f"Slurm: {name} must be a single word, got {value!r}")
             if name in (*WHOLE_NUMBERS, "cpus") and not (re.fullmatch(r"[0-9]{1,8}", value) and int(value) > 0):
                 raise UsageError(f"Slurm: {name} must be a whole number from 1, got {value!r}")
         try:
@@ -83,12 +83,14 @@ class SlurmOptions(Mapping[str, str]):
 
     @classmethod
     def read(cls, text: str) -> SlurmOptions:
-        """From ``name=value,name=value``, where a value may hold commas, as in ``exclude=n1,n2,time=10``."""
+        """Read ``name=value,name=value``, where a value may contain commas, as in ``exclude=n1,n2,time=10``."""
         pairs: dict[str, str] = {}
         for piece in re.split(r",(?=\s*[\w-]+=)", text) if text.strip() else ():
             name, equals, value = piece.partition("=")
             if not equals:
-                raise UsageError(f"Slurm: {piece.strip()!r} is not NAME=VALUE, as partition=short,time=1:00:00")
+                raise UsageError(
+                    f"Slurm: {piece.strip()!r} must be NAME=VALUE, for example partition=short,time=1:00:00"
+                )
             if name.strip() in pairs:
                 raise UsageError(f"Slurm: {name.strip()} is given twice")
             pairs[name.strip()] = value
@@ -108,12 +110,12 @@ class SlurmOptions(Mapping[str, str]):
 
     @property
     def elements(self) -> int | None:
-        """Elements of the array, where asked for."""
+        """Elements of the array, if given."""
         return self._whole("elements")
 
     @property
     def at_once(self) -> int | None:
-        """Elements that may run at once, where asked for."""
+        """Elements that may run at once, if given."""
         return self._whole("at_once")
 
     @property
@@ -129,11 +131,11 @@ class SlurmOptions(Mapping[str, str]):
         return max(LEAST_WARNING, min(WARNING, int(6.0 * minutes)))
 
     def directives(self) -> list[str]:
-        """What is passed through, as options of ``sbatch``."""
+        """The options of ``sbatch`` that are passed on."""
         return [f"--{PASSED_THROUGH[name]}={value}" for name, value in self.items() if name in PASSED_THROUGH]
 
     def lines(self, minutes: float | None) -> list[str]:
-        """Options of ``sbatch`` for the array, where its time limit is so many minutes."""
+        """Options of ``sbatch`` for an array with this time limit (min)."""
         return [*self.directives(), "--ntasks=1", f"--signal=B:USR1@{self.warning(minutes)}"]
 
     def lines_after(self) -> list[str]:

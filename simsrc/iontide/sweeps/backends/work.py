@@ -1,7 +1,7 @@
-"""The worker's loop, the same on every backend: take a block that is not there, compute it, write it, go on.
+"""The loop of a worker, the same on every backend: compute and write each block that is missing.
 
-What a worker leaves behind is whole shards or nothing, so that it may be killed at any moment; asked to stop, it
-finishes the block in hand. Two workers on one block do no harm (both make the same shard), only needless work.
+A worker writes shards atomically, so that it may be killed at any moment; when asked to stop, it finishes its current
+block. Two workers on one block write the same shard: that costs time, but does no harm.
 """
 
 from __future__ import annotations
@@ -24,29 +24,33 @@ if TYPE_CHECKING:
     from ..compute.engine import Engine
     from ..store.store import Store
 
-#: What asks a worker to stop: a person, the system, and Slurm some time before the limit of a job.
+#: Signals that ask a worker to stop: from a person, the system, or Slurm some time before the limit of a job.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
-#: Most messages of failed points that one report carries.
+#: Most messages of failed points in one report.
 MOST_MESSAGES = 3
+
+#: Results of ``BlockWorker.compute`` for a block that was not computed: it was done already, or another process holds
+#: its lock.
+DONE_BEFORE, LOCKED = "done before", "locked"
 
 
 @dataclass(frozen=True)
 class BlockReport:
-    """What became of one block.
+    """The result of one block.
 
     Attributes
     ----------
     block : int
         Its number in the plan.
     points : int
-        Points in it; 0 of a block that was given up.
+        Points in it; 0 for a block that could not be computed.
     failed : int
-        Points of status ``failed``.
+        Points that failed.
     seconds : float
         Wall time of computing and writing it.
     messages : tuple of str
-        Why points failed, of the first few; of a block that was given up, why.
+        Why the first few points failed, or why the block could not be computed.
     """
 
     block: int
@@ -58,66 +62,66 @@ class BlockReport:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker, or a backend with many, made of its blocks.
+    """The result of a worker, or of a backend with many workers.
 
     Attributes
     ----------
     blocks, points, failed : int
-        Blocks computed here and now, points in them, and those of status ``failed``.
-    there : int
-        Blocks that had been there already.
-    elsewhere : tuple of int
-        Blocks that another worker has in hand.
+        Blocks computed, points in them, and points that failed.
+    done_before : int
+        Blocks that were done already.
+    locked_blocks : tuple of int
+        Blocks that another process has locked.
     given_up : mapping of int to str
-        Blocks that no worker could compute, and why.
+        Blocks that could not be computed, and why.
     stopped : bool
-        Whether it ended on request, with blocks left.
+        Whether it ended on request before all blocks were done.
     """
 
     blocks: int = 0
     points: int = 0
     failed: int = 0
-    there: int = 0
-    elsewhere: tuple[int, ...] = ()
+    done_before: int = 0
+    locked_blocks: tuple[int, ...] = ()
     given_up: dict[int, str] = field(default_factory=dict)
     stopped: bool = False
 
     def with_block(self, report: BlockReport) -> Outcome:
-        """The same with one more block computed."""
+        """The outcome with one more block computed."""
         return replace(
             self, blocks=self.blocks + 1, points=self.points + report.points, failed=self.failed + report.failed
         )
 
     @property
     def exit_code(self) -> int:
-        """0 where all is done, 5 where points failed or blocks are not there."""
-        return 5 if self.failed or self.elsewhere or self.given_up or self.stopped else 0
+        """0 if all blocks are done, 5 if points failed or blocks are missing."""
+        return 5 if self.failed or self.locked_blocks or self.given_up or self.stopped else 0
 
 
 Report = Callable[[BlockReport], None]
 
 
 def never() -> bool:
-    """No stop is asked for."""
+    """The default for ``stop``: never stop."""
     return False
 
 
-def unheard(report: BlockReport) -> None:
-    """Nobody wants to know."""
+def ignore_report(report: BlockReport) -> None:
+    """The default for ``report``."""
 
 
-class Workplace:
-    """The store of one sweep with one engine for its plan, opened once by a worker.
+class BlockWorker:
+    """Computes blocks of one sweep: its store, and an engine for its plan.
 
     Parameters
     ----------
     folder : path
-        Of a sweep.
+        Folder of the sweep.
 
     Raises
     ------
     FileError
-        Where the folder or its plan cannot be read or trusted.
+        If the folder or its plan cannot be read, or the plan was changed.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -128,47 +132,47 @@ class Workplace:
 
     @property
     def engine(self) -> Engine:
-        """Built when a first block is due: a worker that finds all done need not compile."""
+        """The engine, built for the first block: a worker that finds all blocks done does not compile."""
         if self._engine is None:
             from ..compute.engine import Engine
 
             self._engine = Engine(self.store.plan)
         return self._engine
 
-    def take(self, number: int, insist: bool = False) -> BlockReport | str:
-        """Compute and write a block, unless it is there or another worker has it in hand.
+    def compute(self, number: int, ignore_lock: bool = False) -> BlockReport | str:
+        """Compute and write a block, unless it is done or another process holds its lock.
 
         Parameters
         ----------
         number : int
             Of the block.
-        insist : bool
-            Compute it although another has claimed it, who may have been killed.
+        ignore_lock : bool
+            Compute it although another process, which may have been killed, holds its lock.
 
         Returns
         -------
         BlockReport or str
-            ``"there"`` or ``"elsewhere"`` of a block that was not computed here.
+            ``DONE_BEFORE`` or ``LOCKED`` for a block that was not computed.
 
         Raises
         ------
         FileError
-            Where the shard cannot be written.
+            If the shard cannot be written.
         """
         if self.store.has(number):
-            return "there"
+            return DONE_BEFORE
         began = time.perf_counter()
-        claimed = self.store.claim(number)
+        locked = self.store.lock(number)
         try:
-            if claimed and self.store.has(number):  # finished by another between the two looks
-                return "there"
-            if not claimed and not insist:
-                return "elsewhere"
+            if locked and self.store.has(number):  # done by another process meanwhile
+                return DONE_BEFORE
+            if not locked and not ignore_lock:
+                return LOCKED
             block = self.engine.block(*self.store.plan.span(number))
             self.store.write(block)
         finally:
-            if claimed:
-                self.store.release(number)
+            if locked:
+                self.store.unlock(number)
         return BlockReport(
             number,
             len(block.status),
@@ -177,8 +181,8 @@ class Workplace:
             tuple(block.messages[point] for point in sorted(block.messages)[:MOST_MESSAGES]),
         )
 
-    def found(self, number: int) -> BlockReport | None:
-        """What a block holds that is there; None of one that is not."""
+    def stored_report(self, number: int) -> BlockReport | None:
+        """The report on a block that is done; None for any other."""
         head = self.store.head(number)
         return None if head is None else BlockReport(number, sum(head.counts), head.counts[FAILED], 0.0)
 
@@ -187,73 +191,73 @@ def work(
     folder: str | Path,
     blocks: Iterable[int] | None = None,
     stop: Callable[[], bool] = never,
-    report: Report = unheard,
+    report: Report = ignore_report,
     *,
-    insist: bool = False,
+    ignore_lock: bool = False,
 ) -> Outcome:
-    """Compute the blocks of a sweep that are not there, one after the other, until done or asked to stop.
+    """Compute the missing blocks of a sweep one after the other, until done or asked to stop.
 
     Parameters
     ----------
     folder : path
-        Of the sweep; on a cluster one that all machines see.
+        Folder of the sweep, on a file system that all machines share.
     blocks : iterable of int, optional
-        Only these, in this order; all of the plan without it.
+        Blocks to compute, in this order; by default all of the plan.
     stop : callable
-        Asked before every block; the worker returns when it says True.
+        Called before every block; the worker ends when it returns True.
     report : callable
-        Called with a ``BlockReport`` after every block that was computed here.
-    insist : bool
-        At the end compute also the blocks that another worker has claimed and not finished, as of one that was killed.
+        Called with a ``BlockReport`` after every block that was computed.
+    ignore_lock : bool
+        At the end also compute the blocks locked by other processes, which may have been killed.
 
     Raises
     ------
     FileError
-        Where the folder cannot be read or a shard not be written, as on a full disk. A point that fails is a status.
+        If the folder cannot be read or a shard cannot be written. A point that fails raises nothing: it has a status.
     """
-    workplace = Workplace(folder)
-    wanted = range(workplace.store.plan.blocks) if blocks is None else blocks
-    outcome, elsewhere = _go_through(workplace, wanted, Outcome(), stop, report, False)
-    if insist and elsewhere and not outcome.stopped:
-        outcome, elsewhere = _go_through(workplace, elsewhere, outcome, stop, report, True)
-    return replace(outcome, elsewhere=tuple(elsewhere))
+    block_worker = BlockWorker(folder)
+    wanted = range(block_worker.store.plan.blocks) if blocks is None else blocks
+    outcome, locked_blocks = _go_through(block_worker, wanted, Outcome(), stop, report, False)
+    if ignore_lock and locked_blocks and not outcome.stopped:
+        outcome, locked_blocks = _go_through(block_worker, locked_blocks, outcome, stop, report, True)
+    return replace(outcome, locked_blocks=tuple(locked_blocks))
 
 
 def _go_through(
-    workplace: Workplace,
+    block_worker: BlockWorker,
     blocks: Iterable[int],
     outcome: Outcome,
     stop: Callable[[], bool],
     report: Report,
-    insist: bool,
+    ignore_lock: bool,
 ) -> tuple[Outcome, list[int]]:
-    """Take each block once; returns also the blocks that others have in hand."""
-    elsewhere: list[int] = []
+    """Compute each block once; returns also the blocks that other processes have locked."""
+    locked_blocks: list[int] = []
     for number in blocks:
         if stop():
-            return replace(outcome, stopped=True), elsewhere
-        result = workplace.take(number, insist)
+            return replace(outcome, stopped=True), locked_blocks
+        result = block_worker.compute(number, ignore_lock)
         if isinstance(result, BlockReport):
             outcome = outcome.with_block(result)
             report(result)
-        elif result == "there":
-            outcome = replace(outcome, there=outcome.there + 1)
+        elif result == DONE_BEFORE:
+            outcome = replace(outcome, done_before=outcome.done_before + 1)
         else:
-            elsewhere.append(number)
-    return outcome, elsewhere
+            locked_blocks.append(number)
+    return outcome, locked_blocks
 
 
 def part_of(blocks: int, part: int, parts: int) -> range:
-    """The blocks of one part of several: contiguous, and as many as in any other part or one less.
+    """The blocks of one of several parts: contiguous, the sizes of the parts differing by at most one block.
 
-    All blocks are parted, done or not, so that a part is the same at every submission.
+    All blocks are divided, done or not, so that a part is the same at every submission.
 
     Parameters
     ----------
     blocks : int
         Number of blocks of the plan.
     part, parts : int
-        As in 3/8: ``part`` from 1 to ``parts``.
+        ``part`` from 1 to ``parts``, as in 3/8.
     """
     return range((part - 1) * blocks // parts, part * blocks // parts)
 
@@ -263,19 +267,19 @@ def read_part(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
     part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= part <= parts:
-        raise UsageError(f"a part is given as I/N, as 1/8 to 8/8, got {text!r}")
+        raise UsageError(f"a part must be I/N, for example 3/8, got {text!r}")
     return part, parts
 
 
 class StopRequest:
-    """Whether a signal has asked to stop: called, it says so; a context within which it listens.
+    """Whether a signal has asked to stop: a context that handles signals, and a function that returns it.
 
-    A second Ctrl-C ends the process at once. Only the main thread of a process can listen.
+    A second Ctrl-C ends the process at once. Only the main thread of a process can handle signals.
 
     Attributes
     ----------
     number : int
-        Of the first signal that came; 0 before.
+        Of the first signal; 0 before there is one.
     """
 
     def __init__(self) -> None:
@@ -303,5 +307,5 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as a shell says it: 130, 143, and 138 for Slurm's before a time limit."""
+        """128 and the number of the signal, as in a shell: 130, 143, and 138 for that of Slurm before a time limit."""
         return 128 + self.number if self.number else 0

@@ -17,7 +17,7 @@ from ...simulation.prepare import Preparation
 from ...simulation.run import Origin, Run, Statistics
 from ...simulation.trajectory import Trajectory
 from ...symbolic.tape import Program
-from .batch_start import Members
+from .batch_inputs import BatchInputs
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class BatchTrajectory(Trajectory):
     ----------
     point : int array, shape (samples,)
         The point that a sample belongs to, a row of ``members``.
-    members : Members
+    members : BatchInputs
     """
 
     point: NDArray
-    members: Members
+    inputs: BatchInputs
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -53,14 +53,14 @@ class BatchTrajectory(Trajectory):
     def part(self, rows: slice | NDArray) -> BatchTrajectory:
         """The same points with some of their samples."""
         point = self.point[rows]
-        initial = replace(self.run.initial, impermeant_amounts=_at_points(self.members.impermeants, point))
+        initial = replace(self.run.initial, impermeant_amounts=_at_points(self.inputs.impermeants, point))
         run = replace(self.run, initial=initial)
-        return BatchTrajectory(run, self.time[rows], self.segment[rows], self.states[rows], point, self.members)
+        return BatchTrajectory(run, self.time[rows], self.segment[rows], self.states[rows], point, self.inputs)
 
     def value(self, path: str) -> NDArray:
         """A settled quantity of the model at every sample, SI, by its path."""
         result = np.empty(len(self.time))
-        for number, values in enumerate(self.members.values):
+        for number, values in enumerate(self.inputs.values):
             rows = self.segment == number
             if rows.any():
                 value = values[path]
@@ -72,11 +72,11 @@ class BatchTrajectory(Trajectory):
         for first in range(0, len(self), most):
             rows = np.arange(first, min(first + most, len(self)))
             place = self.point[rows], self.segment[rows]
-            yield rows, self.members.constants[place], self.members.mass[place]
+            yield rows, self.inputs.constants[place], self.inputs.mass[place]
 
 
 def batch_trajectory(
-    model: Model, prepared: Preparation, members: Members, time: NDArray, segment: NDArray, states: NDArray
+    model: Model, prepared: Preparation, inputs: BatchInputs, time: NDArray, segment: NDArray, states: NDArray
 ) -> BatchTrajectory:
     """The samples of many points as one trajectory.
 
@@ -85,7 +85,7 @@ def batch_trajectory(
     model : Model
     prepared : Preparation
         Of the model.
-    members : Members
+    members : BatchInputs
     time : array, shape (points, samples)
         s.
     segment : int array, shape (points, samples)
@@ -99,7 +99,7 @@ def batch_trajectory(
         layout=prepared.layout,
         segments=prepared.segments,
         values=prepared.values,
-        initial=InitialState(initial.y, _at_points(members.impermeants, point), initial.residual_charge),
+        initial=InitialState(initial.y, _at_points(inputs.impermeants, point), initial.residual_charge),
         status="done",
         message="",
         end_time=float(prepared.segments[-1].end),
@@ -108,7 +108,7 @@ def batch_trajectory(
         origin=Origin(),
     )
     rows = states.reshape(points * samples, states.shape[2])
-    return BatchTrajectory(run, time.ravel(), segment.ravel(), rows, point, members)
+    return BatchTrajectory(run, time.ravel(), segment.ravel(), rows, point, inputs)
 
 
 def _at_points(amounts: Mapping[tuple[str, str], Any], point: NDArray) -> dict[tuple[str, str], Any]:

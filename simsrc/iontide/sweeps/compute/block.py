@@ -1,4 +1,4 @@
-"""What a worker makes of a stretch of a plan: one row a point, whatever became of it."""
+"""The results of some consecutive points of a plan: one row for each point, also for those that failed."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-#: What became of a point, by its code: ``missing`` is never in a block, only in an index.
+#: Statuses of a point, in the order of their codes; ``missing`` occurs in an index only, never in a block.
 STATUSES = ("missing", "done", "steady", "stopped", "failed", "excluded")
 MISSING, DONE, STEADY, STOPPED, FAILED, EXCLUDED = range(len(STATUSES))
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One kept quantity of many points.
+class OutputValues:
+    """The values of one output at many points.
 
     Attributes
     ----------
     values : array, shape (points, …)
-        NaN (or −1 for whole numbers) where there is none. In the unit of ``unit``, as a result file has it.
+        In ``unit``, as in a result file; NaN (or −1 for whole numbers) where there is no value.
     unit : str
-        As ``mV``; empty for a pure number.
+        For example ``mV``; empty for a pure number.
     dimensions : tuple of str
         Of the axes after the first: ``()``, ``("time",)`` or ``("state",)``.
-    words : tuple of str
-        What whole numbers stand for, as of a verdict; empty of numbers that are numbers.
+    categories : tuple of str
+        What the codes of a categorical output stand for; empty for numbers.
     long_name : str
-        For axes and for people.
+        For axes and legends.
     """
 
     values: NDArray
     unit: str = ""
     dimensions: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     long_name: str = ""
 
 
@@ -51,20 +51,20 @@ class Block:
         Time reached, s.
     steps : int64 array, shape (points,)
         Accepted steps of the integrator.
-    kept : mapping of str to Kept
-        By the name it has in the plan, as ``end``, ``verdict``, ``max(plasma.V)``.
-    coordinates : mapping of str to Kept
-        What the other axes of kept values stand for, the same for all points: ``time`` (s), ``state`` (names as words).
+    outputs : mapping of str to OutputValues
+        By the name in the plan, such as ``end``, ``verdict``, ``max(plasma.V)``.
+    coordinates : mapping of str to OutputValues
+        Of the other axes of outputs, the same for all points: ``time`` (s), ``state`` (names, as categories).
     messages : mapping of int to str
-        By the number of a point in the plan: why it failed, in one sentence.
+        By the number of a point in the plan: why it failed.
     """
 
     start: int
     status: NDArray[np.int8]
     time: NDArray
     steps: NDArray
-    kept: Mapping[str, Kept]
-    coordinates: Mapping[str, Kept] = field(default_factory=dict)
+    outputs: Mapping[str, OutputValues]
+    coordinates: Mapping[str, OutputValues] = field(default_factory=dict)
     messages: Mapping[int, str] = field(default_factory=dict)
 
     @property

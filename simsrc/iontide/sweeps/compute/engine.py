@@ -1,8 +1,8 @@
-"""The engine of a sweep: a stretch of a plan in, a block of results out, whatever becomes of each point.
+"""The engine of a sweep: computes consecutive points of a plan and returns a block of results.
 
-Points of one structure go through the integrator over lanes together. Where events act or are counted, or a system
-is so large that its code over lanes would take longer to make than to run, each point is a run of its own, by the same
-compiled integrator as a single run. Which way a point takes is a matter of its model, never of its neighbours.
+Points of one model are integrated together, as the SIMD lanes of one batch. Where events act or are counted, or where
+the code for many lanes of a large system would take longer to compile than to run, each point is integrated as a single
+run. Which of the two it is depends on the model alone, never on the other points.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...errors import IontideError
 from ...kernel.batch_run import empty_queue, integrate
 from ...kernel.codegen.machine_code import compile_lanes
 from ...kernel.layout import status as kernel_status
-from ...kernel.layout.batch_problem import ENDED_IN, NONNEGATIVE, STEPS, WORST, Queue
+from ...kernel.layout.batch_problem import ENDED_IN, LANES, NONNEGATIVE, STEPS, WORST, Queue
 from ...model.model import Model
 from ...model.schedule import scheduled_samples
 from ...scenario.read import Scenario
@@ -27,16 +27,16 @@ from ...simulation.failures import failure_of
 from ...simulation.prepare import prepare
 from ...simulation.simulate import Integration, collect
 from ...simulation.trajectory import Trajectory
-from ..plan.outputs import COUNT, DRAWS, END, TIME_TO_STEADY, VERDICT, Keep, parse_keep
-from .batch_start import Members, Population
+from ..plan.outputs import COUNT, END, REDUCTIONS, TIME_TO_STEADY, VERDICT, Output, parse_outputs
+from .batch_inputs import BatchInputs, ModelBatch
 from .batch_trajectory import batch_trajectory
-from .block import DONE, EXCLUDED, FAILED, STEADY, STOPPED, Block, Kept
-from .groups import Structure
+from .block import DONE, EXCLUDED, FAILED, STEADY, STOPPED, Block, OutputValues
+from .groups import ModelGroups
 
-#: Systems of more states than this go point by point: printed straight on, their code over lanes takes too long.
+#: Systems of more states than this are integrated point by point: their code for many lanes takes too long to compile.
 MOST_STATES = 40
 
-#: Numbers in the samples of one batch of points, at most: 256 MB.
+#: Most numbers in the samples of one batch of points: 256 MB.
 MOST_NUMBERS = 2**25
 
 _STATUS = {"done": DONE, "steady": STEADY, "stopped": STOPPED, "failed": FAILED}
@@ -64,12 +64,12 @@ class PlanLike(Protocol):
 
 @dataclass
 class Rows:
-    """Results of some points of a block, as they are gathered."""
+    """Results of the points of a block, filled in part by part."""
 
     status: NDArray
     time: NDArray
     steps: NDArray
-    kept: dict[str, NDArray]
+    outputs: dict[str, NDArray]
     messages: dict[int, str]
 
 
@@ -83,180 +83,192 @@ class Engine:
 
     def __init__(self, plan: PlanLike) -> None:
         self.plan = plan
-        self.structure = Structure(plan)
-        self.samples = _SampleTimes(self.structure.base)
+        self.model_groups = ModelGroups(plan)
+        self.samples = _SampleTimes(self.model_groups.base)
+        self.outputs, faults = parse_outputs(self.model_groups.base, plan.keep)
+        assert not faults, faults
 
     def block(self, start: int, stop: int) -> Block:
-        """Points ``start`` to ``stop`` of the plan."""
+        """Compute the points ``start`` to ``stop - 1`` of the plan."""
         values, excluded = self.plan.values(start, stop), self.plan.excluded(start, stop)
         count = stop - start
-        keeps, faults = parse_keep(self.structure.base, self.plan.keep)
-        assert not faults, faults
         rows = Rows(
             status=np.where(excluded, EXCLUDED, FAILED).astype(np.int8),
             time=np.full(count, np.nan),
             steps=np.zeros(count, dtype=np.int64),
-            kept={k.name: self._empty(k, count) for k in keeps},
+            outputs={output.name: self._empty(output, count) for output in self.outputs},
             messages={},
         )
-        for group in self.structure.groups(values, np.flatnonzero(~excluded)):
-            if group.population is None:
+        for group in self.model_groups.groups(values, np.flatnonzero(~excluded)):
+            if group.batch_model is None:
                 rows.messages |= dict.fromkeys(map(int, group.rows), group.fault)
             else:
-                self._compute(group.population, keeps, group.points, group.rows, rows)
-        kept = {k.name: self._kept(k, rows.kept[k.name]) for k in keeps}
+                self._compute(group.batch_model, group.points, group.rows, rows)
+        outputs = {output.name: self._output_values(output, rows.outputs[output.name]) for output in self.outputs}
         messages = {start + row: text for row, text in sorted(rows.messages.items())}
-        return Block(start, rows.status, rows.time, rows.steps, kept, self._coordinates(keeps), messages)
+        return Block(start, rows.status, rows.time, rows.steps, outputs, self._coordinates(), messages)
 
     # -- shapes of results --------------------------------------------------------------------------------------------
 
-    def _empty(self, keep: Keep, count: int) -> NDArray:
-        if keep.draw == "trajectory":
+    def _empty(self, output: Output, count: int) -> NDArray:
+        if output.reduction == "trajectory":
             return np.full((count, len(self.samples.time)), np.nan)
-        if keep.name == END:
-            return np.full((count, len(self.structure.layout.names)), np.nan)
-        return np.full(count, -1, dtype=np.int8) if keep.name == VERDICT else np.full(count, np.nan)
+        if output.special == END:
+            return np.full((count, len(self.model_groups.layout.names)), np.nan)
+        return np.full(count, -1, dtype=np.int8) if output.special == VERDICT else np.full(count, np.nan)
 
-    def _kept(self, keep: Keep, values: NDArray) -> Kept:
-        words = KINDS if keep.name == VERDICT else ()
-        dimensions = ("time",) if keep.draw == "trajectory" else ("state",) if keep.name == END else ()
-        return Kept(values, keep.unit, dimensions, words, keep.long_name)
+    def _output_values(self, output: Output, values: NDArray) -> OutputValues:
+        categories = KINDS if output.special == VERDICT else ()
+        dimensions = ("time",) if output.reduction == "trajectory" else ("state",) if output.special == END else ()
+        return OutputValues(values, output.unit, dimensions, categories, output.long_name)
 
-    def _coordinates(self, keeps: list[Keep]) -> Mapping[str, Kept]:
-        found: dict[str, Kept] = {}
-        if any(k.draw == "trajectory" for k in keeps):
-            found["time"] = Kept(self.samples.time, "s", ("time",), (), "time")
-        if any(k.name == END for k in keeps):
-            names = tuple(self.structure.layout.names)
-            places = np.arange(len(names), dtype=np.int64)
-            found["state"] = Kept(places, "", ("state",), names, "state of the model, SI")
-        return found
+    def _coordinates(self) -> Mapping[str, OutputValues]:
+        coordinates: dict[str, OutputValues] = {}
+        if any(output.reduction == "trajectory" for output in self.outputs):
+            coordinates["time"] = OutputValues(self.samples.time, "s", ("time",), (), "time")
+        if any(output.special == END for output in self.outputs):
+            names = tuple(self.model_groups.layout.names)
+            codes = np.arange(len(names), dtype=np.int64)
+            coordinates["state"] = OutputValues(codes, "", ("state",), names, "state of the model, SI")
+        return coordinates
 
     # -- computing ----------------------------------------------------------------------------------------------------
 
-    def _compute(self, population: Population, keeps: list[Keep], points: NDArray, rows: NDArray, into: Rows) -> None:
-        model, prepared = population.model, population.prepared
-        alone = any(e.interrupts for e in model.events) or any(k.event for k in keeps)
-        if prepared.problem is None or alone or len(prepared.initial.y) > MOST_STATES:
+    def _compute(self, batch_model: ModelBatch, points: NDArray, rows: NDArray, results: Rows) -> None:
+        model, prepared = batch_model.model, batch_model.prepared
+        has_events = any(e.interrupts for e in model.events) or any(output.event for output in self.outputs)
+        if prepared.problem is None or has_events or len(prepared.initial.y) > MOST_STATES:
             for point, row in zip(points, rows, strict=True):
-                self._run_alone(population, keeps, point, int(row), into)
+                self._run_single(batch_model, point, int(row), results)
             return
-        over_time = any(k.over_time for k in keeps)
-        sampled = len(self.samples.time) if over_time else 0
-        batch = max(16, MOST_NUMBERS // max(1, (sampled + 1) * len(prepared.initial.y)) // 16 * 16)
+        sampled = len(self.samples.time) if any(output.over_time for output in self.outputs) else 0
+        batch = max(LANES, MOST_NUMBERS // max(1, (sampled + 1) * len(prepared.initial.y)) // LANES * LANES)
         for first in range(0, len(points), batch):
             part = slice(first, first + batch)
-            self._run_in_lanes(population, keeps, points[part], rows[part], into)
+            self._run_batch(batch_model, points[part], rows[part], results)
 
-    def _run_in_lanes(
-        self, population: Population, keeps: list[Keep], points: NDArray, rows: NDArray, into: Rows
-    ) -> None:
-        members = population.members(points)
-        into.messages |= {int(rows[i]): text for i, text in members.faults.items()}
-        if not len(members.rows):
+    def _run_batch(self, batch_model: ModelBatch, points: NDArray, rows: NDArray, results: Rows) -> None:
+        inputs = batch_model.inputs(points)
+        results.messages |= {int(rows[i]): text for i, text in inputs.faults.items()}
+        if not len(inputs.rows):
             return
-        prepared, problem, program = population.prepared, population.prepared.problem, population.prepared.program
+        prepared, problem = batch_model.prepared, batch_model.prepared.problem
         assert problem is not None
-        assert program is not None
-        samples = self.samples if any(k.over_time for k in keeps) else _NO_SAMPLES
-        code = compile_lanes(program, int(problem.counts[NONNEGATIVE]))
-        judging = any(k.name == VERDICT for k in keeps)
-        queue = empty_queue(
-            code,
-            problem,
-            *(members.constants, members.mass, members.lengths, members.absolute, members.start),
-            samples.within,
-            samples.segment,
-            judging,
-        )
-        integrate(queue, code)
-        rows = rows[members.rows]
+        queue = self._integrated(batch_model, inputs)
+        rows = rows[inputs.rows]
         failed = queue.status < 0
         starts = np.array([s.start for s in prepared.segments])
         time = starts[queue.counters[:, ENDED_IN]] + queue.reached
-        into.status[rows] = np.where(failed, FAILED, np.where(queue.status == kernel_status.STEADY, STEADY, DONE))
-        into.time[rows] = time
-        into.steps[rows] = queue.counters[:, STEPS]
+        results.status[rows] = np.where(failed, FAILED, np.where(queue.status == kernel_status.STEADY, STEADY, DONE))
+        results.time[rows] = time
+        results.steps[rows] = queue.counters[:, STEPS]
         for i in np.flatnonzero(failed):
-            status, worst, at_a_step = int(queue.status[i]), int(queue.counters[i, WORST]), queue.reached[i] == 0.0
-            told = failure_of(population.model, prepared.layout, status, float(time[i]), worst, bool(at_a_step))
-            into.messages[int(rows[i])] = told
-        found = self._kept_of_lanes(population, keeps, members, queue, time)
-        for name, values in found.items():
-            into.kept[name][rows] = values
+            status, worst, at_a_step = (
+                int(queue.status[i]),
+                int(queue.counters[i, WORST]),
+                bool(queue.reached[i] == 0.0),
+            )
+            message = failure_of(batch_model.model, prepared.layout, status, float(time[i]), worst, at_a_step)
+            results.messages[int(rows[i])] = message
+        for name, values in self._outputs_of_batch(batch_model, inputs, queue, time).items():
+            results.outputs[name][rows] = values
 
-    def _kept_of_lanes(
-        self, population: Population, keeps: list[Keep], members: Members, queue: Queue, time: NDArray
+    def _integrated(self, batch_model: ModelBatch, inputs: BatchInputs) -> Queue:
+        """The queue of all points of a batch, integrated."""
+        problem, program = batch_model.prepared.problem, batch_model.prepared.program
+        assert problem is not None
+        assert program is not None
+        samples = self.samples if any(output.over_time for output in self.outputs) else _NO_SAMPLES
+        code = compile_lanes(program, int(problem.counts[NONNEGATIVE]))
+        measure_ends = any(output.special == VERDICT for output in self.outputs)
+        queue = empty_queue(
+            code,
+            problem,
+            *(inputs.constants, inputs.mass, inputs.lengths, inputs.absolute, inputs.start),
+            samples.within,
+            samples.segment,
+            measure_ends,
+        )
+        integrate(queue, code)
+        return queue
+
+    def _outputs_of_batch(
+        self, batch_model: ModelBatch, inputs: BatchInputs, queue: Queue, time: NDArray
     ) -> dict[str, NDArray]:
-        model, prepared = population.model, population.prepared
+        """The values of all outputs at the points of a batch; ``time`` is that reached by each, s."""
+        model, prepared = batch_model.model, batch_model.prepared
         failed = queue.status < 0
         end = np.where(failed[:, np.newaxis], np.nan, queue.end)
         segment = queue.counters[:, [ENDED_IN]]
-        ends = batch_trajectory(model, prepared, members, time[:, np.newaxis], segment, end[:, np.newaxis])
-        along = ends
-        times = time[:, np.newaxis]
-        if any(k.over_time for k in keeps):
+        ends = batch_trajectory(model, prepared, inputs, time[:, np.newaxis], segment, end[:, np.newaxis])
+        whole, times = ends, time[:, np.newaxis]
+        if any(output.over_time for output in self.outputs):
             count = len(time)
             times = np.concatenate([np.tile(self.samples.time, (count, 1)), times], axis=1)
             segments = np.concatenate([np.tile(self.samples.segment, (count, 1)), segment], axis=1)
             states = np.concatenate([queue.samples, end[:, np.newaxis]], axis=1)
             states[failed] = np.nan
-            along = batch_trajectory(model, prepared, members, times, segments, states)
-        found: dict[str, NDArray] = {}
-        for keep in keeps:
-            if keep.name == END:
-                found[keep.name] = end
-            elif keep.name == VERDICT:
+            whole = batch_trajectory(model, prepared, inputs, times, segments, states)
+        values: dict[str, NDArray] = {}
+        for output in self.outputs:
+            if output.special == END:
+                values[output.name] = end
+            elif output.special == VERDICT:
+                # The distance of one linearised step over a long time stands in for that to a root (``classify_ends``).
                 tolerance = model.simulation.rtol
-                found[keep.name] = classify_ends(ends, tolerance, queue.away, failed).kind
-            elif keep.name == TIME_TO_STEADY:
-                found[keep.name] = np.where(queue.status == kernel_status.STEADY, time, np.nan)
-            elif keep.over_time:
-                found[keep.name] = _drawn(keep, along, times)
+                values[output.name] = classify_ends(ends, tolerance, queue.away, failed).kind
+            elif output.special == TIME_TO_STEADY:
+                values[output.name] = np.where(queue.status == kernel_status.STEADY, time, np.nan)
+            elif output.over_time:
+                values[output.name] = _reduced(output, whole, times)
             else:
-                found[keep.name] = _drawn(keep, ends, time[:, np.newaxis])
-        return found
+                values[output.name] = _reduced(output, ends, time[:, np.newaxis])
+        return values
 
-    def _run_alone(self, population: Population, keeps: list[Keep], point: NDArray, row: int, into: Rows) -> None:
+    def _run_single(self, batch_model: ModelBatch, point: NDArray, row: int, results: Rows) -> None:
         try:
-            integration = Integration(population.variant(point))
+            integration = Integration(batch_model.variant(point))
             trajectory = collect(integration)
             if integration.status < 0:
-                into.messages[row] = integration.failure()
-                into.time[row] = integration.time
-                if VERDICT in into.kept:
-                    into.kept[VERDICT][row] = NO_STEADY_STATE
+                results.messages[row] = integration.failure()
+                results.time[row] = integration.time
+                for output in self.outputs:
+                    if output.special == VERDICT:
+                        results.outputs[output.name][row] = NO_STEADY_STATE
                 return
         except (IontideError, ValueError) as error:
-            into.messages[row] = " ".join(str(error).split())
+            results.messages[row] = " ".join(str(error).split())
             return
         run = trajectory.run
-        into.status[row], into.time[row], into.steps[row] = _STATUS[run.status], run.end_time, run.statistics.steps
+        results.status[row], results.time[row], results.steps[row] = (
+            *(_STATUS[run.status], run.end_time),
+            run.statistics.steps,
+        )
         end = Trajectory(run, np.array([run.end_time]), np.array([len(run.segments) - 1]), run.end_state[np.newaxis])
-        for keep in keeps:
-            into.kept[keep.name][row] = self._of_one(keep, trajectory, end)
+        for output in self.outputs:
+            results.outputs[output.name][row] = self._output_of_run(output, trajectory, end)
 
-    def _of_one(self, keep: Keep, trajectory: Trajectory, end: Trajectory) -> Any:
-        """What is kept of a run that was made alone."""
-        if keep.name == END:
+    def _output_of_run(self, output: Output, trajectory: Trajectory, end: Trajectory) -> Any:
+        """The value of an output at a point that was integrated as a single run."""
+        if output.special == END:
             return end.states[0]
-        if keep.name == VERDICT:
+        if output.special == VERDICT:
             return KINDS.index(verdict_of(trajectory).kind)
-        if keep.event:
-            times = trajectory.event_times(keep.event)
-            return len(times) if keep.draw == COUNT else times[0] if len(times) else np.nan
-        if keep.name == TIME_TO_STEADY:
+        if output.event:
+            times = trajectory.event_times(output.event)
+            return len(times) if output.reduction == COUNT else times[0] if len(times) else np.nan
+        if output.special == TIME_TO_STEADY:
             return trajectory.run.end_time if trajectory.status == "steady" else np.nan
-        assert keep.column is not None
-        last = keep.column.values(end)
-        if keep.draw == "end":
+        assert output.column is not None
+        last = output.column.values(end)
+        if output.reduction == "end":
             return last[0]
-        times, along = trajectory.time, keep.column.values(trajectory)
-        if keep.draw == "trajectory":
-            # Events may have put protocol steps elsewhere than in the others: as it was at the planned times.
-            return np.interp(self.samples.time, times, along, right=np.nan)
-        row = np.concatenate([along, last])[np.newaxis]
-        return DRAWS[keep.draw](np.append(times, trajectory.run.end_time)[np.newaxis], row)[0]
+        times, values = trajectory.time, output.column.values(trajectory)
+        if output.reduction == "trajectory":
+            # Events may have put protocol steps at other times than in other runs: interpolated to the planned times.
+            return np.interp(self.samples.time, times, values, right=np.nan)
+        row = np.concatenate([values, last])[np.newaxis]
+        return REDUCTIONS[output.reduction](np.append(times, trajectory.run.end_time)[np.newaxis], row)[0]
 
 
 class _SampleTimes:
@@ -274,8 +286,8 @@ class _SampleTimes:
 _NO_SAMPLES = _SampleTimes(None)
 
 
-def _drawn(keep: Keep, trajectory: Trajectory, times: NDArray) -> NDArray:
-    """What is kept of a quantity, from the samples of points side by side, the last of each being its end."""
-    assert keep.column is not None
-    values = keep.column.values(trajectory).reshape(times.shape)
-    return values[:, :-1] if keep.draw == "trajectory" else DRAWS[keep.draw](times, values)
+def _reduced(output: Output, trajectory: Trajectory, times: NDArray) -> NDArray:
+    """The values of an output from the samples of many points, the last sample of each being its end."""
+    assert output.column is not None
+    values = output.column.values(trajectory).reshape(times.shape)
+    return values[:, :-1] if output.reduction == "trajectory" else REDUCTIONS[output.reduction](times, values)

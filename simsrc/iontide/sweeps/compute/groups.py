@@ -1,8 +1,8 @@
-"""From the values of a point to its model: which axes are numbers of one model, and which ask for another one.
+"""Which points of a plan share a model: axes that vary one number of it, and axes that need another model.
 
 A path whose value is one number of the resolved model (a permeability, a pump rate, a bath) varies that number alone:
-all its points share a program, and are run side by side. Any other path that ``--set`` takes (an activity model, a
-tolerance, a duration, what a ``repeat`` fills in) makes a scenario of its own of each of its values.
+all its points share a program and are integrated in one batch. For any other path that ``--set`` takes (an activity
+model, a tolerance, a duration, what a ``repeat`` fills in) each value needs a scenario of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ...formulas.formula import Formula
 from ...model.model import Model
 from ...scenario.read import Scenario, loads
 from ...simulation.prepare import prepare
-from .batch_start import Population
+from .batch_inputs import ModelBatch
 from .model_variants import with_values
 
-#: Models that are kept at a time.
-_MOST_KEPT = 64
+#: Models that are cached at a time.
+_MOST_CACHED = 64
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,26 @@ class Group:
     ----------
     rows : int array, shape (p,)
     points : array, shape (p, paths)
-        The numbers that vary, SI.
-    population : Population or None
-        None where there is no such model.
+        Values of the varying quantities, SI.
+    batch_model : ModelBatch or None
+        None where the model cannot be made.
     fault : str
-        Why there is none.
+        Why it cannot be made.
     """
 
     rows: NDArray
     points: NDArray
-    population: Population | None
+    batch_model: ModelBatch | None
     fault: str = ""
 
 
-class Structure:
-    """The models of one plan.
+class ModelGroups:
+    """The models of one plan, and which points belong to each.
 
     Attributes
     ----------
     base : Model
-        The scenario's own.
+        That of the scenario itself.
     layout : Layout
         Of its states.
     """
@@ -63,58 +63,57 @@ class Structure:
         self._scenario: Scenario = plan.scenario
         self.base: Model = plan.scenario.model
         self.layout = prepare(self.base).layout
-        paths = [self._number_of(k) for k in range(len(plan.axes))]
+        paths = [self._number_path(k) for k in range(len(plan.axes))]
         self._numbers = [k for k, path in enumerate(paths) if path is not None]
         self._paths = [path for path in paths if path is not None]
         self._others = [k for k, path in enumerate(paths) if path is None]
-        self._populations: dict[tuple[str, ...], Population | str] = {}
+        self._batches: dict[tuple[str, ...], ModelBatch | str] = {}
 
     def groups(self, values: NDArray, rows: NDArray) -> Iterator[Group]:
         """The points of these rows by model, in the order in which the models come first."""
-        spoken = [tuple(self._text(k, values[row, k]) for k in self._others) for row in rows] if self._others else []
-        keys = list(dict.fromkeys(spoken)) or [()]
-        for key in keys:
-            own = rows[[i for i, other in enumerate(spoken) if other == key]] if spoken else rows
-            if not len(own):
+        settings = [tuple(self._text(k, values[row, k]) for k in self._others) for row in rows] if self._others else []
+        for key in list(dict.fromkeys(settings)) or [()]:
+            members = rows[[i for i, other in enumerate(settings) if other == key]] if settings else rows
+            if not len(members):
                 continue
-            found = self._population(key)
-            points = values[own][:, self._numbers]
-            if isinstance(found, Population):
-                yield Group(own, points, found)
+            batch = self._batch_model(key)
+            points = values[members][:, self._numbers]
+            if isinstance(batch, ModelBatch):
+                yield Group(members, points, batch)
             else:
-                yield Group(own, points, None, found)
+                yield Group(members, points, None, batch)
 
-    def _population(self, key: tuple[str, ...]) -> Population | str:
-        if key not in self._populations:
-            while len(self._populations) >= _MOST_KEPT:
-                self._populations.pop(next(iter(self._populations)))
+    def _batch_model(self, key: tuple[str, ...]) -> ModelBatch | str:
+        if key not in self._batches:
+            while len(self._batches) >= _MOST_CACHED:
+                self._batches.pop(next(iter(self._batches)))
             try:
                 paths = [self._plan.axes[k].path for k in self._others]
                 model = self._with(dict(zip(paths, key, strict=True))).model if key else self.base
-                self._populations[key] = Population(model, self._paths)
+                self._batches[key] = ModelBatch(model, self._paths)
             except (IontideError, ValueError) as error:
-                self._populations[key] = " ".join(str(error).split())
-        return self._populations[key]
+                self._batches[key] = " ".join(str(error).split())
+        return self._batches[key]
 
     def _with(self, overrides: dict[str, Any]) -> Scenario:
-        own = self._scenario
-        return loads(own.text, own.source, {**own.overrides, **overrides})
+        scenario = self._scenario
+        return loads(scenario.text, scenario.source, {**scenario.overrides, **overrides})
 
     def _text(self, axis: int, value: float) -> str:
-        """A value of an axis as a scenario file has it."""
+        """A value of an axis as it is written in a scenario file."""
         return self._plan.axes[axis].setting(value)
 
-    def _number_of(self, axis: int) -> str | None:
-        """The path of the one number of the model that an axis varies; None where it varies more, or something else."""
-        own = self._plan.axes[axis]
-        if own.words:
+    def _number_path(self, axis: int) -> str | None:
+        """The path of the one number of the model that an axis varies; None where it varies anything else."""
+        varied = self._plan.axes[axis]
+        if varied.categories:
             return None
         base = dict(self.base.quantities())
         ends = self._plan.values(0, min(self._plan.size, 2))[:, axis].tolist()
         ends += self._plan.values(self._plan.size - 1, self._plan.size)[:, axis].tolist()
         for value in ends:
             try:
-                model = self._with({own.path: self._text(axis, value)}).model
+                model = self._with({varied.path: self._text(axis, value)}).model
             except (IontideError, ValueError):
                 continue
             changed = {path: q for path, q in model.quantities() if path not in base or base[path] != q}
@@ -126,4 +125,4 @@ class Structure:
             if isinstance(quantity, Formula) or not np.isclose(quantity, value, rtol=1e-12, atol=0.0):
                 return None
             return path if with_values(self.base, {path: quantity}) == model else None
-        return own.path if own.path in base else None
+        return varied.path if varied.path in base else None

@@ -1,4 +1,4 @@
-"""A model with other numbers in some places: what a point of a sweep is run with."""
+"""A model with other values of some quantities: the model of one point of a sweep."""
 
 from __future__ import annotations
 

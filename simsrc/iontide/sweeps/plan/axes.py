@@ -1,4 +1,4 @@
-"""The axes of a sweep: from a place on an axis, or a share between 0 and 1, to the value there."""
+"""The axes of a sweep: the values at places on an axis, and at shares of its distribution between 0 and 1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...constants import ZERO_CELSIUS
 from ...formulas.units import DIMENSIONLESS, Dimension, lab_unit, parse_unit
 
-#: The least and the largest share that any design draws.
+#: The least and the largest share that any design uses.
 LEAST_SHARE, LARGEST_SHARE = 2.0**-53, 1.0 - 2.0**-53
 
 _CELSIUS = ("degC", "°C")
@@ -28,24 +28,24 @@ class Axis:
     path : str
         As ``--set`` takes it: ``parameters.P_K``, ``compartments.cell.activity``.
     unit : str
-        In which the plan speaks of it; empty for a pure number, or words.
-    words : tuple of str
-        Values that are no numbers, each of them a scenario of its own; else empty. The value of a point is the place
-        of its word.
+        Unit in the plan; empty for pure numbers and categories.
+    categories : tuple of str
+        Values that are no numbers, each of which needs a scenario of its own; else empty. The value of a point is then
+        the code of its category.
     rule : str
         ``values``, ``linear``, ``log``, or a distribution: ``uniform``, ``log_uniform``, ``normal``, ``log_normal``.
     numbers : tuple of float
-        The values (SI; places of words), or the two numbers of the rule.
+        The values (SI, or codes of categories), or the two numbers of the rule.
     dimension : Dimension
     points : int
         Values of a linear or log axis.
     within : (float, float) or None
-        What a distribution is cut off at, SI.
+        Truncation of a distribution, SI.
     """
 
     path: str
     unit: str
-    words: tuple[str, ...]
+    categories: tuple[str, ...]
     rule: str
     numbers: tuple[float, ...]
     dimension: Dimension = DIMENSIONLESS
@@ -54,16 +54,16 @@ class Axis:
 
     @cached_property
     def levels(self) -> NDArray:
-        """The values of an axis that has a number of them, SI, shape (levels,); empty of a distribution.
+        """The values of an axis with a finite number of them, SI, shape (levels,); empty for a distribution.
 
-        Made once in full: the same place gives the same value wherever it stands in a plan.
+        Computed once for the whole axis, so that a place always gives the same value.
         """
         if self.rule == "values":
             return np.array(self.numbers)
         if self.rule not in ("linear", "log"):
             return np.zeros(0)
         first, last = self.numbers
-        # In the unit of the laboratory, so that the third of 11 values from 0 to 100 mV is 20 mV to the last digit.
+        # In the lab unit, so that the third of 11 values from 0 to 100 mV is 20 mV to the last digit.
         unit = "" if self.dimension.is_dimensionless else lab_unit(self.dimension)
         low, high = in_unit(self.numbers, unit)
         place = np.arange(self.points, dtype=float)
@@ -77,7 +77,7 @@ class Axis:
 
     @property
     def is_distribution(self) -> bool:
-        """Whether its values are drawn from a continuum."""
+        """Whether it is a continuous distribution."""
         return self.rule not in ("values", "linear", "log")
 
     @property
@@ -90,7 +90,7 @@ class Axis:
 
     @property
     def middle(self) -> float:
-        """A value well within, from its numbers by correctly rounded arithmetic: the same on every machine."""
+        """A value inside the range, by correctly rounded arithmetic: the same on every machine."""
         first, last = self.numbers[0], self.numbers[-1]
         if self.rule == "values":
             return self.numbers[len(self.numbers) // 2]
@@ -107,12 +107,12 @@ class Axis:
         return self.levels[places]
 
     def at_share(self, shares: NDArray) -> NDArray:
-        """Values, SI, below which these shares of the axis lie: the inverse of its cumulative distribution.
+        """Values at these shares of the axis, SI: the inverse of its cumulative distribution.
 
         Parameters
         ----------
         shares : array
-            Between 0 and 1, neither of them among them.
+            Between 0 and 1, both excluded.
         """
         if not self.is_distribution:
             count = len(self.levels)
@@ -128,13 +128,13 @@ class Axis:
         return values if self.within is None else np.clip(values, *self.within)
 
     def _deviations(self, shares: NDArray) -> NDArray:
-        """How many standard deviations from the middle."""
+        """Values at these shares, in standard deviations from the middle."""
         from scipy.special import ndtr, ndtri
 
         if self.within is None:
             return ndtri(shares)
         low, high = self._cut()
-        if low > 0.0:  # counted from the other side, where the tail is a small number and not 1 less a small one
+        if low > 0.0:  # from the other side, because 1 − (a small number) has too few digits
             return -ndtri(ndtr(-low) - shares * (ndtr(-low) - ndtr(-high)))
         return ndtri(ndtr(low) + shares * (ndtr(high) - ndtr(low)))
 
@@ -148,7 +148,7 @@ class Axis:
         return low, high
 
     def share_within(self) -> float:
-        """Which share of the whole distribution lies within the cut."""
+        """The share of the distribution that the truncation leaves."""
         from scipy.special import ndtr
 
         if self.within is None:
@@ -157,26 +157,28 @@ class Axis:
         return float(ndtr(-low) - ndtr(-high) if low > 0.0 else ndtr(high) - ndtr(low))
 
     def to_si(self, values: ArrayLike) -> NDArray:
-        """Values in ``unit`` in SI; places of words stay."""
+        """SI values from values in ``unit``; codes of categories are unchanged."""
         return to_si(values, self.unit)
 
     def from_si(self, values: ArrayLike) -> NDArray:
-        """Values in SI in ``unit``."""
+        """Values in ``unit`` from SI values."""
         return in_unit(values, self.unit)
 
     def setting(self, value: float) -> str:
-        """What ``--set`` takes for this value of a point, to the last bit."""
-        return self.words[int(value)] if self.words else written(value, self.dimension)
+        """This value of a point as text for ``--set``, exact to the last bit."""
+        return self.categories[int(value)] if self.categories else written(value, self.dimension)
 
-    def spoken(self, value: float) -> str:
-        """This value of a point for people, in the unit of the plan, to six digits."""
-        return self.words[int(value)] if self.words else f"{float(self.from_si(value)):.6g} {self.unit}".rstrip()
+    def shown(self, value: float) -> str:
+        """This value of a point as text, in the unit of the plan, to six digits."""
+        return (
+            self.categories[int(value)] if self.categories else f"{float(self.from_si(value)):.6g} {self.unit}".rstrip()
+        )
 
     def identity(self) -> dict[str, Any]:
-        """What decides the values of its points, for a digest: not in which unit they were written."""
+        """Everything that determines the values of its points, for the digest; the unit in the plan does not."""
         return {
             "path": self.path,
-            "words": list(self.words),
+            "categories": list(self.categories),
             "rule": self.rule,
             "numbers": list(self.numbers),
             "points": self.points,
@@ -185,13 +187,13 @@ class Axis:
 
 
 def written(value: float, dimension: Dimension) -> str:
-    """A number in its SI unit, which reads back as the same double."""
+    """A number with its SI unit as text that reads back as the same double."""
     unit = "" if dimension.is_dimensionless else str(dimension)
     return f"{float(value)!r} {unit.removeprefix('1') if unit.startswith('1/') else unit}".rstrip()
 
 
 def _scale(unit: str) -> tuple[float, bool]:
-    """How many SI units a unit is, or how many of it one SI unit is: whichever is a whole number, so exact."""
+    """Scale of a unit in SI units, or its inverse (True) where that is a whole number and therefore exact."""
     scale = parse_unit(unit)[0] if unit else 1.0
     inverse = 1.0 / scale
     is_inverse = scale < 1.0 and inverse == round(inverse) and inverse < 2.0**53
@@ -199,7 +201,7 @@ def _scale(unit: str) -> tuple[float, bool]:
 
 
 def to_si(values: ArrayLike, unit: str) -> NDArray:
-    """Values in a unit (also degC; empty: a pure number) in SI."""
+    """SI values from values in a unit (also degC; empty for a pure number)."""
     numbers = np.asarray(values, dtype=float)
     if unit in _CELSIUS:
         return numbers + ZERO_CELSIUS
@@ -208,7 +210,7 @@ def to_si(values: ArrayLike, unit: str) -> NDArray:
 
 
 def in_unit(values: ArrayLike, unit: str) -> NDArray:
-    """SI values in a unit."""
+    """Values in a unit from SI values."""
     numbers = np.asarray(values, dtype=float)
     if unit in _CELSIUS:
         return numbers - ZERO_CELSIUS

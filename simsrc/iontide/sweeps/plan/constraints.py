@@ -1,4 +1,4 @@
-"""Constraints of a sweep: comparisons that a point must meet, or else it is left out."""
+"""Constraints of a sweep: comparisons; points that do not satisfy them are excluded."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Constraint:
     formula : Formula
         1 where it holds, else 0.
     columns : mapping of str to int
-        Which axis each varied name stands for, those of the parameters below among them.
+        The axis of each varied name, also of those in the formulas of ``parameters``.
     parameters : mapping of str to float or Formula
-        What the other names stand for, SI, over these and varied names.
+        Values of the other names, SI, or formulas of these and varied names.
     """
 
     text: str
@@ -42,11 +42,11 @@ class Constraint:
 
     @property
     def identity(self) -> str:
-        """The comparison without its blanks and parentheses, and with its numbers in SI: for a digest."""
-        return str(fold(self.formula.ast, _told_plainly))
+        """The comparison in a canonical form with its numbers in SI, for the digest."""
+        return str(fold(self.formula.ast, _canonical_text))
 
-    def met(self, values: NDArray) -> NDArray[np.bool_]:
-        """Whether points meet it; one for which a side has no value, as the root of a negative number, does not.
+    def is_met(self, values: NDArray) -> NDArray[np.bool_]:
+        """Whether points satisfy it; a point at which a side is not defined does not.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Constraint:
             return np.broadcast_to(self.formula.evaluate(lookup, FUNCTIONS), len(values)) == 1.0
 
 
-def _told_plainly(node: Node, operands: list[str]) -> str:
+def _canonical_text(node: Node, operands: list[str]) -> str:
     match node:
         case Number():
             return repr(node.value_si)
@@ -77,13 +77,13 @@ def _told_plainly(node: Node, operands: list[str]) -> str:
 
 
 def read_constraint(text: str, axes: tuple[Axis, ...], model: Model) -> Constraint:
-    """A comparison over varied paths, by path, and parameters of the model, by name.
+    """Read a comparison of varied paths and parameters of the model.
 
     Raises
     ------
     FormulaError
-        It cannot be read, names what is not there or changes in a run, does not fit in its dimensions, or compares
-        nothing that is varied.
+        If it cannot be read, names something unknown or that changes during a run, is dimensionally inconsistent, or
+        depends on nothing that is varied.
     """
     formula = condition(text)
     columns: dict[str, int] = {}
@@ -98,22 +98,22 @@ def read_constraint(text: str, axes: tuple[Axis, ...], model: Model) -> Constrai
         plain = name.removeprefix("parameters.")
         number = varied.get(name, varied.get(f"parameters.{plain}"))
         if number is not None:
-            if axes[number].words:
-                raise FormulaError(f"{name} is varied over words, which cannot be compared")
+            if axes[number].categories:
+                raise FormulaError(f"{name} has no numbers, so that it cannot be compared")
             columns[name], dimensions[name] = number, axes[number].dimension
         elif plain in model.parameters:
             value = model.parameters[plain].value
             if plain in model.moving or (isinstance(value, Formula) and "t" in value.names):
-                raise FormulaError(f"{name} changes in the course of a run; name what does not")
+                raise FormulaError(f"{name} changes during a run; a constraint needs quantities that do not")
             parameters[name], dimensions[name] = value, model.parameters[plain].dimension
             pending += sorted(value.names) if isinstance(value, Formula) else []
         else:
             raise FormulaError(_unknown(name, axes, model))
     if not columns:
-        raise FormulaError("names nothing that is varied, so that it holds for all points or for none")
+        raise FormulaError("depends on nothing that is varied, so that it holds for all points or for none")
     formula.dimension_of(dimensions.__getitem__)
     constraint = Constraint(text, formula, columns, parameters)
-    constraint.met(np.array([[axis.middle for axis in axes]]))
+    constraint.is_met(np.array([[axis.middle for axis in axes]]))
     return constraint
 
 
@@ -124,24 +124,21 @@ def _unknown(name: str, axes: tuple[Axis, ...], model: Model) -> str:
 
 
 def excluded(constraints: tuple[Constraint, ...], values: NDArray) -> NDArray[np.bool_]:
-    """Whether points fail to meet some constraint, shape (points,)."""
+    """Whether points fail to satisfy a constraint, shape (points,)."""
     out = np.zeros(len(values), dtype=bool)
     for constraint in constraints:
-        out |= ~constraint.met(values)
+        out |= ~constraint.is_met(values)
     return out
 
 
-Tell = Callable[[int, str], None]
-
-
 def read_constraints(
-    texts: tuple[str, ...], axes: tuple[Axis, ...], model: Model, tell: Tell
+    texts: tuple[str, ...], axes: tuple[Axis, ...], model: Model, report: Callable[[int, str], None]
 ) -> tuple[Constraint, ...]:
-    """All constraints of a sweep; what is wrong with one is told with its number."""
+    """All constraints of a sweep; ``report`` is called with the number and the fault of each wrong one."""
     found = []
     for number, text in enumerate(texts):
         try:
             found.append(read_constraint(text, axes, model))
         except FormulaError as error:
-            tell(number, str(error))
+            report(number, str(error))
     return tuple(found)

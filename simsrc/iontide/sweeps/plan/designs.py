@@ -1,7 +1,7 @@
-"""Designs: which places or shares of the axes the points of a plan take, each of them from its number alone.
+"""Designs: the place or share on each axis of every point of a plan, computed from the number of the point.
 
-``shares(start, stop)`` of a design that draws, ``places(start, stop)`` of one that does not, are the same whatever
-stretch of the plan is asked for. Shares are the middles of cells of a fine grid, so never 0 or 1, and exact.
+``places(start, stop)`` of a listed design and ``shares(start, stop)`` of a sampling design give the same for a point
+whatever range is requested. Shares are the middles of cells of a fine grid, so that they are exact and never 0 or 1.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-#: Points that share a random generator, or a row of the table from which Sobol points are made.
-_STRETCH = 4096
+#: Points that share a random generator, or the table from which Sobol points are computed.
+_CHUNK = 4096
 
-#: Cells on an axis, as a power of two: of what is drawn at random, and of Sobol points.
+#: Number of cells of an axis as a power of two: of random points, and of Sobol points.
 _BITS, _SOBOL_BITS = 52, 32
 
 
@@ -37,7 +37,7 @@ class Grid:
         return np.stack(np.unravel_index(np.arange(start, stop, dtype=np.int64), self.counts), axis=1)
 
 
-class Together:
+class Zipped:
     """The first value of every axis, then the second of every axis, and so on.
 
     Parameters
@@ -71,19 +71,19 @@ class Random:
 
     def shares(self, start: int, stop: int) -> NDArray:
         """Shares of the axes, shape (stop − start, axes)."""
-        first, last = start // _STRETCH, -(-stop // _STRETCH)
-        drawn = [self._stretch(number) for number in range(first, last)] or [np.zeros((0, self.axes))]
-        return np.concatenate(drawn)[start - first * _STRETCH : stop - first * _STRETCH]
+        first, last = start // _CHUNK, -(-stop // _CHUNK)
+        drawn = [self._chunk(number) for number in range(first, last)] or [np.zeros((0, self.axes))]
+        return np.concatenate(drawn)[start - first * _CHUNK : stop - first * _CHUNK]
 
-    def _stretch(self, number: int) -> NDArray:
+    def _chunk(self, number: int) -> NDArray:
         generator = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, number, 0]))
-        return middles_of_cells(generator.random((_STRETCH, self.axes)))
+        return middles_of_cells(generator.random((_CHUNK, self.axes)))
 
 
 class LatinHypercube:
     """One point in each of as many slices as there are points, on every axis (scipy.stats.qmc).
 
-    Its permutations are held in memory, all at once.
+    All its permutations are held in memory.
 
     Parameters
     ----------
@@ -107,10 +107,10 @@ class LatinHypercube:
 
 
 class Sobol:
-    """The Sobol sequence with linear matrix scrambling and a digital shift (scipy.stats.qmc), any point at once.
+    """The Sobol sequence with linear matrix scrambling and a digital shift (scipy.stats.qmc), at any point.
 
-    Point i is the exclusive or of a fixed column for each bit of the Gray code of i, and of the shift; so the columns
-    are the points 1, 2, 4, 8, … but for what they have in common. They are read off SciPy's sequence.
+    Point i is the exclusive or of the shift and a fixed column for each bit of the Gray code of i. The columns follow
+    from the points 1, 2, 4, 8, … of SciPy's sequence.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Sobol:
 
     @cached_property
     def _columns(self) -> tuple[NDArray[np.uint32], list[NDArray[np.uint32]]]:
-        """The shift, and a column for each bit of the number of a point; each shape (axes,)."""
+        """The shift and a column for each bit of the number of a point, each of shape (axes,)."""
         from scipy.stats import qmc
 
         generator = np.random.default_rng(self._seed)
@@ -135,8 +135,8 @@ class Sobol:
 
         shift = next_point()
         columns: list[NDArray[np.uint32]] = []
-        # The table below needs the points of one stretch, however few there are.
-        for bit in range(max(self.size - 1, _STRETCH - 1).bit_length()):
+        # The table needs the points of one whole chunk.
+        for bit in range(max(self.size - 1, _CHUNK - 1).bit_length()):
             sequence.fast_forward(2**bit - sequence.num_generated)
             # The Gray code of 2^bit has this bit and the one before it.
             before = columns[-1] if columns else np.zeros_like(shift)
@@ -145,12 +145,12 @@ class Sobol:
 
     @cached_property
     def _table(self) -> NDArray[np.uint32]:
-        """The points of the first stretch, without the shift; shape (stretch, axes)."""
+        """The points of the first chunk without the shift, shape (chunk, axes)."""
         _, columns = self._columns
-        numbers = np.arange(_STRETCH)
+        numbers = np.arange(_CHUNK)
         gray = numbers ^ (numbers >> 1)
-        table = np.zeros((_STRETCH, self.axes), dtype=np.uint32)
-        for bit in range((_STRETCH - 1).bit_length()):
+        table = np.zeros((_CHUNK, self.axes), dtype=np.uint32)
+        for bit in range((_CHUNK - 1).bit_length()):
             table[(gray >> bit) & 1 == 1] ^= columns[bit]
         return table
 
@@ -158,9 +158,9 @@ class Sobol:
         """Shares of the axes, shape (stop − start, axes)."""
         cells = np.empty((stop - start, self.axes), dtype=np.uint32)
         shift, columns = self._columns
-        for number in range(start // _STRETCH, -(-stop // _STRETCH)):
-            begin = number * _STRETCH
-            low, high = max(start, begin), min(stop, begin + _STRETCH)
+        for number in range(start // _CHUNK, -(-stop // _CHUNK)):
+            begin = number * _CHUNK
+            low, high = max(start, begin), min(stop, begin + _CHUNK)
             gray, common = begin ^ (begin >> 1), shift.copy()
             for bit, column in enumerate(columns):
                 if gray >> bit & 1:
@@ -172,9 +172,8 @@ class Sobol:
 class Saltelli:
     """Points for Sobol indices of first and total order (Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018).
 
-    A base sample is a pair of points A and B, the two halves of a Sobol point of twice as many axes. In the plan it is
-    d + 2 points one after the other: A, then for each axis A with the value of B on that axis, then B. So a stretch of
-    the plan holds whole base samples, but for its ends.
+    A base sample is a pair of points A and B, the two halves of a Sobol point with twice as many axes. In the plan it
+    is d + 2 consecutive points: A, then for each axis A with the value of B on that axis, then B.
 
     Parameters
     ----------
@@ -200,37 +199,37 @@ class Saltelli:
         return points.reshape(-1, self.axes)[start - first * rows : stop - first * rows]
 
     def points_of(self, part: str | int) -> slice:
-        """The numbers of the points of one part, in the order of base samples.
+        """The numbers of the points of one part, in the order of the base samples.
 
         Parameters
         ----------
         part : str or int
-            ``"A"``, ``"B"``, or the number of the axis whose value is that of B.
+            ``"A"``, ``"B"``, or the number of the axis on which the value is that of B.
         """
         row = {"A": 0, "B": self.axes + 1}[part] if isinstance(part, str) else range(self.axes)[part] + 1
         return slice(row, None, self.axes + 2)
 
 
-Listed = Grid | Together
+Listed = Grid | Zipped
 Drawn = Random | LatinHypercube | Sobol | Saltelli
 
 
 def design_of(name: str, levels: tuple[int, ...], drawn: int, seed: int) -> Listed | Drawn:
-    """The design of a name.
+    """The design with a name.
 
     Parameters
     ----------
     name : str
     levels : tuple of int
-        How many values each axis has; 0 of a distribution.
+        Number of values of each axis; 0 for a distribution.
     drawn : int
-        Points that are drawn, or base samples.
+        Number of sampled points, or of base samples.
     seed : int
     """
     if name == "grid":
         return Grid(levels)
     if name in ("zip", "list"):
-        return Together(levels[0], len(levels))
+        return Zipped(levels[0], len(levels))
     kinds: dict[str, type[Drawn]] = {
         "random": Random,
         "latin_hypercube": LatinHypercube,
@@ -241,6 +240,6 @@ def design_of(name: str, levels: tuple[int, ...], drawn: int, seed: int) -> List
 
 
 def middles_of_cells(shares: NDArray) -> NDArray:
-    """The middles of the cells in which shares from 0 to 1 lie."""
+    """The middles of the cells that contain these shares."""
     cells = np.minimum(np.floor(shares * 2.0**_BITS), 2.0**_BITS - 1.0)
     return (cells + 0.5) * 2.0**-_BITS

@@ -1,8 +1,7 @@
-"""What a sweep keeps of each point: its end, its verdict, numbers drawn from a quantity over time, or all of that.
+"""The outputs of a sweep at each point: the end state, the verdict, quantities at the end or reduced over time.
 
-``keep`` names quantities as result files do (``plasma.V``, ``cell.K``, ``cell.volume``, ``plasma.E.K``); of one alone
-the value at the end is kept.
-Of an event its ``count(spike)`` and ``first(spike)``.
+``keep`` names quantities as result files do (``plasma.V``, ``cell.K``, ``cell.volume``, ``plasma.E.K``); a quantity
+alone means its value at the end. Of an event there are ``count(spike)`` and ``first(spike)``.
 """
 
 from __future__ import annotations
@@ -25,64 +24,70 @@ _GROUPS = (
     *("fluxes", "currents", "water_fluxes"),
 )
 
-#: Words that stand for themselves.
+#: Outputs that are not a quantity of a result file.
 END, VERDICT, TIME_TO_STEADY = "end", "verdict", "time_to_steady"
-WORDS = (END, VERDICT, TIME_TO_STEADY)
+SPECIAL_OUTPUTS = (END, VERDICT, TIME_TO_STEADY)
 
 #: Of events.
 COUNT, FIRST = "count", "first"
 
 
 @dataclass(frozen=True)
-class Keep:
-    """One entry of ``keep``.
+class Output:
+    """One output of a sweep: an entry of ``keep``.
 
     Attributes
     ----------
     name : str
-        As the plan has it.
+        As written in the plan.
     column : Quantity or None
-        The quantity; None for a word.
-    draw : str
-        How a number is drawn from it (a key of ``DRAWS``), or ``trajectory``, or the word itself; of an event
-        ``count`` or ``first``.
+        The quantity; None for one of ``SPECIAL_OUTPUTS`` and for an event.
+    reduction : str
+        How it is reduced to one number (a key of ``REDUCTIONS``), or ``trajectory``; one of ``SPECIAL_OUTPUTS``; of an
+        event ``count`` or ``first``.
     event : str
-        The event that is counted, or whose first time is kept; else empty.
+        The event that is counted, or of which the first time is reported; else empty.
     """
 
     name: str
     column: Quantity | None
-    draw: str
+    reduction: str
     event: str = ""
 
     @property
+    def special(self) -> str:
+        """Which of ``SPECIAL_OUTPUTS`` it is; empty for any other."""
+        return self.reduction if self.column is None and not self.event else ""
+
+    @property
     def over_time(self) -> bool:
-        """Whether samples along the way are needed."""
-        return self.column is not None and self.draw != "end"
+        """Whether samples over the run are needed."""
+        return self.column is not None and self.reduction != "end"
 
     @property
     def unit(self) -> str:
-        """Of the kept values."""
-        if self.draw in ("time_of_max", "time_of_min", FIRST) or self.name == TIME_TO_STEADY:
+        """Unit of its values."""
+        if self.reduction in ("time_of_max", "time_of_min", FIRST, TIME_TO_STEADY):
             return "s"
         return "" if self.column is None or self.column.units == "1" else self.column.units
 
     @property
     def long_name(self) -> str:
-        """For axes and for people."""
+        """For axes and legends."""
         if self.event:
-            return f"number of {self.event}" if self.draw == COUNT else f"time of the first {self.event}"
+            return f"number of {self.event}" if self.reduction == COUNT else f"time of the first {self.event}"
         if self.column is None:
-            return {END: "state at the end", VERDICT: "verdict", TIME_TO_STEADY: "time to the steady state"}[self.name]
+            names = {END: "state at the end", VERDICT: "verdict", TIME_TO_STEADY: "time to the steady state"}
+            return names[self.special]
         return (
             self.column.long_name
-            if self.draw in ("end", "trajectory")
-            else f"{self.draw} of the {self.column.long_name}"
+            if self.reduction in ("end", "trajectory")
+            else f"{self.reduction} of the {self.column.long_name}"
         )
 
 
 def _mean(time: NDArray, values: NDArray) -> NDArray:
-    """Over time, by trapezoids."""
+    """Mean over time by the trapezoidal rule."""
     span, there = np.diff(time, axis=1), np.isfinite(values)
     both = there[:, :-1] & there[:, 1:]
     middle = np.where(both, 0.5 * (values[:, :-1] + values[:, 1:]), 0.0)
@@ -91,21 +96,21 @@ def _mean(time: NDArray, values: NDArray) -> NDArray:
 
 
 def _when(extreme: Callable[..., NDArray]) -> Callable[[NDArray, NDArray], NDArray]:
-    def draw(time: NDArray, values: NDArray) -> NDArray:
+    def reduction(time: NDArray, values: NDArray) -> NDArray:
         none = np.isnan(values).all(axis=1)
         place = extreme(np.where(none[:, np.newaxis], 0.0, values), axis=1)
         return np.where(none, np.nan, np.take_along_axis(time, place[:, np.newaxis], axis=1)[:, 0])
 
-    return draw
+    return reduction
 
 
 def _last(_: NDArray, values: NDArray) -> NDArray:
     return values[:, -1]
 
 
-#: From times and values, shape (points, samples), the last sample being the end, to a number a point. Samples that a
-#: run did not come to are NaN.
-DRAWS: Mapping[str, Callable[[NDArray, NDArray], NDArray]] = {
+#: From times and values, shape (points, samples), to one number for each point. The last sample is the end; samples
+#: that a run did not reach are NaN.
+REDUCTIONS: Mapping[str, Callable[[NDArray, NDArray], NDArray]] = {
     "end": _last,
     "max": lambda time, values: np.fmax.reduce(values, axis=1),
     "min": lambda time, values: np.fmin.reduce(values, axis=1),
@@ -116,7 +121,7 @@ DRAWS: Mapping[str, Callable[[NDArray, NDArray], NDArray]] = {
 }
 
 _OF_EVENT = re.compile(rf"({COUNT}|{FIRST})\((.*)\)")
-_DRAWN = re.compile(rf"({'|'.join([*DRAWS, 'trajectory'])})\((.*)\)")
+_REDUCED = re.compile(rf"({'|'.join([*REDUCTIONS, 'trajectory'])})\((.*)\)")
 
 
 def quantities_by_name(model: Model) -> dict[str, Quantity]:
@@ -124,50 +129,50 @@ def quantities_by_name(model: Model) -> dict[str, Quantity]:
     return {quantity.name: quantity for quantity in quantities_of(model, _GROUPS)}
 
 
-def parse_keep(model: Model, names: Iterable[str]) -> tuple[list[Keep], list[str]]:
-    """The entries of ``keep``, and what is wrong with the others, a sentence each."""
+def parse_outputs(model: Model, names: Iterable[str]) -> tuple[list[Output], list[str]]:
+    """The outputs named in ``keep``, and a message for each entry that is wrong."""
     known = quantities_by_name(model)
-    kept: list[Keep] = []
+    outputs: list[Output] = []
     faults: list[str] = []
     for name in names:
-        drawn = _DRAWN.fullmatch(name.strip())
-        draw, quantity = (drawn[1], drawn[2].strip()) if drawn else ("end", name.strip())
+        reduced = _REDUCED.fullmatch(name.strip())
+        reduction, quantity = (reduced[1], reduced[2].strip()) if reduced else ("end", name.strip())
         of_event = _OF_EVENT.fullmatch(name.strip())
-        if name in {k.name for k in kept}:
-            faults.append(f"{name} is kept twice")
+        if name in {k.name for k in outputs}:
+            faults.append(f"{name} is listed twice")
         elif of_event:
             events = [event.name for event in model.events]
             if of_event[2].strip() in events:
-                kept.append(Keep(name, None, of_event[1], of_event[2].strip()))
+                outputs.append(Output(name, None, of_event[1], of_event[2].strip()))
             else:
                 faults.append(f"{name}: there is no such event; there are {', '.join(events) or 'none'}")
-        elif quantity in WORDS and not drawn:
+        elif quantity in SPECIAL_OUTPUTS and not reduced:
             if quantity == TIME_TO_STEADY and not model.simulation.stop_at_steady_state:
                 faults.append(
                     f"{name} needs runs that stop at a steady state: set simulation.stop_at_steady_state = true"
                 )
-            kept.append(Keep(name, None, quantity))
+            outputs.append(Output(name, None, quantity))
         elif quantity not in known:
             faults.append(_unknown(name, quantity, known))
-        elif draw != "end" and model.recording.spacing == "steps":
+        elif reduction != "end" and model.recording.spacing == "steps":
             faults.append(
                 f'{name} needs samples at set times: recording.spacing is "steps"; use "linear", "log" or times'
             )
         else:
-            kept.append(Keep(name, known[quantity], draw))
-    return kept, faults
+            outputs.append(Output(name, known[quantity], reduction))
+    return outputs, faults
 
 
 def _unknown(name: str, quantity: str, known: Mapping[str, Quantity]) -> str:
-    hint = did_you_mean(quantity, [*known, *WORDS])
-    some = ", ".join([*WORDS, *(k for k in known if "." in k)][:8])
-    how = ", ".join([*DRAWS, "trajectory"])
+    hint = did_you_mean(quantity, [*known, *SPECIAL_OUTPUTS])
+    some = ", ".join([*SPECIAL_OUTPUTS, *(k for k in known if "." in k)][:8])
+    how = ", ".join([*REDUCTIONS, "trajectory"])
     return f"{name}: there is no such quantity{hint} (there are {some}, …, alone or within {how})"
 
 
-def check_keep(model: Model, names: Iterable[str]) -> Iterator[str]:
-    """What is wrong with the entries of ``keep``, a sentence each."""
-    yield from parse_keep(model, names)[1]
+def check_outputs(model: Model, names: Iterable[str]) -> Iterator[str]:
+    """A message for each wrong entry of ``keep``."""
+    yield from parse_outputs(model, names)[1]
 
 
 def sample_count(model: Model) -> int:
@@ -176,12 +181,12 @@ def sample_count(model: Model) -> int:
 
 
 def bytes_per_point(model: Model, names: Iterable[str]) -> int:
-    """Room that one point takes in a sweep's files, about."""
-    size = 40  # status, time, steps, and what goes with them
-    for keep in parse_keep(model, names)[0]:
-        if keep.draw == "trajectory":
+    """Approximate size of one point in the files of a sweep."""
+    size = 40  # status, time, steps and their share of the overhead
+    for output in parse_outputs(model, names)[0]:
+        if output.reduction == "trajectory":
             size += 8 * sample_count(model)
-        elif keep.name == END:
+        elif output.special == END:
             size += 8 * (sum(len(c.concentrations) + 1 for c in model.compartments.values()) + len(model.membranes))
         else:
             size += 8

@@ -1,7 +1,7 @@
-"""A plan: every point of a sweep by its number, and in which blocks the points are computed.
+"""A plan: every point of a sweep by its number, and the blocks in which the points are computed.
 
-Nothing of a plan is drawn in advance: a point follows from its number, so that a plan of a hundred million points is as
-small as one of ten, and the same on every worker.
+A point is computed from its number, so that a plan of a hundred million points needs no more memory than one of ten,
+and is the same on every worker.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from ...scenario.sweeps.form import LISTED
 from ...scenario.text.faults import Faults
 from .axes import Axis
 from .constraints import Constraint, excluded, read_constraints
-from .designs import Drawn, Grid, Listed, Saltelli, Sobol, Together, design_of
-from .outputs import bytes_per_point, check_keep
+from .designs import Drawn, Grid, Listed, Saltelli, Sobol, Zipped, design_of
+from .outputs import bytes_per_point, check_outputs
 from .resolve import check_values, reference_of, resolve_axes, scenario_at, settings_of
 
-#: Of ``plan.json``; another where a reader of the former could misunderstand it, or where its points would be others.
-FORMAT, FORMAT_VERSION = "iontide sweep plan", 1
+#: Of ``plan.json``; the version changes if a reader of the former could misunderstand it, or if points change.
+FORMAT, FORMAT_VERSION = "iontide sweep plan", 2
 
-#: Points in a block are a multiple of the lanes of the engine, so that none runs empty.
+#: The points of a block are a multiple of the SIMD lanes, so that no lane is idle.
 _LANES = 16
 
-#: Blocks that there should be at least, so that workers have something to share, if they have so many points each.
+#: Least number of blocks, for many workers to share, as long as a block has at least so many points.
 _BLOCKS_TO_SHARE, _POINTS_WORTH_A_BLOCK = 64, 256
 
-#: Bytes of a shard that is written at ease, and of the largest; shards of which a folder holds many without pain.
-_EASY_BYTES, _MOST_BYTES, _MANY_SHARDS = 4e6, 16e6, 10_000
+#: Usual and largest size of a shard, bytes, and number of shards that is no problem for a folder.
+_USUAL_BYTES, _MOST_BYTES, _MANY_SHARDS = 4e6, 16e6, 10_000
 
-#: Values are computed in stretches that begin at a multiple of this, so that each number of a column meets the same
-#: instructions of the processor (body or tail of a vectorised loop) whatever stretch is asked for.
+#: Values are computed in ranges that begin at a multiple of this, so that the same instructions (body or tail of a
+#: vectorised loop) compute a number of a column whatever range is requested.
 _ALIGNMENT = 64
 
-#: Points by which a digest knows what a design draws.
-_SHOWN = 64
+#: Points of a sampling design that enter the digest.
+_IN_DIGEST = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +60,21 @@ class Plan:
     Attributes
     ----------
     scenario : Scenario
-        That is varied, with its overrides.
+        The scenario that is varied, with its overrides.
     axes : tuple of Axis
         Varied paths, in the order of the file.
     design : Grid, Together, Random, LatinHypercube, Sobol or Saltelli
     design_name : str
-        As in the file.
+        Name in the file.
     seed : int
     keep : tuple of str
     constraints : tuple of Constraint
     block : int
-        Points in a block; the last may be shorter.
+        Points of a block; the last block may be shorter.
     bytes_per_point : int
-        On disk, about.
+        Approximate size on disk.
     table : dict
-        ``[sweep]`` as written, with what was set in it.
+        ``[sweep]`` as written, with the settings applied.
     """
 
     scenario: Scenario
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Number of points, the excluded ones among them."""
+        """Number of points, including excluded ones."""
         return self.design.size
 
     @property
@@ -99,7 +99,7 @@ class Plan:
         return -(-self.size // self.block)
 
     def span(self, block: int) -> tuple[int, int]:
-        """First point of a block, and the one after its last."""
+        """Number of the first point of a block, and of the point after its last."""
         if not 0 <= block < self.blocks:
             raise IndexError(f"there is no block {block}; they are 0 to {self.blocks - 1}")
         return block * self.block, min((block + 1) * self.block, self.size)
@@ -115,13 +115,13 @@ class Plan:
         Returns
         -------
         float64 array, shape (stop − start, axes)
-            SI; of axes with words the place of the word.
+            SI; codes for axes with categories.
         """
         first, aligned = self._aligned(start, stop)
         return aligned[start - first : stop - first].copy()
 
     def excluded(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Which points fail to meet a constraint, shape (stop − start,): they keep their numbers."""
+        """Which points fail to satisfy a constraint, shape (stop − start,)."""
         if not self.constraints:
             self._check(start, stop)
             return np.zeros(stop - start, dtype=bool)
@@ -133,12 +133,12 @@ class Plan:
             raise IndexError(f"there are no points {start} to {stop - 1}; they are 0 to {self.size - 1}")
 
     def _aligned(self, start: int, stop: int) -> tuple[int, NDArray]:
-        """The values of a stretch around the points that begins at a number of its own, and that number."""
+        """First number and values of an aligned range that contains the points."""
         self._check(start, stop)
         first = start // _ALIGNMENT * _ALIGNMENT
         last = min(self.size, -(-stop // _ALIGNMENT) * _ALIGNMENT)
         found = np.empty((last - first, len(self.axes)))
-        if isinstance(self.design, Grid | Together):
+        if isinstance(self.design, Grid | Zipped):
             places = self.design.places(first, last)
             for number, axis in enumerate(self.axes):
                 found[:, number] = axis.at_level(places[:, number])
@@ -149,7 +149,7 @@ class Plan:
         return first, found
 
     def settings(self, point: int) -> dict[str, str]:
-        """What ``--set`` takes to run one point alone, by path."""
+        """The settings of one point by path, as for ``--set``."""
         return settings_of(self.axes, self.values(point, point + 1)[0])
 
     def scenario_of(self, point: int) -> Scenario:
@@ -158,13 +158,13 @@ class Plan:
         Raises
         ------
         ScenarioError
-            There is none with these values.
+            If the scenario is not valid with these values.
         """
         return scenario_at(self.scenario, self.settings(point))
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that decides the results, in hexadecimal digits; no word or figure that does not is in it."""
+        """SHA-256 of everything that determines the results, and of nothing else, in hexadecimal digits."""
         reference = reference_of(self.axes, self.design, self.scenario)
         identity = {
             "format": [FORMAT, FORMAT_VERSION],
@@ -173,10 +173,10 @@ class Plan:
             "design": self.design_name,
             "size": self.size,
             "seed": self.seed,
-            # What is drawn belongs to the library that draws it: another version may draw something else.
+            # Another version of the library may sample other points.
             "shares": None
-            if isinstance(self.design, Grid | Together)
-            else hashlib.sha256(self.design.shares(0, min(self.size, _SHOWN)).tobytes()).hexdigest(),
+            if isinstance(self.design, Grid | Zipped)
+            else hashlib.sha256(self.design.shares(0, min(self.size, _IN_DIGEST)).tobytes()).hexdigest(),
             "where": [constraint.identity for constraint in self.constraints],
             "keep": list(self.keep),
             "block": self.block,
@@ -184,7 +184,7 @@ class Plan:
         return hashlib.sha256(canonical_json(identity).encode("ascii")).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """All that the plan is made of, fit for ``json.dumps``; no file but this is needed to have it back."""
+        """The whole plan as a document for ``json.dumps``; ``from_json`` needs nothing else."""
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -199,27 +199,27 @@ class Plan:
 
     @classmethod
     def from_json(cls, document: Any) -> Plan:
-        """The plan that ``to_json`` made the document from.
+        """The inverse of ``to_json``.
 
         Raises
         ------
         FileError
-            It is no such document, or was changed since.
+            If the document is no plan, or was changed.
         """
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise FileError("this is not the plan of a sweep of iontide.")
+            raise FileError("this is not a sweep plan of iontide.")
         version = document.get("format_version")
         if version != FORMAT_VERSION:
-            told = f"this plan is of format {str(version)[:20]}, this iontide reads format {FORMAT_VERSION}"
-            raise FileError(f"{told}; go on with the iontide that made it.")
+            versions = f"this plan has format version {str(version)[:20]}, this iontide reads version {FORMAT_VERSION}"
+            raise FileError(f"{versions}; use the version of iontide that made it.")
         try:
             written, table, digest = document["scenario"], document["sweep"], document["digest"]
             scenario = loads(str(written["text"]), str(written["name"]), dict(written["overrides"]))
             plan = _plan_of(sweep_of(scenario, table, scenario.source, {}), checking=False)
             same = plan.digest == digest
         except (KeyError, TypeError, ValueError, IontideError) as error:
-            told = " ".join(str(error).split())[:300]
-            raise FileError(f"this plan was changed after it was made, and cannot be read any more: {told}") from None
+            reason = " ".join(str(error).split())[:300]
+            raise FileError(f"this plan was changed after it was made, and cannot be read: {reason}") from None
         if not same:
             raise FileError(
                 "this plan was changed after it was made, or this version of iontide, NumPy or SciPy makes other "
@@ -228,7 +228,7 @@ class Plan:
         return plan
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the plan before anything runs, fit for ``json.dumps``."""
+        """A summary of the plan, for ``json.dumps``."""
         return {
             "scenario": self.scenario.source,
             "title": self.scenario.model.title,
@@ -236,7 +236,7 @@ class Plan:
             "seed": None if self.design_name in LISTED else self.seed,
             "points": self.size,
             "constraints": [constraint.text for constraint in self.constraints],
-            "axes": [_figures(axis) for axis in self.axes],
+            "axes": [_axis_summary(axis) for axis in self.axes],
             "keep": list(self.keep),
             "block": self.block,
             "blocks": self.blocks,
@@ -246,15 +246,16 @@ class Plan:
         }
 
     def _remarks(self) -> list[str]:
-        found = []
+        remarks = []
         if self.constraints:
-            found.append("points that do not meet the constraints are counted here, but not computed")
-        drawn = self.design.samples if isinstance(self.design, Saltelli) else self.size
-        if isinstance(self.design, Sobol | Saltelli) and drawn & (drawn - 1):
-            near = 2 ** round(math.log2(drawn))
+            remarks.append("excluded points are counted here, but not computed")
+        number = self.design.samples if isinstance(self.design, Saltelli) else self.size
+        if isinstance(self.design, Sobol | Saltelli) and number & (number - 1):
+            near = 2 ** round(math.log2(number))
             key = "samples" if isinstance(self.design, Saltelli) else "points"
-            found.append(f"Sobol points are even in powers of two; {key} = {near} would be better than {drawn}")
-        return found
+            message = f"Sobol points are evenly distributed if their number is a power of two: {key} = {near} is better"
+            remarks.append(f"{message} than {number}")
+        return remarks
 
 
 def load_plan(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None, **sweep: Any) -> Plan:
@@ -264,9 +265,9 @@ def load_plan(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None
     ----------
     path : path-like
     set : mapping of str to value, optional
-        Other values by dotted path, as for a run: of the scenario, or of the sweep (``sweep.points``).
+        Values by dotted path that replace those of the scenario or of the sweep (``sweep.points``).
     **sweep
-        Keys of ``[sweep]`` that hold in the place of the file's: ``points=4096``, ``keep=["end"]``, ``vary={…}``.
+        Keys of ``[sweep]`` that replace those of the file: ``points=4096``, ``keep=["end"]``, ``vary={…}``.
 
     Raises
     ------
@@ -275,30 +276,32 @@ def load_plan(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None
     ScenarioError
         With all faults of the scenario, or of the plan.
     UsageError
-        A path in ``set`` leads nowhere.
+        A path in ``set`` does not exist.
     """
     given = dict(set or {}) | {f"sweep.{key}": value for key, value in sweep.items() if value is not None}
     return _plan_of(read_sweep_file(os.fspath(path), given), checking=True)
 
 
 def _plan_of(file: SweepFile, checking: bool) -> Plan:
-    """The plan of a sweep, held against its scenario, or trusted to fit because it did before."""
+    """The plan of a sweep, with or without a check against its scenario."""
     form, faults, model = file.form, file.faults, file.scenario.model
     axes = resolve_axes(form.axes, file.scenario, faults, form.design)
     for number, name in enumerate(form.keep if checking else ()):
-        for told in check_keep(model, [name]):
-            faults.add(("sweep", "keep", number), told)
+        for message in check_outputs(model, [name]):
+            faults.add(("sweep", "keep", number), message)
     if len(axes) < len(form.axes):
         raise ScenarioError(file.source, faults.found)
     design = design_of(form.design, tuple(axis.levels for axis in form.axes), form.drawn, form.seed)
-    constraints = read_constraints(form.where, axes, model, lambda k, told: faults.add(("sweep", "where", k), told))
+    constraints = read_constraints(
+        form.where, axes, model, lambda k, message: faults.add(("sweep", "where", k), message)
+    )
     if checking:
         check_values(axes, design, constraints, file.scenario, faults, form.design)
     if faults.found:
         raise ScenarioError(file.source, faults.found)
-    room = bytes_per_point(model, form.keep)
+    size = bytes_per_point(model, form.keep)
     if checking:
-        _check_room(room, form.size, form.most_bytes, faults)
+        _check_disk_space(size, form.size, form.most_bytes, faults)
         if faults.found:
             raise ScenarioError(file.source, faults.found)
     return Plan(
@@ -309,29 +312,28 @@ def _plan_of(file: SweepFile, checking: bool) -> Plan:
         form.seed,
         form.keep,
         constraints,
-        form.block or block_size(form.size, room),
-        room,
+        form.block or block_size(form.size, size),
+        size,
         file.table,
     )
 
 
-def _check_room(bytes_per_point: int, size: int, most: float, faults: Faults) -> None:
-    """Tell what would fill a disk that was not meant to be filled."""
+def _check_disk_space(bytes_per_point: int, size: int, most: float, faults: Faults) -> None:
+    """Refuse results that would take more disk space than ``disk_GB``."""
     due = bytes_per_point * size
     if due > most:
-        told = f"{size:,} points of {bytes_per_point:,} bytes each would take {size_text(due)} of disk"
-        meant = math.ceil(due / 1e9)
+        message = f"{size:,} points of {bytes_per_point:,} bytes each would take {size_text(due)} of disk"
+        needed = math.ceil(due / 1e9)
         faults.add(
             ("sweep", "keep"),
-            f"{told}, more than {size_text(most)}; keep less, or write disk_GB = {meant} if that is meant",
+            f"{message}, more than {size_text(most)}; list fewer outputs, or write disk_GB = {needed}",
         )
 
 
 def block_size(size: int, bytes_per_point: int) -> int:
-    """How many points to compute and write together.
+    """Number of points to compute and write together.
 
-    Shards are of a few megabytes at most and not more than a folder bears, and yet there are enough blocks for many
-    workers to share.
+    Shards have a few megabytes at most and are not too many for a folder, and there are enough blocks for many workers.
 
     Parameters
     ----------
@@ -339,23 +341,23 @@ def block_size(size: int, bytes_per_point: int) -> int:
         Points of the plan.
     bytes_per_point : int
     """
-    shared = max(_POINTS_WORTH_A_BLOCK, size / _BLOCKS_TO_SHARE)
-    easy = min(shared, _EASY_BYTES / bytes_per_point)
+    for_sharing = max(_POINTS_WORTH_A_BLOCK, size / _BLOCKS_TO_SHARE)
+    usual = min(for_sharing, _USUAL_BYTES / bytes_per_point)
     needed = min(size / _MANY_SHARDS, _MOST_BYTES / bytes_per_point)
-    return max(_LANES, min(MOST_IN_BLOCK, math.ceil(max(easy, needed) / _LANES) * _LANES))
+    return max(_LANES, min(MOST_IN_BLOCK, math.ceil(max(usual, needed) / _LANES) * _LANES))
 
 
 def _model_identity(model: Model) -> dict[str, Any]:
-    """A model without what is only said of it."""
+    """A model without its descriptive texts."""
     document: dict[str, Any] = model_to_json(model)["model"]
-    return {key: value for key, value in document.items() if key not in ("title", "description", "sources")}
+    return {key: value for key, value in document.items() if key not in ("title", "description", "references")}
 
 
-def _figures(axis: Axis) -> dict[str, Any]:
-    """What a summary says of an axis."""
-    found: dict[str, Any] = {"path": axis.path, "rule": axis.rule, "unit": axis.unit}
-    if axis.words:
-        return found | {"words": list(axis.words)}
+def _axis_summary(axis: Axis) -> dict[str, Any]:
+    """The summary of an axis."""
+    summary: dict[str, Any] = {"path": axis.path, "rule": axis.rule, "unit": axis.unit}
+    if axis.categories:
+        return summary | {"categories": list(axis.categories)}
     low, high = axis.ends
-    found |= {"from": float(axis.from_si(low)), "to": float(axis.from_si(high))}
-    return found if axis.is_distribution else found | {"values": len(axis.levels)}
+    summary |= {"from": float(axis.from_si(low)), "to": float(axis.from_si(high))}
+    return summary if axis.is_distribution else summary | {"values": len(axis.levels)}

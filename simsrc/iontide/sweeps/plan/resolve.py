@@ -1,7 +1,7 @@
-"""The axes of a sweep held against the scenario that it varies: do the paths lead somewhere, do the values fit there?
+"""Checks of the axes of a sweep against its scenario: whether the paths exist and the values are valid there.
 
-What ``--set`` would say is asked by loading: the scenario with the values of some points of the plan, so chosen that
-every axis comes to both of its ends and every word is met once.
+The scenario is loaded with the values of some points of the plan, chosen so that both ends of every axis and every
+category occur.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ...scenario.text.faults import Faults
 from ...scenario.text.key_lines import KeyPath
 from .axes import Axis, written
 from .constraints import Constraint, excluded
-from .designs import Drawn, Listed, Together
+from .designs import Drawn, Listed, Zipped
 
-#: Shares of a distribution that a cut may leave, at least: beyond, its tail has too few digits.
+#: Least share of a distribution that a truncation may leave: in a smaller tail, values have too few digits.
 _LEAST_LEFT = 1e-9
 
 
 def resolve_axes(forms: tuple[AxisForm, ...], scenario: Scenario, faults: Faults, design: str) -> tuple[Axis, ...]:
-    """Axes with their numbers in SI; those with a fault, which goes to ``faults``, are left out."""
+    """Axes with their numbers in SI; faults are added to ``faults``, and their axes left out."""
     found = []
     for form in forms:
         place = place_of(form.path, design)
@@ -38,21 +38,21 @@ def resolve_axes(forms: tuple[AxisForm, ...], scenario: Scenario, faults: Faults
         if axis is None:
             continue
         if axis.within and axis.share_within() < _LEAST_LEFT:
-            told = f"cuts off all but {axis.share_within():.2g} of this distribution; choose one that lies within"
-            faults.add((*place, "within"), told)
+            message = f"leaves only {axis.share_within():.2g} of this distribution; choose one inside these limits"
+            faults.add((*place, "within"), message)
             continue
         try:
             parse_quantity(written(axis.middle, axis.dimension))
         except UnitError:
-            if not axis.words:
-                faults.add(place, f"is measured in {axis.dimension}, in which no value can be written")
+            if not axis.categories:
+                faults.add(place, f"has the dimension {axis.dimension}, for which no value can be written")
                 continue
         found.append(axis)
     return tuple(found)
 
 
 def place_of(path: str, design: str) -> KeyPath:
-    """Where the file says what a path is varied over."""
+    """The place in the file that defines the axis of a path."""
     return ("sweep", "rows", 0, path) if design == "list" else ("sweep", "vary", path)
 
 
@@ -66,44 +66,44 @@ def _axis(form: AxisForm, scenario: Scenario, place: KeyPath, faults: Faults) ->
     if form.numbers and not whole:
         return Axis(form.path, form.unit, (), form.rule, form.numbers, form.dimension, form.points, form.within)
     texts = [str(value) for value in form.written]
-    words = tuple(dict.fromkeys(texts))
-    return Axis(form.path, "", words, "values", tuple(float(words.index(text)) for text in texts))
+    categories = tuple(dict.fromkeys(texts))
+    return Axis(form.path, "", categories, "values", tuple(float(categories.index(text)) for text in texts))
 
 
 def _is_whole(path: str) -> bool:
-    """Whether a whole number stands at the path."""
-    keys = [int(word) if word.isdecimal() and len(word) < 9 else word for word in path.split(".")]
+    """Whether the value at the path is a whole number."""
+    keys = [int(key) if key.isdecimal() and len(key) < 9 else key for key in path.split(".")]
     return int in schema_lookup.alternatives(schema_lookup.at(keys))
 
 
 def _factors(form: AxisForm, scenario: Scenario, place: KeyPath, faults: Faults) -> Axis | None:
-    """An axis that is told by factors of the scenario's own value."""
+    """An axis given by factors of the value in the scenario."""
     model = scenario.model
-    own, dimension = model.values().get(form.path), _dimension(form.path, scenario)
-    if own is None or dimension is None:
-        told = "the scenario has no one value here that factors could multiply; give values with their units"
-        faults.add((*place, "times"), told)
+    value, dimension = model.values().get(form.path), _dimension(form.path, scenario)
+    if value is None or dimension is None:
+        message = "the scenario has no single value here that factors could multiply; give values with their units"
+        faults.add((*place, "times"), message)
         return None
-    if own == 0.0 or (own < 0.0 and form.rule.startswith("log")):
-        told = f"the scenario's own value is {written(own, dimension)}, of which there are no such multiples"
-        faults.add((*place, "times"), told)
+    if value == 0.0 or (value < 0.0 and form.rule.startswith("log")):
+        message = f"the value in the scenario is {written(value, dimension)}, which has no such multiples"
+        faults.add((*place, "times"), message)
         return None
     unit = "" if dimension.is_dimensionless else lab_unit(dimension)
     first, *rest = form.numbers
-    numbers = [own * first, *(own * number for number in rest)]
+    numbers = [value * first, *(value * number for number in rest)]
     if form.rule == "log_normal":
         numbers[1] = form.numbers[1]  # a factor already
     elif form.rule == "normal":
         numbers[1] = abs(numbers[1])
     elif form.rule == "uniform":
         numbers.sort()
-    ends = form.within and tuple(sorted(own * end for end in form.within))
+    ends = form.within and tuple(sorted(value * end for end in form.within))
     axis = Axis(form.path, unit, (), form.rule, tuple(numbers), dimension, form.points)
     return replace(axis, within=(ends[0], ends[1])) if ends else axis
 
 
 def _dimension(path: str, scenario: Scenario) -> Dimension | None:
-    """What the number at a path is measured in, where the model or the schema says so."""
+    """The dimension of the number at a path, if the model or the schema gives one."""
     parameter = scenario.model.parameters.get(path.removeprefix("parameters."))
     if path.startswith("parameters.") and parameter is not None:
         return parameter.dimension
@@ -112,7 +112,7 @@ def _dimension(path: str, scenario: Scenario) -> Dimension | None:
 
 
 def settings_of(axes: tuple[Axis, ...], point: NDArray) -> dict[str, str]:
-    """What to set for one point, by path, as ``--set`` takes it."""
+    """The settings of one point by path, as for ``--set``."""
     return {axis.path: axis.setting(float(value)) for axis, value in zip(axes, point, strict=True)}
 
 
@@ -122,7 +122,7 @@ def scenario_at(scenario: Scenario, settings: Mapping[str, Any]) -> Scenario:
     Raises
     ------
     ScenarioError, UsageError
-        As ``--set`` would.
+        As for ``--set``.
     """
     return loads(scenario.text, scenario.source, {**scenario.overrides, **settings})
 
@@ -135,7 +135,7 @@ def check_values(
     faults: Faults,
     name: str,
 ) -> None:
-    """Load the scenario at points where axes come to their ends; what is wrong there is told at the axis."""
+    """Load the scenario at the ends of the axes; faults there are reported at the axis."""
     seen: set[bytes] = set()
     for number, point in _probes(axes, design):
         if point.tobytes() in seen or excluded(constraints, point[np.newaxis])[0]:
@@ -144,28 +144,30 @@ def check_values(
         try:
             scenario_at(scenario, settings_of(axes, point))
         except UsageError as error:
-            for told in str(error).splitlines():
-                path, _, message = told.removeprefix("--set ").partition(": ")
+            for line in str(error).splitlines():
+                path, _, message = line.removeprefix("--set ").partition(": ")
                 faults.add(place_of(path, name), message)
         except ScenarioError as error:
-            _tell(error, axes, number, point, faults, name)
+            _report(error, axes, number, point, faults, name)
 
 
-def _tell(error: ScenarioError, axes: tuple[Axis, ...], number: int, point: NDArray, faults: Faults, name: str) -> None:
-    """Faults of the scenario at a point, each at the axis that stands at its place, or else at the one at its end."""
+def _report(
+    error: ScenarioError, axes: tuple[Axis, ...], number: int, point: NDArray, faults: Faults, name: str
+) -> None:
+    """Report each fault of the scenario at a point at the axis of its path, or else at the axis that is at its end."""
     for fault in error.faults:
         message = fault.message.removesuffix(" (given with --set)")
-        own = next((k for k, axis in enumerate(axes) if fault.path == axis.path), None)
-        if own is not None:
-            place = _place_of_value(axes[own], float(point[own]), name)
+        faulty = next((k for k, axis in enumerate(axes) if fault.path == axis.path), None)
+        if faulty is not None:
+            place = _place_of_value(axes[faulty], float(point[faulty]), name)
             faults.add(place, message)
         else:
-            at = axes[number].spoken(float(point[number]))
+            at = axes[number].shown(float(point[number]))
             faults.add(place_of(axes[number].path, name), f"at {at}: {fault.path}: {message}")
 
 
 def _place_of_value(axis: Axis, value: float, name: str) -> KeyPath:
-    """Where in the file a value stands, as near as can be told."""
+    """The place of a value in the file, as exactly as known."""
     place = place_of(axis.path, name)
     if axis.rule != "values":
         return place
@@ -174,30 +176,30 @@ def _place_of_value(axis: Axis, value: float, name: str) -> KeyPath:
 
 
 def _probes(axes: tuple[Axis, ...], design: Listed | Drawn) -> Iterator[tuple[int, NDArray]]:
-    """Points to be looked at, each with the axis for whose sake."""
+    """Points to check, each with the number of the axis that it checks."""
     middles = np.array([axis.middle for axis in axes])
-    if not isinstance(design, Together):
+    if not isinstance(design, Zipped):
         for number, axis in enumerate(axes):
-            for value in range(len(axis.words)) if axis.words else axis.ends:
+            for value in range(len(axis.categories)) if axis.categories else axis.ends:
                 point = middles.copy()
                 point[number] = value
                 yield number, point
         return
     for number, axis in enumerate(axes):
         levels = axis.levels
-        rows = np.unique(levels, return_index=True)[1] if axis.words else [np.argmin(levels), np.argmax(levels)]
+        rows = np.unique(levels, return_index=True)[1] if axis.categories else [np.argmin(levels), np.argmax(levels)]
         for row in rows:
             yield number, np.array([other.levels[row] for other in axes])
 
 
 def reference_of(axes: tuple[Axis, ...], design: Listed | Drawn, scenario: Scenario) -> Scenario:
-    """The scenario with every axis at a value that the file tells.
+    """The scenario with every axis at a value of the plan.
 
-    What a plan varies is so replaced: its own value in the scenario has no part in any result. Where there is no such
-    scenario, as where a constraint forbids that point, it is the scenario itself.
+    The values of varied quantities in the scenario are so replaced, for they affect no result. If the scenario cannot
+    be loaded with these values, it is the scenario itself.
     """
     middle = np.array([axis.middle for axis in axes])
-    if isinstance(design, Together):
+    if isinstance(design, Zipped):
         middle = np.array([axis.levels[design.size // 2] for axis in axes])
     try:
         return scenario_at(scenario, settings_of(axes, middle))

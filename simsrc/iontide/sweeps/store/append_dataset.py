@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from ...storage.datasets import FILTERS
 from ...storage.untrusted import MAX_CHUNK
 
-#: What a chunk holds where it can be chosen freely, bytes, and what a chunk costs beyond its data, at most.
+#: Size of a chunk where it can be chosen freely, and upper limit of its overhead, bytes.
 CHUNK = 1 << 16
 _CHUNK_COST = 256
 
 
 def chunk_shape(rows: int, shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """How a dataset of so many rows, each of a shape, is cut into chunks: of about ``CHUNK`` bytes, along the rows."""
+    """Shape of the chunks, of about ``CHUNK`` bytes along the rows, of a dataset with rows of a given shape."""
     row = [max(1, n) for n in shape]
-    # A row that is longer than any chunk may be is cut along its own axes, the first of them first.
+    # A row larger than the largest chunk is divided along its axes, the first axis first.
     for axis in range(len(row)):
         while row[axis] > 1 and math.prod(row) * itemsize > MAX_CHUNK // 2:
             row[axis] = math.ceil(row[axis] / 2)
@@ -28,15 +28,15 @@ def chunk_shape(rows: int, shape: Sequence[int], itemsize: int) -> tuple[int, ..
 
 
 def size_limit(rows: int, shape: Sequence[int], itemsize: int) -> int:
-    """Bytes that such a dataset takes at most, in data that no filter can shrink."""
+    """Upper limit of the size of such a dataset with incompressible data, bytes."""
     chunk = chunk_shape(rows, shape, itemsize)
     chunks = math.prod(math.ceil(n / c) for n, c in zip((rows, *shape), chunk, strict=True))
-    # deflate adds at most 5 bytes per 16 kB block and a few more to data it cannot shrink.
+    # deflate adds at most 5 bytes per block of 16 kB and a few more to incompressible data.
     return chunks * (math.ceil(math.prod(chunk) * itemsize * 1.002) + _CHUNK_COST)
 
 
 class Appender:
-    """A new dataset, filled from the first row to the last.
+    """A new dataset that is filled from the first row to the last.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class Appender:
     name : str
     dtype : str
     rows : int
-        How many there will be; with ``open_end`` how many there may be in a chunk.
+        Number of rows; with ``open_end`` the most rows of a chunk.
     shape : sequence of int
         Of a row.
     open_end : bool
-        Whether the number of rows is not known before.
+        Whether the number of rows is not known in advance.
     """
 
     def __init__(
@@ -71,25 +71,25 @@ class Appender:
         )
         self._chunk = chunks[0]
         self._written = 0
-        self._held: list[NDArray] = []
+        self._pending: list[NDArray] = []
         self._count = 0
 
     def add(self, values: NDArray) -> None:
-        """The next rows."""
-        self._held.append(values)
+        """Append rows."""
+        self._pending.append(values)
         self._count += len(values)
         whole = self._count - self._count % self._chunk
         if whole:
-            rows = np.concatenate(self._held)
+            rows = np.concatenate(self._pending)
             self._write(rows[:whole])
-            # A copy, so that the rest does not keep all of it alive.
-            self._held, self._count = [rows[whole:].copy()], self._count - whole
+            # A copy, so that the remainder does not keep the whole array in memory.
+            self._pending, self._count = [rows[whole:].copy()], self._count - whole
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         if self._count:
-            self._write(np.concatenate(self._held))
-        self._held, self._count = [], 0
+            self._write(np.concatenate(self._pending))
+        self._pending, self._count = [], 0
 
     def _write(self, rows: NDArray) -> None:
         start, self._written = self._written, self._written + len(rows)

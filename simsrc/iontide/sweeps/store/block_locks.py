@@ -1,7 +1,7 @@
-"""Who is at work on which block, so that two do not make the same one; a courtesy, and no more than that.
+"""Advisory locks on the blocks of a sweep, so that two processes do not compute the same block.
 
-A claim is a file that only one can make (``O_EXCL``), with who made it. Nothing is wrong with a sweep where claims are
-lost, doubled or cannot be made: a block that is computed twice is the same twice.
+A lock is a file that only one process can create (``O_EXCL``); it holds the name of that process. The locks only save
+work: results are correct also where locks are lost or cannot be made, for a block computed twice is the same twice.
 """
 
 from __future__ import annotations
@@ -13,106 +13,106 @@ import socket
 import threading
 from pathlib import Path
 
-#: A process of another machine that gave no sign of life for so long, s, is taken for gone. It gives one every PULSE.
-SILENCE = 600.0
-PULSE = 60.0
+#: Time without a heartbeat after which a process on another machine counts as ended, and time between heartbeats, s.
+TIMEOUT = 600.0
+HEARTBEAT = 60.0
 
-#: A claim without a name in it was made by a process that is just about to write it, or was killed there.
-SILENCE_WITHOUT_NAME = 10.0
+#: The same for a lock without a name in it, of a process that is about to write the name or was killed before, s.
+TIMEOUT_WITHOUT_NAME = 10.0
 
-#: A file in the folder of claims that is touched to see what time it is there.
+#: A file in the folder of locks that is touched to read the clock of the file system.
 _CLOCK = ".clock"
 
 _NAME = re.compile(r"([\w.-]{1,64})~(\w*)~(\d{1,10})~(\d{0,20})")
 
 
-def this_process() -> str:
-    """A name for this process that no other has had: machine, namespace of its number, number, when it began."""
-    machine = re.sub(r"[^\w.-]", "_", socket.gethostname(), flags=re.ASCII)[:64] or "_"
-    return f"{machine}~{_namespace()}~{os.getpid()}~{_beginning('self')}"
+def process_name() -> str:
+    """A unique name for this process: host, PID namespace, PID, start time."""
+    host = re.sub(r"[^\w.-]", "_", socket.gethostname(), flags=re.ASCII)[:64] or "_"
+    return f"{host}~{_pid_namespace()}~{os.getpid()}~{_start_time('self')}"
 
 
-def is_gone(name: str) -> bool | None:
+def has_ended(name: str) -> bool | None:
     """Whether the process of a name (``this_process``) has ended; None where that cannot be seen from here."""
-    found, own = _NAME.fullmatch(name), _NAME.fullmatch(this_process())
-    if found is None or own is None or found.group(1, 2) != own.group(1, 2):
+    other, this = _NAME.fullmatch(name), _NAME.fullmatch(process_name())
+    if other is None or this is None or other.group(1, 2) != this.group(1, 2):
         return None
     try:
-        os.kill(int(found[3]), 0)
+        os.kill(int(other[3]), 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except OSError:  # it is there, and another user's
+    except OSError:  # it runs, but belongs to another user
         pass
-    return _beginning(found[3]) != found[4]
+    return _start_time(other[3]) != other[4]
 
 
-def _namespace() -> str:
-    """Two containers may bear the name of one machine, each with process numbers of its own."""
+def _pid_namespace() -> str:
+    """The PID namespace: two containers may have the same host name, each with PIDs of its own."""
     with contextlib.suppress(OSError):
         return re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
     return ""
 
 
-def _beginning(process: str) -> str:
-    """When a process began, in ticks since the machine was started; empty where the system does not tell."""
+def _start_time(process: str) -> str:
+    """Start time of a process in clock ticks since boot; empty if the system does not provide it."""
     try:
-        # The name of the program, in parentheses, may hold anything.
+        # The name of the program, in parentheses, may hold any characters.
         fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""
 
 
-def _age_of(path: Path, claims: Path) -> float:
-    """How long ago a file was touched, s, by the clock of its own file system, which may be another machine's.
+def _age_of(path: Path, locks: Path) -> float:
+    """Time since a file was touched, s, by the clock of its file system, which may be on another machine.
 
     Raises
     ------
     OSError
-        Where it is gone.
+        If the file is gone.
     """
     touched = path.stat().st_mtime
-    clock = claims / _CLOCK
+    clock = locks / _CLOCK
     clock.touch()
     return clock.stat().st_mtime - touched
 
 
-class Claims:
-    """The claims of a sweep, seen from one process.
+class BlockLocks:
+    """The locks of a sweep, as seen from one process.
 
     Parameters
     ----------
     folder : Path
-        Where the files are; made when a first claim is.
+        Holds the lock files; made with the first lock.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[int, str] = {}
         self._lock = threading.Lock()
-        self._pulse: threading.Thread | None = None
+        self._heartbeat_thread: threading.Thread | None = None
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:07d}"
 
-    def take(self, number: int) -> bool:
-        """Claim a block; False where another is at work on it."""
-        path, name = self._path(number), this_process()
+    def lock(self, number: int) -> bool:
+        """Lock a block; False if another process holds the lock."""
+        path, name = self._path(number), process_name()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if not self._make(path, name) and not (is_stale(path) and self._take_over(path, name)):
                 return False
         except OSError:
-            return True  # a disk on which no claim can be made is no reason not to work
+            return True  # where no lock file can be made, blocks are computed all the same
         with self._lock:
             self._held[number] = name
-            if self._pulse is None or not self._pulse.is_alive():
-                self._pulse = threading.Thread(target=self._give_signs_of_life, daemon=True)
-                self._pulse.start()
+            if self._heartbeat_thread is None or not self._heartbeat_thread.is_alive():
+                self._heartbeat_thread = threading.Thread(target=self._send_heartbeats, daemon=True)
+                self._heartbeat_thread.start()
         return True
 
-    def release(self, number: int) -> None:
-        """Give a claim back; nothing happens where it is not held, or was taken over."""
+    def unlock(self, number: int) -> None:
+        """Release a lock; no effect if it is not held or was taken over."""
         with self._lock:
             name = self._held.pop(number, None)
         path = self._path(number)
@@ -133,26 +133,26 @@ class Claims:
         return True
 
     def _take_over(self, path: Path, name: str) -> bool:
-        """Put one's own claim in the place of a stale one; of several who try, one at a time."""
+        """Replace a stale lock; only one process at a time can try."""
         taking = path.with_name(f".{path.name}.taking")
         if not self._make(taking, name):
-            if is_stale(taking):  # of one that was killed right here
+            if is_stale(taking):  # of a process that was killed while it tried
                 taking.unlink(missing_ok=True)
             return False
         if is_stale(path):
             os.replace(taking, path)
             return True
-        taking.unlink(missing_ok=True)  # between the two looks another took it over, or made it anew
+        taking.unlink(missing_ok=True)  # another process has replaced the lock meanwhile
         return False
 
-    def _give_signs_of_life(self) -> None:
-        """Touch what is held, as long as anything is."""
+    def _send_heartbeats(self) -> None:
+        """Touch the lock files that are held, as long as there are any."""
         idle = threading.Event()
-        while not idle.wait(PULSE):
+        while not idle.wait(HEARTBEAT):
             with self._lock:
                 held = list(self._held)
                 if not held:
-                    self._pulse = None
+                    self._heartbeat_thread = None
                     return
             for number in held:
                 with contextlib.suppress(OSError):
@@ -165,19 +165,19 @@ def _read(path: Path) -> str:
 
 
 def is_stale(path: Path) -> bool:
-    """Whether the process that made a claim is gone, or taken for gone."""
+    """Whether the process that made a lock has ended or counts as ended."""
     try:
         name = _read(path)
-        gone = is_gone(name)
-        if gone is None:
-            return _age_of(path, path.parent) > (SILENCE if name else SILENCE_WITHOUT_NAME)
+        ended = has_ended(name)
+        if ended is None:
+            return _age_of(path, path.parent) > (TIMEOUT if name else TIMEOUT_WITHOUT_NAME)
     except OSError:
         return False
-    return gone
+    return ended
 
 
-def clear_claims(folder: Path) -> None:
-    """Remove what processes that are gone have left in a folder of claims."""
+def clear_stale_locks(folder: Path) -> None:
+    """Remove the locks of processes that have ended from a folder of locks."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(folder)):
             path = Path(entry.path)
@@ -186,20 +186,20 @@ def clear_claims(folder: Path) -> None:
                     path.unlink()
 
 
-def clear_parts(folder: Path, claims: Path) -> None:
-    """Remove the unfinished files of writers that are gone from a folder of shards (``storage.replacing``).
+def clear_unfinished_files(folder: Path, locks: Path) -> None:
+    """Remove the unfinished files of processes that have ended from a folder of shards (``storage.replacing``).
 
     Parameters
     ----------
     folder : Path
-    claims : Path
-        The folder of claims beside it.
+    locks : Path
+        The folder of locks beside it.
     """
     with contextlib.suppress(OSError):
         parts = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".part")]
-        for found in filter(None, (re.fullmatch(r"\.\d+\.h5\.(.+)\.[0-9a-f]{8}\.part", part) for part in parts)):
-            path = folder / found[0]
+        for match in filter(None, (re.fullmatch(r"\.\d+\.h5\.(.+)\.[0-9a-f]{8}\.part", part) for part in parts)):
+            path = folder / match[0]
             with contextlib.suppress(OSError):
-                gone = is_gone(found[1])
-                if gone or (gone is None and _age_of(path, claims) > SILENCE):
+                ended = has_ended(match[1])
+                if ended or (ended is None and _age_of(path, locks) > TIMEOUT):
                     path.unlink()

@@ -1,4 +1,4 @@
-"""What a sweep holds, quantity by quantity, from the shards in its folder or from one merged file."""
+"""The data of a sweep, one quantity at a time, from the shards in its folder or from one merged file."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from ...storage.untrusted import MAX_TEXT, Checked, physical_memory
 from ..compute.block import MISSING
 from ..plan.designs import Grid
 from ..plan.plan import Plan
-from .shards import CheckedShard, Described, open_shard, parsed_messages
+from .shards import CheckedShard, ColumnDescription, open_shard, parsed_messages
 from .store import Store
 
 FORMAT = "iontide-sweep"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-#: What a point has of its own beside what is kept, by its name in a shard.
-STATUS = Described("status", "status", "|i1", (), "", "what became of the point", (), ())
-TIME = Described("time", "time", "<f8", (), "s", "time reached", (), ())
-STEPS = Described("steps", "steps", "<i8", (), "", "accepted steps of the integrator", (), ())
+#: What is stored of every point besides its outputs, by the name in a shard.
+STATUS = ColumnDescription("status", "status", "|i1", (), "", "status of the point", (), ())
+TIME = ColumnDescription("time", "time", "<f8", (), "s", "time reached", (), ())
+STEPS = ColumnDescription("steps", "steps", "<i8", (), "", "accepted steps of the integrator", (), ())
 
 
 @dataclass(frozen=True)
 class Varied:
-    """A varied path: its name, the unit of its values, and the words that whole numbers stand for, if any."""
+    """A varied path, the unit of its values, and its categories if its values are no numbers."""
 
     path: str
     unit: str
-    words: tuple[str, ...]
+    categories: tuple[str, ...]
 
 
 class Contents(Protocol):
-    """A sweep as it is read.
+    """A sweep opened for reading.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Contents(Protocol):
     digest : str
         Of the plan.
     shape : tuple of int
-        Of the grid that the points make, in C order and one axis a varied path; empty where they make none.
+        Shape of the grid in C order, one axis for each varied path; empty if the points form no grid.
     varied : tuple of Varied
-    kept, coordinates : mapping of str to Described
+    kept, coordinates : mapping of str to ColumnDescription
     faults : tuple of str
-        What is wrong with files that do not count.
+        Why some files are ignored.
     """
 
     name: str
@@ -63,36 +63,36 @@ class Contents(Protocol):
     digest: str
     shape: tuple[int, ...]
     varied: tuple[Varied, ...]
-    kept: Mapping[str, Described]
-    coordinates: Mapping[str, Described]
+    outputs: Mapping[str, ColumnDescription]
+    coordinates: Mapping[str, ColumnDescription]
     faults: tuple[str, ...]
 
     def axis(self, place: int) -> NDArray:
-        """The values of a varied path in its unit, or the places of its words."""
+        """The values of a varied path in its unit, or the codes of its categories."""
 
-    def column(self, described: Described) -> NDArray:
-        """A quantity of all points: one of ``kept``, ``STATUS``, ``TIME`` or ``STEPS``."""
+    def column(self, column: ColumnDescription) -> NDArray:
+        """The values of one column at all points: one of ``outputs``, ``STATUS``, ``TIME`` or ``STEPS``."""
 
     def coordinate(self, name: str) -> NDArray:
-        """What stands along a dimension; texts where it is texts."""
+        """The coordinate of a dimension: numbers, or texts if it has categories."""
 
     def messages(self) -> dict[int, str]:
-        """Why points failed, by point."""
+        """Why points failed, by the number of the point."""
 
 
-def worded(codes: NDArray, words: tuple[str, ...]) -> NDArray:
-    """The words that codes stand for; an empty one for a code that stands for none."""
-    known = np.array([*words, ""])
-    return known[np.where((codes >= 0) & (codes < len(words)), codes, len(words))]
+def decode_categories(codes: NDArray, categories: tuple[str, ...]) -> NDArray:
+    """The category of each code; an empty text for a code that has none."""
+    known = np.array([*categories, ""])
+    return known[np.where((codes >= 0) & (codes < len(categories)), codes, len(categories))]
 
 
 class FolderContents:
-    """The contents of a folder at one moment: of the shards that were there and sound when it was looked at.
+    """The contents of the folder of a sweep: of the shards that were present and valid when it was opened.
 
     Raises
     ------
     FileError
-        Where shards do not hold the same quantities.
+        If shards hold different quantities.
     """
 
     def __init__(self, store: Store) -> None:
@@ -100,34 +100,36 @@ class FolderContents:
         self.name, plan = os.fspath(store.folder), store.plan
         self.size, self.digest = plan.size, plan.digest
         self.shape = tuple(plan.design.counts) if isinstance(plan.design, Grid) else ()
-        self.varied = tuple(Varied(a.path, a.unit, tuple(a.words)) for a in plan.axes)
-        self.there = np.fromiter((store.has(b) for b in range(plan.blocks)), dtype=bool, count=plan.blocks)
+        self.varied = tuple(Varied(a.path, a.unit, tuple(a.categories)) for a in plan.axes)
+        self.present = np.fromiter((store.has(b) for b in range(plan.blocks)), dtype=bool, count=plan.blocks)
         self.faults = tuple(store.faults[b] for b in sorted(store.faults))
-        self.kept: Mapping[str, Described] = {}
-        self.coordinates: Mapping[str, Described] = {}
+        self.outputs: Mapping[str, ColumnDescription] = {}
+        self.coordinates: Mapping[str, ColumnDescription] = {}
         self._about = ""
         self._coordinate_values: dict[str, NDArray] = {}
-        if self.there.any():
-            with open_shard(store.shard(int(np.argmax(self.there)))) as shard:
-                kept, coordinates = shard.about()
-                self.kept = {k.name: k for k in kept}
+        if self.present.any():
+            with open_shard(store.shard(int(np.argmax(self.present)))) as shard:
+                outputs, coordinates = shard.about()
+                self.outputs = {k.name: k for k in outputs}
                 self.coordinates = {c.name: c for c in coordinates}
                 self._about = shard.json_text("about")
                 for c in coordinates:
                     values = shard.coordinate(c)
-                    self._coordinate_values[c.name] = worded(values, c.words) if c.words else values
+                    self._coordinate_values[c.name] = (
+                        decode_categories(values, c.categories) if c.categories else values
+                    )
 
     @property
     def missing(self) -> int:
-        """Points of blocks that are not there."""
-        spans = (self.store.plan.span(int(b)) for b in np.flatnonzero(~self.there))
+        """Number of points in missing blocks."""
+        spans = (self.store.plan.span(int(b)) for b in np.flatnonzero(~self.present))
         return sum(stop - start for start, stop in spans)
 
     def blocks(self) -> Iterator[tuple[int, int, CheckedShard | None]]:
-        """Start, stop and shard of every block, None for one that is not there."""
-        for number, there in enumerate(self.there):
+        """Start, stop and shard of every block; None for a missing shard."""
+        for number, present in enumerate(self.present):
             start, stop = self.store.plan.span(number)
-            if not there:
+            if not present:
                 yield start, stop, None
                 continue
             with open_shard(self.store.shard(number)) as shard:
@@ -136,57 +138,57 @@ class FolderContents:
                 yield start, stop, shard
 
     @staticmethod
-    def piece(shard: CheckedShard | None, described: Described, points: int) -> NDArray:
-        """A quantity of the points of one block; of one that is not there, what stands for no value."""
+    def piece(shard: CheckedShard | None, column: ColumnDescription, points: int) -> NDArray:
+        """The values of a column at the points of one block; fill values for a missing block."""
         if shard is not None:
-            return shard.column(described, points)
-        fill = MISSING if described is STATUS else described.fill
-        return np.full((points, *described.shape), fill, dtype=described.dtype)
+            return shard.column(column, points)
+        fill = MISSING if column is STATUS else column.fill
+        return np.full((points, *column.shape), fill, dtype=column.dtype)
 
     def axis(self, place: int) -> NDArray:
         plan = self.store.plan
-        values = np.empty(self.size, dtype=np.int32 if self.varied[place].words else float)
+        values = np.empty(self.size, dtype=np.int32 if self.varied[place].categories else float)
         for number in range(plan.blocks):
             start, stop = plan.span(number)
             values[start:stop] = axis_piece(plan, place, start, stop)
         return values
 
-    def column(self, described: Described) -> NDArray:
-        values = _room(self.name, described, self.size)
+    def column(self, column: ColumnDescription) -> NDArray:
+        values = _room(self.name, column, self.size)
         for start, stop, shard in self.blocks():
-            values[start:stop] = self.piece(shard, described, stop - start)
+            values[start:stop] = self.piece(shard, column, stop - start)
         return values
 
     def coordinate(self, name: str) -> NDArray:
         return self._coordinate_values[name]
 
     def messages(self) -> dict[int, str]:
-        found: dict[int, str] = {}
+        messages: dict[int, str] = {}
         for _, _, shard in self.blocks():
-            found |= {} if shard is None else shard.messages()
-        return found
+            messages |= {} if shard is None else shard.messages()
+        return messages
 
 
 def axis_piece(plan: Plan, place: int, start: int, stop: int) -> NDArray:
-    """The values of a varied path in its unit for some points, or the places of its words (int32)."""
+    """The values of a varied path in its unit at some points, or the codes of its categories (int32)."""
     axis, values = plan.axes[place], plan.values(start, stop)[:, place]
-    return values.astype(np.int32) if axis.words else np.asarray(axis.from_si(values), dtype=float)
+    return values.astype(np.int32) if axis.categories else np.asarray(axis.from_si(values), dtype=float)
 
 
-def _room(name: str, described: Described, size: int) -> NDArray:
-    needed = size * math.prod(described.shape) * np.dtype(described.dtype).itemsize
+def _room(name: str, column: ColumnDescription, size: int) -> NDArray:
+    needed = size * math.prod(column.shape) * np.dtype(column.dtype).itemsize
     if needed > physical_memory():
-        raise FileError(f"{name}: {described.name} needs {needed} bytes of memory, more than this machine has")
-    return np.empty((size, *described.shape), dtype=described.dtype)
+        raise FileError(f"{name}: {column.name} needs {needed} bytes of memory, more than this machine has")
+    return np.empty((size, *column.shape), dtype=column.dtype)
 
 
 class FileContents:
-    """The contents of a merged file that holds its data itself; the file is opened anew for each quantity.
+    """The contents of a merged file with data of its own; the file is opened for each quantity that is read.
 
     Raises
     ------
     FileError
-        Where the file is no merged sweep, damaged, or not to be trusted.
+        If the file is no merged sweep, or is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
@@ -195,33 +197,35 @@ class FileContents:
         try:
             self.size, self.digest = int(header["size"]), str(header["run_id"])
             self.shape = tuple(int(n) for n in header["shape"])
-            axes = [(Varied(a["path"], a["unit"], tuple(a["words"])), a["dataset"]) for a in header["varied"]]
-            self.kept: Mapping[str, Described] = {k.name: k for k in map(Described.from_json, header["kept"])}
-            self.coordinates: Mapping[str, Described] = {
-                c.name: c for c in map(Described.from_json, header["coordinates"])
+            axes = [(Varied(a["path"], a["unit"], tuple(a["categories"])), a["dataset"]) for a in header["varied"]]
+            self.outputs: Mapping[str, ColumnDescription] = {
+                k.name: k for k in map(ColumnDescription.from_json, header["outputs"])
+            }
+            self.coordinates: Mapping[str, ColumnDescription] = {
+                c.name: c for c in map(ColumnDescription.from_json, header["coordinates"])
             }
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FileError(f"{self.name}: the header in the file is not as iontide writes it") from error
+            raise FileError(f"{self.name}: the header is not one that iontide wrote") from error
         self.varied = tuple(axis for axis, _ in axes)
         if self.shape and (len(self.shape) != len(axes) or math.prod(self.shape) != self.size):
-            raise FileError(f"{self.name}: the grid in the file is not one of its points")
+            raise FileError(f"{self.name}: the shape of the grid does not match the number of points")
         self._datasets = tuple(str(dataset) for _, dataset in axes)
 
     def axis(self, place: int) -> NDArray:
         with checked_file(self._path) as file:
-            return file.array(self._datasets[place], "<i4" if self.varied[place].words else "<f8", (self.size,))
+            return file.array(self._datasets[place], "<i4" if self.varied[place].categories else "<f8", (self.size,))
 
-    def column(self, described: Described) -> NDArray:
-        dataset = "time_reached" if described is TIME else described.dataset
+    def column(self, column: ColumnDescription) -> NDArray:
+        dataset = "time_reached" if column is TIME else column.dataset
         with checked_file(self._path) as file:
-            return file.array(dataset, described.dtype, (self.size, *described.shape))
+            return file.array(dataset, column.dtype, (self.size, *column.shape))
 
     def coordinate(self, name: str) -> NDArray:
-        described = self.coordinates[name]
+        column = self.coordinates[name]
         with checked_file(self._path) as file:
-            if described.words:
-                return np.array(file.texts(described.dataset, described.shape[0]))
-            return file.array(described.dataset, described.dtype, described.shape)
+            if column.categories:
+                return np.array(file.texts(column.dataset, column.shape[0]))
+            return file.array(column.dataset, column.dtype, column.shape)
 
     def messages(self) -> dict[int, str]:
         with checked_file(self._path) as file:
@@ -232,7 +236,7 @@ class FileContents:
 
 
 def read_merged_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a merged file says of itself; raises ``FileError`` for any other file."""
+    """The header of a merged file; raises ``FileError`` for any other file."""
 
     def header(file: Checked) -> dict[str, Any]:
         return read_header(file, FORMAT, FORMAT_VERSION)
@@ -242,12 +246,12 @@ def read_merged_header(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def open_contents(path: str | os.PathLike[str]) -> Contents:
-    """The contents of a sweep: a folder, or a merged file. Behind a virtual one the folder is read, and verified.
+    """The contents of a sweep from its folder or a merged file; for a virtual file the folder is read and verified.
 
     Raises
     ------
     FileError
-        Where it is neither, damaged, or not to be trusted.
+        If it is neither, or is damaged.
     """
     if os.path.isdir(path):
         return FolderContents(Store.open(path))
@@ -255,13 +259,13 @@ def open_contents(path: str | os.PathLike[str]) -> Contents:
     folder = header.get("virtual")
     if folder is None:
         return FileContents(path, header)
-    behind = Path(os.path.realpath(path)).parent / str(folder)
-    contents = FolderContents(Store.open(behind))
+    target = Path(os.path.realpath(path)).parent / str(folder)
+    contents = FolderContents(Store.open(target))
     if contents.digest != header["run_id"]:
-        raise FileError(f"{os.fspath(path)}: the folder {behind}, which it shows, is of another plan")
+        raise FileError(f"{os.fspath(path)} refers to the folder {target}, which is now the sweep of another plan")
     if contents.missing > header.get("missing", 0):
         raise FileError(
-            f"{os.fspath(path)}: {contents.missing} points are missing in {behind}, which it shows; "
-            f"{header.get('missing', 0)} were when it was made"
+            f"{os.fspath(path)} refers to the folder {target}, where {contents.missing} points are missing; "
+            f"{header.get('missing', 0)} were missing when the file was made"
         )
     return contents

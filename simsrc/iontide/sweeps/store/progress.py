@@ -1,4 +1,4 @@
-"""How fast a sweep goes, and how much longer: looked at in the folder, whoever works on it, and told in status.json."""
+"""Rate and remaining time of a sweep, from the shards in its folder, for displays and ``status.json``."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ..compute.block import MISSING, STATUSES
 from .status_index import Index, Progress, progress_of, write_status
 from .store import Store
 
-#: Seconds between two looks into the folder, at least, and what share of the time looking may take.
+#: Least time between two scans of the folder, s, and the fraction of the time that scanning may take.
 INTERVAL, SHARE = 1.0, 0.05
 
-#: Seconds that count as of late.
+#: Time over which the rate is averaged, s.
 WINDOW = 60.0
 
 
 class Pace:
-    """Points a second of late.
+    """Recent rate in points per second.
 
     Parameters
     ----------
     now : float
-        When it begins, s.
+        Time of the start, s.
     points : int
-        That are there then.
+        Points that are done then.
     """
 
     def __init__(self, now: float, points: int) -> None:
         self._start = (now, points)
         self._grown: deque[tuple[float, int]] = deque()
 
-    def note(self, now: float, points: int) -> None:
-        """So many points are there at a time, s."""
+    def record(self, now: float, points: int) -> None:
+        """Record the number of points that are done at a time, s."""
         last = self._grown[-1] if self._grown else self._start
         if points > last[1]:
             self._grown.append((now, points))
@@ -46,9 +46,9 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Points a second; None before any has come.
+        """Points per second; None before the first.
 
-        What the first ones took, with the start of workers in it, counts only until there are others.
+        The first points, which include the start of the workers, count only until there are others.
         """
         if not self._grown:
             return None
@@ -58,22 +58,22 @@ class Pace:
 
 
 class Watch:
-    """Looks into the folder of a sweep now and then, counts its points, and keeps ``status.json`` up to date.
+    """Scans the folder of a sweep from time to time, counts its points and updates ``status.json``.
 
     Parameters
     ----------
     store : Store
     show : callable
-        Called with a ``Progress`` after every look.
+        Called with a ``Progress`` after every scan.
     clock : callable
-        Says what time it is, s.
+        Returns the time, s.
     """
 
     def __init__(
         self, store: Store, show: Callable[[Progress], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._store, self._show, self._clock = store, show, clock
-        # What the shards of blocks say of themselves, by status; of a block that is not there its size, as missing.
+        # Points of each block by status; all points of a missing block are missing.
         spans = np.array([store.plan.span(number) for number in range(store.plan.blocks)])
         self._counts = np.zeros((store.plan.blocks, len(STATUSES)), dtype=np.int64)
         self._counts[:, MISSING] = spans[:, 1] - spans[:, 0]
@@ -81,19 +81,19 @@ class Watch:
         self._pace: Pace | None = None
 
     def __call__(self) -> None:
-        """Look, if it is time to."""
+        """Scan the folder if the last scan is long enough ago."""
         if self._clock() >= self._due:
-            self.look()
+            self.scan()
 
-    def look(self) -> Progress:
-        """Look now."""
+    def scan(self) -> Progress:
+        """Scan the folder now."""
         began = self._clock()
         for number in np.flatnonzero(self._counts[:, MISSING]):
             head = self._store.head(int(number))
             if head is not None:
                 self._counts[number] = head.counts
         progress = self._progress(began)
-        # A folder without room for it is told of by who writes what matters.
+        # If the disk is full, writing the next shard reports it.
         with contextlib.suppress(FileError):
             write_status(self._store.folder, progress)
         self._show(progress)
@@ -106,6 +106,6 @@ class Watch:
         there = self._store.plan.size - counts[STATUSES[MISSING]]
         if self._pace is None:
             self._pace = Pace(now, there)
-        self._pace.note(now, there)
+        self._pace.record(now, there)
         found = Index(self._store.plan.size, self._store.plan.blocks, counts, missing=(), faults={}, failures={})
         return progress_of(found, self._pace.rate)

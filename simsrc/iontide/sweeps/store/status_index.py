@@ -1,7 +1,7 @@
-"""How far a sweep is: a status a point, made from the shards whenever it is asked for, and told in numbers.
+"""Progress of a sweep: the status of each point, updated from the shards on request.
 
-``index.h5`` only spares the shards that have not changed another look. It is rebuilt where it is missing or not sound,
-and nothing else depends on it.
+``index.h5`` is a cache, so that unchanged shards are not read again. It is rebuilt if it is missing or not valid, and
+nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from ...storage.replacing import replacing, write_all
 from ...storage.writer import FILE_OPTIONS
 from ..compute.block import DONE, EXCLUDED, FAILED, MISSING, STATUSES, STEADY, STOPPED
 from .append_dataset import Appender
-from .block_locks import this_process
+from .block_locks import process_name
 from .shards import message_lines, open_shard, parsed_messages, stamp_of
 from .store import Store, read_json, write_json
 
 FORMAT = "iontide-sweep-index"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 INDEX = "index.h5"
 STATUS = "status.json"
 
-#: Points whose failure is told of in an index; all are in the shards.
+#: Most messages of failed points in an index; all are in the shards.
 MOST_FAILURES = 1000
 
 
 @dataclass(frozen=True)
 class Index:
-    """What became of the points of a sweep so far.
+    """The status of the points of a sweep.
 
     Attributes
     ----------
     size, blocks : int
         Points and blocks of the plan.
     counts : mapping of str to int
-        Points by status, as of ``STATUSES``; they add up to ``size``.
+        Points by status (``STATUSES``); they add up to ``size``.
     missing : tuple of int
-        Blocks that are not there.
+        Blocks that are not done.
     faults : mapping of int to str
-        Those of them that have a shard which does not count, and why.
+        Those of them that have an invalid shard, and why it is invalid.
     failures : mapping of int to str
-        By the number of the point, why it failed; of the first ``MOST_FAILURES`` only.
+        By the number of the point, why it failed; only the first ``MOST_FAILURES``.
     """
 
     size: int
@@ -68,18 +68,18 @@ class Index:
 
     @property
     def done(self) -> int:
-        """Points that were computed to an end, whatever it is."""
+        """Points that were computed without failure."""
         return sum(self.counts[STATUSES[code]] for code in (DONE, STEADY, STOPPED))
 
     @property
     def exit_code(self) -> int:
-        """0 where every point is there and none failed, else 5."""
+        """0 if every point is done and none failed, else 5."""
         return 5 if self.counts[STATUSES[MISSING]] or self.counts[STATUSES[FAILED]] else 0
 
 
 @dataclass(frozen=True)
-class _Before:
-    """What an older index says."""
+class _OldIndex:
+    """The content of the index file."""
 
     stamps: NDArray
     counts: NDArray
@@ -88,33 +88,33 @@ class _Before:
 
 
 def rebuild_index(folder: str | os.PathLike[str]) -> Index:
-    """Read every shard through and write the index anew, in memory that does not grow with the number of points.
+    """Read every shard and rewrite the index, in memory that does not grow with the number of points.
 
     Raises
     ------
     FileError
-        Where the folder is no sweep, or the index cannot be written.
+        If the folder is no sweep, or the index cannot be written.
     """
     return index_of(Store.open(folder), again=True)
 
 
 def index_of(store: Store, again: bool = False) -> Index:
-    """How far a sweep is; only shards that are new or have changed are read. The index is written if any has.
+    """The status of the points of a sweep. Only new and changed shards are read; the index is then rewritten.
 
     Parameters
     ----------
     store : Store
     again : bool
-        Read all shards, also those that an older index knows; memory is then the same for any number of points,
-        else a byte a point.
+        Read all shards, also those in the existing index. The memory needed is then independent of the number of
+        points; otherwise it is one byte for each point.
 
     Raises
     ------
     FileError
-        Where the index cannot be written.
+        If the index cannot be written.
     """
     path = store.folder / INDEX
-    before = None if again else _read_before(path, store)
+    before = None if again else _read_old_index(path, store)
     stamps = np.zeros((store.plan.blocks, 3), dtype=np.int64)
     counts = np.zeros((store.plan.blocks, len(STATUSES)), dtype=np.int64)
     failures: dict[int, str] = {}
@@ -127,20 +127,21 @@ def index_of(store: Store, again: bool = False) -> Index:
             stamp = stamp_of(store.shard(number))
             if before is not None and tuple(before.stamps[number]) == stamp:
                 stamps[number], counts[number] = stamp, before.counts[number]
-                own, told = before.statuses[start:stop], before.failures.get(number, {})
+                status, messages = before.statuses[start:stop], before.failures.get(number, {})
             elif (head := store.head(number)) is not None:
                 stamps[number], counts[number] = head.stamp, head.counts
                 with open_shard(store.shard(number)) as shard:
-                    own = shard.array("status", "|i1", (stop - start,))
-                    told = shard.messages() if len(failures) < MOST_FAILURES else {}
+                    status = shard.array("status", "|i1", (stop - start,))
+                    messages = shard.messages() if len(failures) < MOST_FAILURES else {}
             else:
                 counts[number, MISSING] = stop - start
-                own, told = np.full(stop - start, MISSING, dtype=np.int8), {}
+                status, messages = np.full(stop - start, MISSING, dtype=np.int8), {}
                 if number in store.faults:
                     faults[number] = store.faults[number]
-            statuses.add(own)
+            statuses.add(status)
             if len(failures) < MOST_FAILURES:
-                failures |= {point: told[point] for point in sorted(told)[: MOST_FAILURES - len(failures)]}
+                some = sorted(messages)[: MOST_FAILURES - len(failures)]
+                failures |= {point: messages[point] for point in some}
         statuses.finish()
         for name, table in (("stamps", stamps), ("counts", counts)):
             rows = Appender(file, name, "<i8", store.plan.blocks, table.shape[1:])
@@ -149,7 +150,7 @@ def index_of(store: Store, again: bool = False) -> Index:
         write_text(file, "failures", message_lines(failures))
         write_text(file, "header", json.dumps(_header(store)))
     if before is None or not np.array_equal(before.stamps, stamps):
-        with replacing(path, writer=this_process()) as descriptor:
+        with replacing(path, writer=process_name()) as descriptor:
             write_all(descriptor, buffer.getbuffer())
     return Index(
         size=store.plan.size,
@@ -165,8 +166,8 @@ def _header(store: Store) -> dict[str, Any]:
     return {"format": FORMAT, "format_version": FORMAT_VERSION, "plan": store.plan.digest}
 
 
-def _read_before(path: Path, store: Store) -> _Before | None:
-    """The older index; None where it is missing, not sound or of another plan, which is no loss."""
+def _read_old_index(path: Path, store: Store) -> _OldIndex | None:
+    """The existing index; None if it is missing, not valid or of another plan."""
     try:
         with checked_file(path) as file:
             if json.loads(file.text("header")) != _header(store):
@@ -174,7 +175,7 @@ def _read_before(path: Path, store: Store) -> _Before | None:
             failures: dict[int, dict[int, str]] = {}
             for point, sentence in parsed_messages(file.text("failures").splitlines()).items():
                 failures.setdefault(point // store.plan.block, {})[point] = sentence
-            return _Before(
+            return _OldIndex(
                 file.array("stamps", "<i8", (store.plan.blocks, 3)),
                 file.array("counts", "<i8", (store.plan.blocks, len(STATUSES))),
                 file.array("status", "|i1", (store.plan.size,)),
@@ -185,12 +186,12 @@ def _read_before(path: Path, store: Store) -> _Before | None:
 
 
 def read_statuses(folder: str | os.PathLike[str]) -> NDArray[np.int8]:
-    """The status of every point, from the index.
+    """The status of every point, from the index file.
 
     Raises
     ------
     FileError
-        Where there is no sound index.
+        If there is no valid index.
     """
     with checked_file(Path(folder) / INDEX) as file:
         return file.array("status", "|i1", (None,))
@@ -201,20 +202,20 @@ def read_statuses(folder: str | os.PathLike[str]) -> NDArray[np.int8]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is, as ``status.json`` tells it.
+    """Progress of a sweep, the content of ``status.json``.
 
     Attributes
     ----------
     points : int
-        Of the plan: ``done + failed + excluded + missing``.
+        Points of the plan: ``done + failed + excluded + missing``.
     done, failed, excluded, missing : int
         Points.
     rate : float or None
-        Points a second of late; None where it is not known.
+        Recent points per second; None if not known.
     remaining : float or None
-        Seconds until all is done, at this rate.
+        Seconds until all points are done at this rate; None if not known.
     updated : str
-        When it was so, ISO 8601, UTC.
+        Time of this status, ISO 8601, UTC.
     """
 
     points: int
@@ -228,24 +229,24 @@ class Progress:
 
 
 def progress_of(index: Index, rate: float | None = None) -> Progress:
-    """The progress now, from an index and how many points are done a second."""
+    """Progress from an index and a rate in points per second."""
     missing = index.counts[STATUSES[MISSING]]
-    sound = rate if rate is not None and math.isfinite(rate) and rate > 0 else None
-    remaining = 0.0 if not missing else None if sound is None else missing / sound
+    known_rate = rate if rate is not None and math.isfinite(rate) and rate > 0 else None
+    remaining = 0.0 if not missing else None if known_rate is None else missing / known_rate
     failed, excluded = (index.counts[STATUSES[code]] for code in (FAILED, EXCLUDED))
-    return Progress(index.size, index.done, failed, excluded, missing, sound, remaining, utc_now())
+    return Progress(index.size, index.done, failed, excluded, missing, known_rate, remaining, utc_now())
 
 
 def write_status(folder: str | os.PathLike[str], progress: Progress) -> None:
-    """Write ``status.json``, whole or not at all; raises ``FileError``."""
+    """Write ``status.json`` atomically; raises ``FileError``."""
     write_json(Path(folder) / STATUS, asdict(progress))
 
 
 def read_status(folder: str | os.PathLike[str]) -> Progress:
-    """What ``status.json`` tells; raises ``FileError`` where it is missing or not sound."""
+    """Read ``status.json``; raises ``FileError`` if it is missing or not valid."""
     path = Path(folder) / STATUS
-    told = read_json(path)
+    content = read_json(path)
     names = [field.name for field in fields(Progress)]
-    if not isinstance(told, dict) or sorted(told) != sorted(names):
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
         raise FileError(f"{path}: damaged, or written by another version of iontide")
-    return Progress(**told)
+    return Progress(**content)

@@ -1,13 +1,13 @@
-"""The folder of a sweep: its plan, and what is done of it.
+"""The folder of a sweep: its plan, and the blocks computed so far.
 
 ::
 
-    plan.json           all that decides the results, with its digest (``plan.Plan``)
-    provenance.json     when, where and with what versions the folder was made
-    shards/0000123.h5   one block each (``shards``): it is done if its shard is whole, of this plan and of these points
-    claims/             who is at work on what (``claims``)
-    index.h5            a status a point, made from the shards whenever it is asked for (``index``)
-    status.json         how far it is, for programs (``index``)
+    plan.json           everything that determines the results, with its digest (``plan.Plan``)
+    provenance.json     when, where and with which versions the folder was made
+    shards/0000123.h5   one block each (``shards``): it is done if the shard is valid, of this plan and these points
+    locks/              which process computes which block (``block_locks``)
+    index.h5            the status of each point, updated from the shards (``status_index``)
+    status.json         progress, for other programs (``status_index``)
     logs/
 """
 
@@ -27,14 +27,14 @@ from ...storage.replacing import cannot_write, replacing, write_all
 from ...storage.untrusted import MAX_TEXT
 from ..compute.block import FAILED, Block
 from ..plan.plan import Plan
-from .block_locks import Claims, clear_claims, clear_parts, this_process
+from .block_locks import BlockLocks, clear_stale_locks, clear_unfinished_files, process_name
 from .shards import Head, Stamp, read_shard, stamp_of, verify_shard, write_shard
 
 PLAN = "plan.json"
 PROVENANCE = "provenance.json"
 
-#: What may be in a folder before its plan is.
-_OWN = {PROVENANCE, "shards", "claims", "logs", "index.h5", "status.json"}
+#: Files that a folder may hold before its plan is written.
+_KNOWN_FILES = {PROVENANCE, "shards", "locks", "logs", "index.h5", "status.json"}
 
 
 class Store:
@@ -45,24 +45,24 @@ class Store:
     folder : Path
     plan : Plan
     faults : dict of int to str
-        Blocks whose shard was looked at and is there but does not count, and why.
+        Blocks whose shard exists but is not valid, and why.
     """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.folder, self.plan = folder, plan
         self.faults: dict[int, str] = {}
-        self._claims = Claims(folder / "claims")
-        # What was found at a stamp; None for a shard that does not count.
+        self._locks = BlockLocks(folder / "locks")
+        # The head of a shard by its stamp; None for a shard that is not valid.
         self._known: dict[int, tuple[Stamp, Head | None]] = {}
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], plan: Plan) -> Store:
-        """Make the folder of a sweep, or open the one that is there if it is of the same plan.
+        """Make the folder of a sweep, or open an existing one of the same plan.
 
         Raises
         ------
         FileError
-            Where the folder is the sweep of another plan, or holds something else, or cannot be written.
+            If the folder is the sweep of another plan, holds other files, or cannot be written.
         """
         folder = Path(folder)
         if not os.path.exists(folder / PLAN):
@@ -74,18 +74,18 @@ class Store:
         if store.plan.digest != plan.digest:
             raise FileError(
                 f"{folder} is the sweep of another plan: {'; '.join(_differences(store.plan, plan))}. "
-                "Choose another folder for this plan, or go on with the one that is there"
+                "Choose another folder for this plan, or resume that sweep"
             )
         return store
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Store:
-        """Open the folder of a sweep, and clear away what killed writers left in it.
+        """Open the folder of a sweep, and remove unfinished files and stale locks.
 
         Raises
         ------
         FileError
-            Where there is none, or its plan cannot be read or trusted.
+            If there is none, or its plan cannot be read or was changed.
         """
         folder = Path(folder)
         store = cls(folder, _read_plan(folder))
@@ -93,23 +93,23 @@ class Store:
         return store
 
     def clear(self) -> None:
-        """Remove unfinished files and claims of processes that are gone."""
-        clear_parts(self.folder / "shards", self.folder / "claims")
-        clear_claims(self.folder / "claims")
+        """Remove unfinished files and locks of processes that have ended."""
+        clear_unfinished_files(self.folder / "shards", self.folder / "locks")
+        clear_stale_locks(self.folder / "locks")
 
     # -- shards -------------------------------------------------------------------------------------------------------
 
     def shard(self, number: int) -> Path:
-        """Where the shard of a block is, or would be."""
+        """Path of the shard of a block, whether it exists or not."""
         return self.folder / "shards" / f"{number:07d}.h5"
 
     def write(self, block: Block) -> None:
-        """Write a block as its shard, whole or not at all; one that is there is replaced.
+        """Write a block as its shard atomically; an existing one is replaced.
 
         Raises
         ------
         FileError
-            Where it cannot be written.
+            If it cannot be written.
         """
         number = block.start // self.plan.block
         if (block.start, block.stop) != self.plan.span(number):
@@ -119,9 +119,9 @@ class Store:
         self._known[number] = head.stamp, head
 
     def head(self, number: int) -> Head | None:
-        """What the shard of a block says of itself, once it was verified; None where it is missing or not sound.
+        """The head of the shard of a block after verification; None if it is missing or not valid.
 
-        A shard is read through when it is first asked for, and again when the file has changed.
+        A shard is verified when it is first needed, and again when the file has changed.
         """
         path = self.shard(number)
         stamp = stamp_of(path)
@@ -143,31 +143,31 @@ class Store:
         return head
 
     def has(self, number: int) -> bool:
-        """Whether a block is there: not only a file of its name, but whole and of this plan."""
+        """Whether a block is done: its shard exists, is valid and belongs to this plan."""
         return self.head(number) is not None
 
     def read(self, number: int) -> Block:
-        """The block, bit for bit as it was written.
+        """Read a block, bit for bit as it was written.
 
         Raises
         ------
         FileError
-            Where it is missing or not sound.
+            If it is missing or not valid.
         """
         if not self.has(number):
             raise FileError(self.faults.get(number, f"{self.shard(number)} is missing"))
         return read_shard(self.shard(number), *self.plan.span(number))
 
     def missing(self) -> list[int]:
-        """The blocks that are not there, those with a shard that does not count among them."""
+        """Blocks that are not done, those with an invalid shard among them."""
         return [number for number in range(self.plan.blocks) if not self.has(number)]
 
     def failed(self) -> list[int]:
-        """The blocks that are there and hold points that failed."""
+        """Blocks that are done and hold points that failed."""
         return [number for number, head in self.heads() if head is not None and head.counts[FAILED]]
 
     def heads(self) -> Iterator[tuple[int, Head | None]]:
-        """Every block with what its shard says of itself."""
+        """Every block with the head of its shard."""
         for number in range(self.plan.blocks):
             yield number, self.head(number)
 
@@ -177,7 +177,7 @@ class Store:
         Raises
         ------
         FileError
-            Where the system refuses.
+            If the system refuses.
         """
         try:
             self.shard(number).unlink(missing_ok=True)
@@ -186,15 +186,15 @@ class Store:
         self.faults.pop(number, None)
         self._known.pop(number, None)
 
-    # -- claims -------------------------------------------------------------------------------------------------------
+    # -- locks --------------------------------------------------------------------------------------------------------
 
-    def claim(self, number: int) -> bool:
-        """Say that this process is at work on a block; False where another is that is not known to be gone."""
-        return self._claims.take(number)
+    def lock(self, number: int) -> bool:
+        """Lock a block for this process; False if another process that may be running holds the lock."""
+        return self._locks.lock(number)
 
-    def release(self, number: int) -> None:
-        """Take the claim back."""
-        self._claims.release(number)
+    def unlock(self, number: int) -> None:
+        """Release the lock on a block."""
+        self._locks.unlock(number)
 
 
 def _make_folder(folder: Path) -> None:
@@ -204,20 +204,20 @@ def _make_folder(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def write_json(path: Path, told: Any) -> None:
-    """Write a file of JSON, whole or not at all; raises ``FileError``."""
-    data = (json.dumps(told, indent=1) + "\n").encode()
-    with replacing(path, writer=this_process()) as descriptor:
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically; raises ``FileError``."""
+    data = (json.dumps(content, indent=1) + "\n").encode()
+    with replacing(path, writer=process_name()) as descriptor:
         write_all(descriptor, memoryview(data))
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON holds.
+    """The content of a JSON file.
 
     Raises
     ------
     FileError
-        Where it cannot be read or is not JSON.
+        If it cannot be read or is not JSON.
     """
     try:
         if not os.path.isfile(path):
@@ -225,7 +225,7 @@ def read_json(path: Path) -> Any:
         with path.open("rb") as file:
             data = file.read(MAX_TEXT + 1)
         if len(data) > MAX_TEXT:
-            raise FileError(f"{path}: larger than {size_text(MAX_TEXT)}, which no file of a sweep is")
+            raise FileError(f"{path}: larger than {size_text(MAX_TEXT)}; no file of a sweep is that large")
         return json.loads(data)
     except OSError as error:
         raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
@@ -236,10 +236,10 @@ def read_json(path: Path) -> Any:
 def _read_plan(folder: Path) -> Plan:
     path = folder / PLAN
     if not os.path.exists(path):
-        raise FileError(f"{folder} is not the folder of a sweep: there is no {PLAN} in it")
-    told = read_json(path)
+        raise FileError(f"{folder} is not the folder of a sweep: it has no {PLAN}")
+    document = read_json(path)
     try:
-        return Plan.from_json(told)
+        return Plan.from_json(document)
     except IontideError as error:
         raise FileError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -247,35 +247,35 @@ def _read_plan(folder: Path) -> Plan:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """A sweep goes into a folder of its own."""
+    """Refuse a folder that holds other files."""
     try:
-        found = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
+        names = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise FileError(f"{folder} is a file; a sweep goes into a folder") from None
+        raise FileError(f"{folder} is a file; name a folder for the sweep") from None
     except OSError as error:
         raise FileError(f"cannot read {folder}: {(error.strerror or str(error)).lower()}") from error
-    if found - _OWN:
+    if names - _KNOWN_FILES:
         raise FileError(
-            f"{folder} holds other files ({', '.join(sorted(found - _OWN)[:3])}) and no {PLAN}; "
-            "a sweep goes into a folder of its own"
+            f"{folder} holds other files ({', '.join(sorted(names - _KNOWN_FILES)[:3])}) and no {PLAN}; "
+            "name a new or empty folder for the sweep"
         )
 
 
 def _differences(old: Plan, new: Plan) -> list[str]:
-    """What two plans differ in, for a person."""
+    """How two plans differ, for a person."""
     pairs = [
         ("points", old.size, new.size),
         ("points in a block", old.block, new.block),
         ("design", old.design_name, new.design_name),
         ("seed", old.seed, new.seed),
-        ("kept", ", ".join(old.keep), ", ".join(new.keep)),
+        ("keep", ", ".join(old.keep), ", ".join(new.keep)),
         ("varied", ", ".join(a.path for a in old.axes), ", ".join(a.path for a in new.axes)),
         ("units", ", ".join(a.unit for a in old.axes), ", ".join(a.unit for a in new.axes)),
     ]
-    found = [f"{what}: {there} there, {here} here" for what, there, here in pairs if there != here]
+    differences = [f"{what}: {before} there, {now} here" for what, before, now in pairs if before != now]
     return [
-        *(found or ["the scenario, the values, or what they must meet is not the same"]),
+        *(differences or ["the scenario, the values or the constraints differ"]),
         f"digest: {old.digest[:12]} there, {new.digest[:12]} here",
     ]
