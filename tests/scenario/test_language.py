@@ -138,12 +138,12 @@ def test_a_wall_holds_the_water_back():
         (
             [OSMOTIC],
             "",
-            "compartments.cell.water: no membrane of cell lets water through; give one a water_permeability",
+            "compartments.cell.water: no membrane of cell is permeable to water; give one a water_permeability",
         ),
         (
             [("bath = true", 'bath = true\nwater = "osmotic"')],
             "",
-            "compartments.bath.water: a bath keeps its composition",
+            "compartments.bath.water: a bath has no volume that could change",
         ),
         ([('"1000 um^2"', '"spere"')], "", "membranes.plasma.area: no such parameter as spere; did you mean sphere?"),
         (
@@ -158,12 +158,12 @@ def test_a_wall_holds_the_water_back():
             "membranes.plasma.area: the area follows the volume of the inside, but bath is a bath",
         ),
         ([WET], "reflection = { K = 1.5 }", "membranes.plasma.reflection.K: must be ≤ 1, got 1.5"),
-        ([WET], "reflection = { Kk = 0.5 }", "membranes.plasma.reflection.Kk: neither cell nor bath holds Kk"),
-        ([], "reflection = { K = 0.5 }", "membranes.plasma.reflection: counts only where water passes"),
+        ([WET], "reflection = { Kk = 0.5 }", "membranes.plasma.reflection.Kk: neither cell nor bath has Kk"),
+        ([], "reflection = { K = 0.5 }", "membranes.plasma.reflection: has no effect without water_permeability"),
         (
             [WET],
             'wall = { elastic_modulus = "1 MPa", slack_volume = "4 pL" }',
-            "membranes.plasma.wall: a wall presses on an inside whose volume moves by osmosis, but cell has water = ",
+            "membranes.plasma.wall: a wall needs an inside whose volume changes by osmosis, but cell has water = ",
         ),
     ],
 )
@@ -265,7 +265,7 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
         (
             [('"4 pL"', '"V_0"'), ('P_K = "4e-8 m/s"', 'P_K = "4e-8 m/s"\nV_0 = "4 pL + 1 pL/s * t"')],
             "",
-            "compartments.cell.volume: this value cannot change in the run, but V_0 is made of time",
+            "compartments.cell.volume: this value must be constant during the run, but V_0 depends on time",
         ),
         (
             [],
@@ -277,11 +277,11 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
             OWN_PUMP.replace("stoichiometry = { Na = 3, K = -2 }", ""),
             "pump.law: missing; a pathway needs it, unless",
         ),
-        ([], LIBRARY_PUMP + 'driven_by = "ATP"', "pump.driven_by: a law says itself what drives it"),
+        ([], LIBRARY_PUMP + 'driven_by = "ATP"', "pump.driven_by: a law determines itself what drives it"),
         (
             [('Cl = "10 mM" }', 'Cl = "10 mM", Ca = "0 mM" }'), ('Cl = "150 mM" }', 'Cl = "150 mM", Ca = "0 mM" }')],
             OWN_PUMP.replace('"1e-6', '"E.Ca / 1 V * 1e-6'),
-            "pump.rate: E.Ca has no value, for cell has no Ca",
+            "pump.rate: E.Ca has no value, as cell has no Ca",
         ),
     ],
 )
@@ -327,11 +327,11 @@ def test_a_gate_relaxes_by_its_exponential():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('alpha = "0.07 /ms", beta', "beta", "gates.h: a gate says alpha and beta"),
-        ('steady = "1 - h", ', "", "gates.s.time_constant: a time_constant goes with steady"),
+        ('alpha = "0.07 /ms", beta', "beta", "gates.h: a gate needs alpha and beta"),
+        ('steady = "1 - h", ', "", "gates.s.time_constant: a time_constant applies only together with steady"),
         ('"20 ms + 1 ms * m"', '"20 mV"', "gates.s.time_constant: V does not fit, a time constant is s"),
         ('"1 - h"', '"1 - q"', "gates.s.steady: no such name as q"),
-        ('"1 - h"', '"1 - s"', "gates.s: the gates name one another in a circle: s → s"),
+        ('"1 - h"', '"1 - s"', "gates.s: the gates depend on one another in a circle: s → s"),
         ("initial = 0.5", "initial = 1.5", "gates.h.initial: must be ≤ 1, got 1.5"),
         ('alpha = "0.07 /ms"', 'alpah = "0.07 /ms"', "gates.h.alpah: no such key; did you mean alpha?"),
         ("gates.m.", "gates.T.", "gates.T: T already means something in a formula"),
@@ -340,14 +340,14 @@ def test_a_gate_relaxes_by_its_exponential():
         (
             'permeability = "1e-8 m/s * m^3 * h * s"',
             "",
-            "Na_channel: a channel takes either a conductance or a permeability",
+            "Na_channel: a channel needs either a conductance or a permeability",
         ),
         (
             'ion = "Na"',
             'ion = "Na"\nstoichiometry = { Na = 1 }',
-            "Na_channel.stoichiometry: a channel of one ion is passive",
+            "Na_channel.stoichiometry: a channel carries one ion and is passive",
         ),
-        ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel names its ion, and no law"),
+        ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel has ion and no law"),
         ('ion = "Na"', 'ion = "Na"\nspeed = 3', "Na_channel.speed: no such key"),
     ],
 )
@@ -417,10 +417,10 @@ def test_currents_are_injected_and_accounted_for():
         (RAMP.replace('"30 s"', "30"), 'protocol.0.ramp.over: a duration needs a unit (as "30 s"), got 30'),
         (
             RAMP.replace('at = "20 s"', 'from = "20 s"\nto = "30 s"'),
-            "protocol.0.from: a ramp begins at a time and stays",
+            "protocol.0.from: a ramp has at instead of from and to",
         ),
         (RAMP.replace("bath.K", "bath.Kk"), "bath gives no concentration of Kk; did you mean K?"),
-        (RAMP.replace("bath.K", "cell.K"), "cell is no bath"),
+        (RAMP.replace("bath.K", "cell.K"), "cell is not a bath"),
         (RAMP.replace("bath.K", "bat.K"), "no such compartment as bat; did you mean bath?"),
         (RAMP.replace('"40 mM"', '"-40 mM"'), "must be ≥ 0, got -40 mM"),
         (RAMP.replace('"40 mM"', '"40 mV"'), "a concentration is mol/m^3"),
@@ -445,7 +445,7 @@ def test_what_moves_by_itself_is_not_set():
     of_time = ('P_K = "4e-8 m/s"', 'P_K = "4e-8 m/s * exp(-t / 1 s)"')
     step = '\n[[protocol]]\nat = "3 s"\nset = { "parameters.P_K" = "1e-8 m/s" }\n'
     assert faults_of(of_time, more=step) == [
-        "protocol.0.set.parameters.P_K: P_K cannot be given another value: it is made of t"
+        "protocol.0.set.parameters.P_K: P_K cannot be given another value: it depends on t"
     ]
 
 

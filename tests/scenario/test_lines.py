@@ -469,7 +469,7 @@ def test_depth_is_capped_with_a_sentence(kind):
     deepest = DEEP[kind](MAX_DEPTH)
     assert set(key_lines(deepest)) == all_paths(tomllib.loads(deepest))
     for depth in (MAX_DEPTH + 1, 100_000):
-        with pytest.raises(ValueError, match=r"^Line \d: tables and arrays lie more than 100 deep .*\.$"):
+        with pytest.raises(ValueError, match=r"^Line \d: tables and arrays are nested more than 100 deep; .*\.$"):
             key_lines(DEEP[kind](depth))
 
 

@@ -233,7 +233,7 @@ def test_consistent_loop_and_ghk_in_a_loop():
     given = TWO.replace("permeability", 'potential = "-70 mV"\npermeability')
     assert loads(given).model.membranes["plasma"].potential == -0.07
     assert loads(given.replace('"-70 mV"', '"ghk"')).model.membranes["plasma"].potential == "ghk"
-    with pytest.raises(ScenarioError, match=r"contact\.potential: the other membranes make it -60 mV"):
+    with pytest.raises(ScenarioError, match=r"contact\.potential: the potentials of the other membranes imply -60 mV"):
         loads(given.replace('"-60 mV"', '"-60.001 mV"'))
 
 
@@ -335,7 +335,7 @@ def test_override_adds_a_table_that_the_schema_knows():
         ("membranes.plasma.pathways.pmp.rate", r"there is no pathway pmp; did you mean pump\?"),
         ("protocol.2.at", "there are 2 entries in protocol, counted from 0"),
         ("protocol.x.at", "there are 2 entries in protocol, counted from 0"),
-        ("title.x", "title has nothing below it"),
+        ("title.x", "title contains nothing"),
         ("simulation.rtol.x", "no such key"),
         ("", "no such key"),
         ("..", "no such key"),

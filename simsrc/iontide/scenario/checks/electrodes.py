@@ -1,4 +1,4 @@
-"""Checks of electrodes: where they are, what is in them, and what they are read against."""
+"""Checks of electrodes: their place, their filling, and their reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .contents.solutions import CHARGE_TOLERANCE, millimolar
 from .context.draft import Draft
 from .context.references import names_compartment
 
-#: Side of the membrane that each configuration has its pipette on, and the other.
+#: Side of the membrane on which the pipette is in each configuration, and the other side.
 _SIDES = {"whole-cell": ("inside", "outside"), "outside-out": ("inside", "outside"), "sharp": ("inside", "outside")}
 _SIDES |= {"inside-out": ("outside", "inside"), "cell-attached": ("outside", "inside")}
 
@@ -58,14 +58,14 @@ def _check_place(draft: Draft, path: KeyPath, table: ElectrodeTable) -> bool:
     if any(faults.is_faulty(*path, key) for key in ("on", "in")):
         return False
     if (table.on is None) == (table.in_ is None):
-        told = "names both" if table.on is not None else "names neither"
-        faults.add(path, f"an electrode is on a membrane or in a compartment; this one {told} (on = …, in = …)")
+        message = "both" if table.on is not None else "neither"
+        faults.add(path, f"an electrode needs a membrane or a compartment (on = …, or in = …), got {message}")
         return False
     if table.on is not None and table.on not in draft.document.membranes:
         if not faults.is_faulty("membranes", table.on):
             every = draft.document.membranes
-            told = f"no such membrane as {table.on}{did_you_mean(table.on, every)}"
-            faults.add((*path, "on"), f"{told} (membranes are {listed(every)})")
+            message = f"no such membrane as {table.on}{did_you_mean(table.on, every)}"
+            faults.add((*path, "on"), f"{message} (membranes are {listed(every)})")
         return False
     if table.on is not None and table.on not in draft.membranes():
         return False
@@ -92,7 +92,7 @@ def _compartment_of(draft: Draft, table: ElectrodeTable) -> str:
 
 
 def _reference_of(draft: Draft, table: ElectrodeTable) -> str | None:
-    """The compartment of the reference: as given, the other side of the membrane, or the one bath there is."""
+    """The compartment of the reference: as given, the other side of the membrane, or the only bath."""
     if table.reference.in_ is not None:
         return table.reference.in_
     if table.on is not None and table.configuration != "cell-attached":
@@ -119,10 +119,10 @@ def _check_charges(draft: Draft, place: KeyPath, held: Mapping[str, str]) -> Non
             return
         total, size = total + known.valence * value, size + abs(known.valence) * value
     if held and size == 0.0:
-        draft.faults.add(place, "holds no ion, so that nothing conducts")
+        draft.faults.add(place, "has no ion, so it does not conduct")
     elif abs(total) > CHARGE_TOLERANCE * size:
-        told = f"the charges do not balance: {millimolar(total)} of charge is left over"
-        draft.faults.add(place, f"{told}; give the ions that carry {millimolar(-total)}")
+        message = f"the charges do not balance: {millimolar(total)} of charge is left over"
+        draft.faults.add(place, f"{message}; give the ions that carry {millimolar(-total)}")
 
 
 def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
@@ -138,8 +138,8 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     known |= dict.fromkeys((*table.filling, *table.reference.bridge), "")
     for solute in table.diffusion_coefficients:
         if solute not in known:
-            told = f"{solute} is at no junction of this electrode{did_you_mean(solute, known)}"
-            draft.faults.add((*path, "diffusion_coefficients", solute), told)
+            message = f"{solute} is at no junction of this electrode{did_you_mean(solute, known)}"
+            draft.faults.add((*path, "diffusion_coefficients", solute), message)
     for solute, where in known.items():
         species, library = draft.species.get(solute), find_ion(solute)
         if solute in table.diffusion_coefficients or draft.faults.is_faulty_within("species", solute):
@@ -147,7 +147,7 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
         if species is not None:
             lacks = bool(species.valence) and species.diffusion_coefficient is None
         else:
-            # An ion of a filling that nobody knows has been told of.
+            # An unknown ion of a filling has been reported already.
             unknown = library is None and bool(where)
             lacks = unknown or (library is not None and bool(library.valence) and not library.mobility)
         if lacks:
@@ -160,7 +160,7 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 
 
 def _check_activity(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """The activity model must know every charged solute of every solution that the electrode meets."""
+    """The activity model must have parameters for every charged solute of the solutions at the electrode."""
     if table.activity == "ideal" or draft.faults.is_faulty(*path, "activity"):
         return
     from ...physics.activity import ACTIVITY_MODELS  # loads NumPy: only where it is asked for
@@ -178,15 +178,17 @@ def _check_activity(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 
 
 def _check_filling(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """Outside of a patch, the pipette's solution is the compartment there."""
+    """Outside of a patch, the pipette solution is the compartment there."""
     if table.on is not None and _SIDES[table.configuration][0] == "outside" and table.filling:
         where = _compartment_of(draft, table)
-        told = f"in the {table.configuration} configuration the pipette holds {where}, the outside of {table.on}"
-        draft.faults.add((*path, "filling"), f"{told}; leave the filling out")
+        message = (
+            f"in the {table.configuration} configuration the pipette solution is {where}, the outside of {table.on}"
+        )
+        draft.faults.add((*path, "filling"), f"{message}; leave out filling")
 
 
 def _check_wires(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """A wire needs its ion, and both electrodes have one or neither."""
+    """A wire needs its ion, and both electrodes have a wire or neither."""
     reference = _reference_of(draft, table)
     for own, place, solution, where in (
         (table.wire, (*path, "wire"), table.filling, _compartment_of(draft, table)),
@@ -208,9 +210,9 @@ def _check_sensor(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     if table.senses is None:
         for key in ("selectivity",):
             if getattr(table, key):
-                faults.add((*path, key), f"{key} goes with an electrode that senses an ion (senses = …)")
+                faults.add((*path, key), "applies only to an electrode that senses an ion (senses = …)")
         if table.in_ is not None and not table.filling and table.wire is None:
-            faults.add(path, "needs a filling, an ion that it senses, or a wire; it has none of them", spoils=False)
+            faults.add(path, "needs a filling, an ion that it senses, or a wire, got none of them", spoils=False)
         return
     held = draft.document.compartments[_compartment_of(draft, table)].concentrations
     if table.on is not None:
@@ -220,11 +222,11 @@ def _check_sensor(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
         if ion not in held:
             faults.add(place, f"{table.in_} gives no concentration of {ion}{did_you_mean(ion, held)}")
         elif ion in draft.species and draft.species[ion].valence == 0:
-            faults.add(place, f"{ion} has no charge, so no electrode answers to it")
+            faults.add(place, f"{ion} has no charge, so no electrode can sense it")
     own = draft.species.get(table.senses)
     for ion in table.selectivity:
         if own and ion in draft.species and draft.species[ion].valence * own.valence < 0:
-            faults.add((*path, "selectivity", ion), f"{ion} has the other sign of charge than {table.senses}")
+            faults.add((*path, "selectivity", ion), f"{ion} has the opposite charge of {table.senses}")
 
 
 def _check_zero(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
@@ -232,12 +234,14 @@ def _check_zero(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     if at is None:
         return
     if duration is not None and at > duration:
-        told = f"must be within the run, {draft.document.simulation.duration}, got {table.zeroed_at}"
-        draft.faults.add((*path, "zeroed_at"), told)
+        message = f"must be within the run, {draft.document.simulation.duration}, got {table.zeroed_at}"
+        draft.faults.add((*path, "zeroed_at"), message)
     seen = _compartment_of(draft, table) if table.senses is not None else _reference_of(draft, table)
     if at > 0.0 and draft.kind_of(str(seen)) == "finite":
-        told = f"{seen} is finite, so what is in it is known beforehand at the start alone; zero it at 0 s"
-        draft.faults.add((*path, "zeroed_at"), told)
+        message = (
+            f'the composition of {seen} changes, so it is known in advance only at the start; write zeroed_at = "0 s"'
+        )
+        draft.faults.add((*path, "zeroed_at"), message)
 
 
 def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
@@ -275,7 +279,7 @@ def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
 
 
 def _contents(draft: Draft, compartment: str) -> dict[str, float]:
-    """What a compartment holds at the start of what moves, and of its impermeants."""
+    """Initial concentrations of the mobile species and of the impermeants of a compartment."""
     quantities = draft.quantities.values
     path = ("compartments", compartment)
     found = {str(k[-1]): v for k, v in quantities.items() if k[:-1] == (*path, "concentrations")}

@@ -1,4 +1,4 @@
-"""What ions of the library are made of, read off their names: a reaction makes no element of another."""
+"""Elements in the ions of the library, from their names: a reaction must conserve every element."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATOM = re.compile(r"([A-Z][a-z]?)(\d*)")
 
 
 def elements_of(name: str) -> Counter[str] | None:
-    """Atoms of an ion of the library by element; None where its name is no formula, and of any other solute."""
+    """Atoms of an ion of the library by element; None where its name is not a formula, and for any other solute."""
     if find_ion(name) is None:
         return None
     formula = re.sub(r"(?<=[a-z])II+$", "", name)  # FeII
