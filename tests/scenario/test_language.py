@@ -19,59 +19,11 @@ from iontide.scenario.checks.contents.reactions import constant_of_order, equati
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from tests.support.paths import SCENARIO_FILES
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 WARM = 310.15
 GATES = (("Na_transient", "m"), ("Na_transient", "h"), ("K_delayed", "n"))
 E_HH = [-0.077, 0.050, -0.054387]
-
-CELL = """\
-title = "A cell in a bath"
-
-[parameters]
-P_K = "4e-8 m/s"
-
-[simulation]
-duration = "100 s"
-temperature = "37 degC"
-
-[compartments.cell]
-volume = "4 pL"
-concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
-impermeants = { A = { concentration = "balance", valence = -1 } }
-
-[compartments.bath]
-bath = true
-concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
-
-[membranes.plasma]
-inside = "cell"
-outside = "bath"
-area = "1000 um^2"
-specific_capacitance = "1 uF/cm^2"
-potential = "-70 mV"
-permeability = { K = "P_K" }
-"""
-
-
-def changed(text, *pairs, more=""):
-    for old, new in pairs:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text + more
-
-
-def model_of(*pairs, more="", text=CELL):
-    return loads(changed(text, *pairs, more=more)).model
-
-
-def run_of(*pairs, more="", text=CELL):
-    return iontide.run(loads(changed(text, *pairs, more=more)))
-
-
-def faults_of(*pairs, more="", text=CELL):
-    with pytest.raises(ScenarioError) as caught:
-        loads(changed(text, *pairs, more=more))
-    return [f"{fault.path}: {fault.message}" for fault in caught.value.faults]
 
 
 # -- water and geometry ---------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ from iontide.scenario.checks.context.potentials import Tied
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.read import load, loads
+from tests.support.scenario_text import misfit
 
 SAMPLE = """\
 title       = "A pump-leak cell"
@@ -399,50 +399,6 @@ def test_reading_imports_no_array_library():
 
 
 # --- JSON Schema ---
-
-
-def misfit(value, schema, root):
-    """Why a value does not conform to a schema, by the few keywords that ours uses; None if it does."""
-    if "$ref" in schema:
-        return misfit(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
-    for word, most in (("anyOf", None), ("oneOf", 1)):
-        if word in schema:
-            fitting = sum(misfit(value, choice, root) is None for choice in schema[word])
-            if not fitting or (most and fitting > most):
-                return f"{fitting} of {word} fit {value!r}"
-    if "const" in schema and value != schema["const"]:
-        return f"{value!r} is not {schema['const']!r}"
-    if "enum" in schema and not any(value is word or value == word != 1 for word in schema["enum"]):
-        return f"{value!r} is not in {schema['enum']}"
-    types = {
-        "string": str,
-        "number": int | float,
-        "integer": int,
-        "boolean": bool,
-        "object": dict,
-        "array": list,
-    }
-    if "type" in schema:
-        allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        if not any(isinstance(value, types[name]) for name in allowed):
-            return f"{value!r} is no {allowed}"
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-        return f"{value} is out of range"
-    if isinstance(value, dict):
-        missing = set(schema.get("required", [])) - set(value)
-        if missing:
-            return f"{missing} missing"
-        pattern = schema.get("propertyNames", {}).get("pattern", "")
-        for key, inner in value.items():
-            below = schema.get("properties", {}).get(key, schema.get("additionalProperties", {}))
-            if below is False or not re.search(pattern, key):
-                return f"{key} is not allowed"
-            if below is not True and (fault := misfit(inner, below, root)):
-                return f"{key}: {fault}"
-    if isinstance(value, list):
-        faults = [misfit(item, schema.get("items", {}), root) for item in value]
-        return next((fault for fault in faults if fault), None)
-    return None
 
 
 def test_schema_accepts_the_samples():

@@ -14,10 +14,10 @@ from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.scenario.text.faults import Faults
 from iontide.scenario.text.key_lines import key_lines
-from tests.scenario.test_read import misfit
 from tests.support.effort import grows_in_proportion
 from tests.support.malformed import BASES, cases
 from tests.support.paths import SCENARIO_FILES
+from tests.support.scenario_text import misfit
 
 HEAD = """\
 title = "Layers"

@@ -16,7 +16,7 @@ from iontide.model.serialization import model_from_json, model_to_json
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.storage import open_trajectory
-from tests.scenario.test_language import CELL, changed, faults_of, model_of, run_of
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 SUGAR = ('Cl = "10 mM" }', 'Cl = "10 mM", glucose = "1 mM", lactate = "0 mM", H = "0.1 uM" }')
 FEED = """

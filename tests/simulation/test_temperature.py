@@ -13,7 +13,8 @@ from iontide.formulas.formula import parse_formula
 from iontide.formulas.units import Dimension
 from iontide.model.model import ParameterStep
 from iontide.scenario.read import loads
-from tests.scenario.test_language import CELL, CHANNEL, RINSED, WET, changed, faults_of, model_of, run_of
+from tests.scenario.test_language import CHANNEL, RINSED, WET
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 COLD = ('temperature = "37 degC"', 'temperature = "15 degC"')
 

@@ -16,9 +16,9 @@ from iontide.model.model import Model, Parameter, ParameterStep, Pathway, Simula
 from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.simulation.prepare import prepare
-from tests.scenario.test_language import faults_of, model_of, run_of
 from tests.support.effort import grows_in_proportion
 from tests.support.models import by_name, p1
+from tests.support.scenario_text import faults_of, model_of, run_of
 
 TRAIN = """
 [[protocol]]

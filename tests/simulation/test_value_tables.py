@@ -11,8 +11,8 @@ from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.storage import open_trajectory
-from tests.scenario.test_language import CELL, changed, faults_of, model_of, run_of
 from tests.support.effort import grows_in_proportion
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 STEPS = """
 [[protocol]]

@@ -205,12 +205,12 @@ class Formula:
     def _check_temperature_factor(self, node: Call, operands: list[Dimension]) -> None:
         """``q10`` takes a pure number, ``arrhenius`` an energy per mole; both a temperature after it."""
         (first, due), (second, kelvin) = _TEMPERATURE_FACTORS[node.function]
-        for argument, found, what, expected in (
+        for argument, actual, what, expected in (
             (node.arguments[0], operands[0], first, due),
             (node.arguments[1], operands[1], second, kelvin),
         ):
-            if found != expected:
-                message = f"{node.function} takes {what}, but {self.source(argument)} is {found}"
+            if actual != expected:
+                message = f"{node.function} takes {what}, but {self.source(argument)} is {actual}"
                 raise DimensionError(message)
 
     def _power_dimension(self, node: Binary, base: Dimension, exponent: Dimension) -> Dimension:
@@ -311,15 +311,15 @@ def fit_message(
         the `DimensionError` from within the formula.
     """
     try:
-        found = formula.dimension_of(lookup)
+        actual = formula.dimension_of(lookup)
     except DimensionError as error:
         return str(error)
-    if found == expected:
+    if actual == expected:
         return None
-    message = f"{found} does not fit, {quantity} is {expected}"
+    message = f"{actual} does not fit, {quantity} is {expected}"
     if isinstance(formula.ast, Number):
         hint = f" (give the number its unit, as in `{formula.text.strip()} {lab_unit(expected)}`)"
-        return message + hint if found.is_dimensionless else message
+        return message + hint if actual.is_dimensionless else message
     terms = []
     for node in _factors(formula.ast):
         dimension = fold(node, lambda part, operands: formula._dimension(part, operands, lookup))

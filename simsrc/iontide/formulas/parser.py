@@ -231,9 +231,9 @@ class _Parser:
 
     def take(self, *operators: str) -> bool:
         """Whether the next token is one of the operators, which is then consumed."""
-        found = self.next.kind == "operator" and self.next.text in operators
-        self.position += found
-        return found
+        is_next = self.next.kind == "operator" and self.next.text in operators
+        self.position += is_next
+        return is_next
 
     def fault(self, token: _Token, what: str) -> FormulaError:
         return _fault(self.text, token.start, what)

@@ -204,14 +204,14 @@ def _whole(source: str, message: str, line: int = 0) -> ScenarioError:
 def _syntax(text: str, message: str) -> tuple[int, str]:
     """Line and message of an error of tomllib."""
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    words = message[: place.start()] if place else message
+    sentence = message[: place.start()] if place else message
     for pattern, better in _TOML_MESSAGES:
-        if re.fullmatch(pattern, words):
-            words = re.sub(pattern, better, words).replace("'", "").replace(", ", ".")
+        if re.fullmatch(pattern, sentence):
+            sentence = re.sub(pattern, better, sentence).replace("'", "").replace(", ", ".")
             break
     else:
-        words = words[:1].lower() + words[1:]
+        sentence = sentence[:1].lower() + sentence[1:]
     if place and place[1]:
-        return int(place[1]), f"not TOML at column {place[2]}: {words}"
+        return int(place[1]), f"not TOML at column {place[2]}: {sentence}"
     last = len(text.rstrip().splitlines()) or 1
-    return last, f"not TOML at the end of the file: {words}"
+    return last, f"not TOML at the end of the file: {sentence}"

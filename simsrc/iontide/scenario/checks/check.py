@@ -39,7 +39,7 @@ _BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers", "electro
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
     """Check a document, pruned of its structural faults; the new faults go to ``faults``.
 
-    ``declared``: dimensions that parameters must keep, where the file's values are overridden.
+    ``declared``: dimensions that parameters must have, where the file's values are overridden.
 
     Returns
     -------

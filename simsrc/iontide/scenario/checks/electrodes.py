@@ -9,6 +9,7 @@ from ...model.electrodes import Electrode, Reference
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ..schema import quantity_kinds
 from ..schema.electrodes import ElectrodeTable
+from ..text.faults import no_such
 from ..text.key_lines import KeyPath
 from .contents.solutions import CHARGE_TOLERANCE, millimolar
 from .context.draft import Draft
@@ -63,9 +64,7 @@ def _check_place(draft: Draft, path: KeyPath, table: ElectrodeTable) -> bool:
         return False
     if table.on is not None and table.on not in draft.document.membranes:
         if not faults.is_faulty("membranes", table.on):
-            every = draft.document.membranes
-            message = f"no such membrane as {table.on}{did_you_mean(table.on, every)}"
-            faults.add((*path, "on"), f"{message} (membranes are {listed(every)})")
+            faults.add((*path, "on"), no_such("membrane", table.on, draft.document.membranes))
         return False
     if table.on is not None and table.on not in draft.membranes():
         return False
@@ -98,8 +97,8 @@ def _reference_of(draft: Draft, table: ElectrodeTable) -> str | None:
     if table.on is not None and table.configuration != "cell-attached":
         other: str = getattr(draft.document.membranes[table.on], _SIDES[table.configuration][1])
         return other
-    own = _compartment_of(draft, table)
-    baths = [c for c in draft.compartments() if draft.kind_of(c) == "bath" and (c != own or table.on is None)]
+    compartment = _compartment_of(draft, table)
+    baths = [c for c in draft.compartments() if draft.kind_of(c) == "bath" and (c != compartment or table.on is None)]
     return baths[0] if len(baths) == 1 else None
 
 
@@ -190,16 +189,16 @@ def _check_filling(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 def _check_wires(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     """A wire needs its ion, and both electrodes have a wire or neither."""
     reference = _reference_of(draft, table)
-    for own, place, solution, where in (
+    for wire, place, solution, where in (
         (table.wire, (*path, "wire"), table.filling, _compartment_of(draft, table)),
         (table.reference.wire, (*path, "reference", "wire"), table.reference.bridge, reference),
     ):
-        if own is None:
+        if wire is None:
             continue
         held = solution or draft.document.compartments[str(where)].concentrations
-        if _ION_OF_WIRE[own] not in held and not draft.faults.is_faulty("compartments", str(where), "concentrations"):
-            said = "its filling" if solution else where
-            draft.faults.add(place, f"a wire of {own} needs {_ION_OF_WIRE[own]}, of which {said} has none")
+        if _ION_OF_WIRE[wire] not in held and not draft.faults.is_faulty("compartments", str(where), "concentrations"):
+            holder = "its filling" if solution else where
+            draft.faults.add(place, f"a wire of {wire} needs {_ION_OF_WIRE[wire]}, of which {holder} has none")
     if (table.wire is None) != (table.reference.wire is None) and not draft.faults.is_faulty_within(*path):
         missing = ("wire",) if table.wire is None else ("reference", "wire")
         draft.faults.add((*path, *missing), "missing; give the wires of both electrodes, or of neither")
@@ -223,9 +222,9 @@ def _check_sensor(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
             faults.add(place, f"{table.in_} gives no concentration of {ion}{did_you_mean(ion, held)}")
         elif ion in draft.species and draft.species[ion].valence == 0:
             faults.add(place, f"{ion} has no charge, so no electrode can sense it")
-    own = draft.species.get(table.senses)
+    sensed = draft.species.get(table.senses)
     for ion in table.selectivity:
-        if own and ion in draft.species and draft.species[ion].valence * own.valence < 0:
+        if sensed and ion in draft.species and draft.species[ion].valence * sensed.valence < 0:
             faults.add((*path, "selectivity", ion), f"{ion} has the opposite charge of {table.senses}")
 
 
@@ -246,7 +245,7 @@ def _check_zero(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 
 def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
     """The electrodes of a draft without faults."""
-    found = []
+    electrodes = []
     for name, table in draft.document.electrodes.items():
         path: KeyPath = ("electrodes", name)
 
@@ -258,7 +257,7 @@ def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
         filling = values("filling")
         if not filling and table.on is not None:
             filling = _contents(draft, compartment)
-        found.append(
+        electrodes.append(
             Electrode(
                 name,
                 compartment,
@@ -275,15 +274,15 @@ def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
                 values("diffusion_coefficients"),
             )
         )
-    return tuple(found)
+    return tuple(electrodes)
 
 
 def _contents(draft: Draft, compartment: str) -> dict[str, float]:
     """Initial concentrations of the mobile species and of the impermeants of a compartment."""
     quantities = draft.quantities.values
     path = ("compartments", compartment)
-    found = {str(k[-1]): v for k, v in quantities.items() if k[:-1] == (*path, "concentrations")}
-    charge = sum(draft.species[ion].valence * c for ion, c in found.items())
+    contents = {str(k[-1]): v for k, v in quantities.items() if k[:-1] == (*path, "concentrations")}
+    charge = sum(draft.species[ion].valence * c for ion, c in contents.items())
     balancing: tuple[str, float] | None = None
     for solute, given in draft.document.compartments[compartment].impermeants.items():
         valence = draft.value(*path, "impermeants", solute, "valence") or 0.0
@@ -294,8 +293,8 @@ def _contents(draft: Draft, compartment: str) -> dict[str, float]:
         if given.concentration == "balance":
             balancing = (solute, valence)
         elif c is not None:
-            found[solute] = c
+            contents[solute] = c
             charge += valence * c
     if balancing is not None and balancing[1]:
-        found[balancing[0]] = max(-charge / balancing[1], 0.0)
-    return found
+        contents[balancing[0]] = max(-charge / balancing[1], 0.0)
+    return contents

@@ -83,13 +83,13 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
 
     Tables that are absent but known to the schema are added.
     """
-    words = dotted.split(".")
+    keys = dotted.split(".")
     path: KeyPath = ()
     here: Any = raw
     while True:
         if path[:1] in (("protocol",), ("events",)) and path[2:] in (("set",), ("ramp",), ("table",)):
-            words = [".".join(words)]  # the keys of these tables contain dots themselves
-        word = words.pop(0)
+            keys = [".".join(keys)]  # the keys of these tables contain dots themselves
+        word = keys.pop(0)
         key: str | int = word
         if isinstance(here, list):
             if not (word.isdecimal() and len(word) < 9 and int(word) < len(here)):
@@ -100,7 +100,7 @@ def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
         if not (isinstance(here, dict) and key in here):
             _check_new(raw, path, key, here)
         path = (*path, key)
-        if not words:
+        if not keys:
             return path, here
         here = here.setdefault(key, {}) if isinstance(here, dict) else here[key]
 

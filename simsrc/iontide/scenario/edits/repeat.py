@@ -12,10 +12,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, get_origin
 
-from ...errors import did_you_mean, listed
+from ...errors import listed
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import show
-from ..text.faults import Faults
+from ..text.faults import Faults, no_such
 from ..text.key_lines import KeyPath
 from ..text.repeat_references import JOINING, MOST_PIECES, REFERENCES, SINGLE, TARGETS, Origins
 from ..text.size import CAPS, MOST_KEYS
@@ -175,9 +175,7 @@ class _Expansion:
             elif whole:
                 message = f'{along} is one piece of {whole}; write along = "{whole}"'
             else:
-                message = (
-                    f"no such compartment as {along}{did_you_mean(along, every)} (compartments are {listed(every)})"
-                )
+                message = no_such("compartment", along, every)
             self._refuse(place, message)
             return None
         pieces = self._names("compartments", along)
@@ -235,9 +233,9 @@ class _Expansion:
                     self._check_single((table, key, *inner), what, _dig(entry, inner))
                 for word in TARGETS if table in ("protocol", "events") else ():
                     for target in _dig(entry, (word,)) if isinstance(_dig(entry, (word,)), dict) else ():
-                        words = target.split(".")
-                        if len(words) > 2 and words[0] in REPEATABLE:
-                            self._check_single((table, key, word, target), words[0], words[1])
+                        parts = target.split(".")
+                        if len(parts) > 2 and parts[0] in REPEATABLE:
+                            self._check_single((table, key, word, target), parts[0], parts[1])
 
     def _check_single(self, path: KeyPath, table: str, name: Any) -> None:
         if isinstance(name, str) and self._plans[table].get(name):
@@ -315,14 +313,14 @@ def _any_has(raw: dict[str, Any], table: str, key: str) -> bool:
 
 def _references(table: str, entry: dict[str, Any]) -> dict[tuple[str | int, ...], str]:
     """The compartments that a table names, by the place where."""
-    found: dict[tuple[str | int, ...], str] = {}
+    names: dict[tuple[str | int, ...], str] = {}
     for key in REFERENCES[table]:
         value = entry.get(key)
         if isinstance(value, str):
-            found[key,] = value
+            names[key,] = value
         elif isinstance(value, list):
-            found |= {(key, index): name for index, name in enumerate(value) if isinstance(name, str)}
-    return found
+            names |= {(key, index): name for index, name in enumerate(value) if isinstance(name, str)}
+    return names
 
 
 def _takes_list(path: KeyPath) -> bool:

@@ -40,10 +40,10 @@ def elements_left_over(left: Mapping[str, int], right: Mapping[str, int]) -> dic
     atoms: Counter[str] = Counter()
     for side, sign in ((left, 1), (right, -1)):
         for name, number in side.items():
-            own = elements_of(name)
-            if own is None:
+            composition = elements_of(name)
+            if composition is None:
                 return {}
-            for symbol, count in own.items():
+            for symbol, count in composition.items():
                 atoms[symbol] += sign * number * count
     if atoms["H"] == 2 * atoms["O"]:
         del atoms["H"], atoms["O"]

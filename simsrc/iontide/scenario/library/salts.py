@@ -21,11 +21,11 @@ def ions_of_salt(name: str) -> dict[str, int] | None:
         cation = find_ion(name[:end])
         if cation is None or cation.valence <= 0:
             continue
-        found = re.fullmatch(r"(\d*)[-_ ]?(\D.*)", name[end:])
-        if found is None:
+        match = re.fullmatch(r"(\d*)[-_ ]?(\D.*)", name[end:])
+        if match is None:
             continue
-        count = int(found[1] or 1)
-        for anion, number in _anions(found[2], count * cation.valence):
+        count = int(match[1] or 1)
+        for anion, number in _anions(match[2], count * cation.valence):
             if anion.valence < 0 and count * cation.valence + number * anion.valence == 0:
                 return {cation.name: count, anion.name: number}
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...errors import Fault
+from ...errors import Fault, did_you_mean, listed
 from .key_lines import KeyPath, line_of
 from .repeat_references import Origins
 
@@ -77,3 +77,9 @@ class Faults:
     def is_faulty_within(self, *path: str | int) -> bool:
         """Whether a fault was found at this path, above it, or anywhere below it."""
         return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
+
+
+def no_such(noun: str, name: str, existing: Iterable[str]) -> str:
+    """The message about a name that the file uses for a ``noun`` but does not define."""
+    names = list(existing)
+    return f"no such {noun} as {name}{did_you_mean(name, names)} ({noun}s are {listed(names)})"

@@ -15,7 +15,7 @@ from .key_lines import KeyPath
 #: Most pieces of a repeated table.
 MOST_PIECES = 200
 
-#: What the schema knows of ``repeat`` and ``along``; both are resolved before the schema is applied.
+#: Fields of the schema for ``repeat`` and ``along``; both are resolved before the schema is applied.
 Repeat = Annotated[
     Annotated[int, Field(ge=1, le=MOST_PIECES)]
     | Annotated[list[Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]], Field(min_length=1, max_length=MOST_PIECES)]
@@ -86,13 +86,13 @@ class Origins:
                 return (*origin, *path[length:])
         return path
 
-    def once(self, found: Iterable[tuple[KeyPath, Fault]]) -> Iterator[Fault]:
+    def once(self, faults: Iterable[tuple[KeyPath, Fault]]) -> Iterator[Fault]:
         """The faults; one that all pieces of a table have in common is reported once, at the path as written."""
         if not self.pieces:
-            yield from (fault for _, fault in found)
+            yield from (fault for _, fault in faults)
             return
         groups: dict[KeyPath, list[tuple[KeyPath, Fault]]] = {}
-        for path, fault in found:
+        for path, fault in faults:
             groups.setdefault(self.written(path), []).append((path, fault))
         names = {piece: str(place[-1]) for place, pieces in self.pieces.items() for piece in pieces}
         for written, members in groups.items():

@@ -59,10 +59,10 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
             draft.faults.add(path, f"no such ion in the library{meant} {other}")
             draft.faults.mark(("species", name))
         return
-    own = ("species", name)
+    place = ("species", name)
     valence = table.valence if table and table.valence is not None else ion.valence if ion else 0
-    diffusion = draft.value(*own, "diffusion_coefficient")
-    size = draft.value(*own, "ion_size")
+    diffusion = draft.value(*place, "diffusion_coefficient")
+    size = draft.value(*place, "ion_size")
     draft.species[name] = Species(
         name,
         valence,

@@ -6,6 +6,7 @@ from ....errors import did_you_mean, listed
 from ....model.tracers import Tracer
 from ...schema import quantity_kinds
 from ...schema.document import TracerTable
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .reactions import equation_of
@@ -33,15 +34,14 @@ def _read_tracer(draft: Draft, path: KeyPath, table: TracerTable) -> None:
                 message = f"no compartment holds {name}{did_you_mean(name, draft.species)}"
                 faults.add(place, f"{message} (species are {listed(draft.species)})")
     for c, raw in table.share.items():
-        own = (*path, "share", c)
+        here = (*path, "share", c)
         if c not in every and not faults.is_faulty("compartments", c):
-            message = f"no such compartment as {c}{did_you_mean(c, every)}"
-            faults.add(own, f"{message} (compartments are {listed(every)})")
+            faults.add(here, no_such("compartment", c, every))
             continue
         labelled = faults.is_faulty_within(*place) or faults.is_faulty("compartments", c, "concentrations")
         if not labelled and not any(holds(draft, c, name) for name in table.of):
-            faults.add(own, f"{c} gives no concentration of {' or '.join(table.of)}")
-        draft.quantities.read(own, raw, quantity_kinds.SHARE)
+            faults.add(here, f"{c} gives no concentration of {' or '.join(table.of)}")
+        draft.quantities.read(here, raw, quantity_kinds.SHARE)
     if not faults.is_faulty_within(*place):
         _check_label_is_conserved(draft, place, table.of)
 

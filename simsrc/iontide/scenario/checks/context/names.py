@@ -42,12 +42,12 @@ def membrane_names(draft: Draft, membrane: str, pathway: str | None = None) -> d
 
 def _gates_of_others(draft: Draft, membrane: str, pathway: str | None) -> dict[str, Dimension]:
     """The gates of the pathways of a membrane but one, also faulty ones; ``E.`` is reserved for reversal potentials."""
-    found: dict[str, Dimension] = {}
+    names: dict[str, Dimension] = {}
     for other, given in draft.document.membranes[membrane].pathways.items():
         if other not in (pathway, "E"):
             faulty = map(str, draft.faults.faulty_below("membranes", membrane, "pathways", other, "gates"))
-            found |= gate_names(f"{other}.{gate}" for gate in (*given.gates, *faulty))
-    return found
+            names |= gate_names(f"{other}.{gate}" for gate in (*given.gates, *faulty))
+    return names
 
 
 def compartment_names(draft: Draft, compartment: str) -> dict[str, Dimension]:

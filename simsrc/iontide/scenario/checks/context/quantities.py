@@ -206,7 +206,7 @@ class Quantities:
         if near:
             return f"no such name as {name}{near}"
         known = [other for other in local if not other.endswith(".activity")]
-        return f"no such name as {name} ({every}; a formula here also knows {listed(known, most=24)})"
+        return f"no such name as {name} ({every}; a formula here can also use {listed(known, most=24)})"
 
     def _misfit(
         self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension, local: Mapping[str, Dimension]
@@ -300,14 +300,14 @@ def _unit_message(raw: str) -> str | None:
 
 def _unit_meant(name: str) -> str:
     """The unit of which a name would be a power if it were written so: ``cm^2`` for ``cm2``; else empty."""
-    found = re.fullmatch(r"([A-Za-z]+)([2-4])", name)
-    if found is None:
+    match = re.fullmatch(r"([A-Za-z]+)([2-4])", name)
+    if match is None:
         return ""
     try:
-        parse_unit(found[1])
+        parse_unit(match[1])
     except UnitError:
         return ""
-    return f"{found[1]}^{found[2]}"
+    return f"{match[1]}^{match[2]}"
 
 
 def _settled(quantity: Quantity, value: float) -> Quantity:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....errors import did_you_mean, listed
 from ...schema.quantity_kinds import show
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from .draft import Draft
 
@@ -16,8 +16,7 @@ def names_compartment(draft: Draft, place: KeyPath, name: str) -> bool:
     if draft.faults.is_faulty(*place) or draft.faults.is_faulty("compartments", name):
         return False
     if name not in every:
-        message = f"no such compartment as {name}{did_you_mean(name, every)}"
-        draft.faults.add(place, f"{message} (compartments are {listed(every)})")
+        draft.faults.add(place, no_such("compartment", name, every))
         return False
     return True
 

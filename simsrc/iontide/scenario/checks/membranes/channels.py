@@ -68,16 +68,16 @@ def is_state(table: GateTable) -> bool:
 def _read_gate(draft: Draft, place: KeyPath, table: GateTable, names: Mapping[str, Dimension]) -> None:
     faults, quantities = draft.faults, draft.quantities
     _check_combination(draft, place, table)
-    own = gate_rates() if table.alpha is not None and table.beta is not None else {}
-    clash = next((name for name in own if name in draft.document.parameters), None)
+    rates = gate_rates() if table.alpha is not None and table.beta is not None else {}
+    clash = next((name for name in rates if name in draft.document.parameters), None)
     if clash and (table.steady is not None or table.time_constant is not None):
         message = f"{clash} of this gate has the name of a parameter"
         faults.add((*place, clash), f"{message}; rename the parameter")
     quantities.read((*place, "alpha"), table.alpha, quantity_kinds.OPENING, local=names)
     quantities.read((*place, "beta"), table.beta, quantity_kinds.OPENING, local=names)
-    quantities.read((*place, "steady"), table.steady, quantity_kinds.STEADY, local={**names, **own})
+    quantities.read((*place, "steady"), table.steady, quantity_kinds.STEADY, local={**names, **rates})
     quantities.read(
-        (*place, "time_constant"), table.time_constant, quantity_kinds.TIME_CONSTANT, local={**names, **own}
+        (*place, "time_constant"), table.time_constant, quantity_kinds.TIME_CONSTANT, local={**names, **rates}
     )
     quantities.read((*place, "speed"), table.speed, quantity_kinds.SPEED, local=EVERYWHERE)
     quantities.read((*place, "initial"), table.initial, quantity_kinds.INITIAL)
@@ -96,9 +96,9 @@ def _check_combination(draft: Draft, place: KeyPath, table: GateTable) -> None:
         message = "a time_constant applies only together with steady"
         draft.faults.add((*place, "time_constant"), message)
         return
-    said = " and ".join(key for key in keys if key in given) or "none of them"
+    got = " and ".join(key for key in keys if key in given) or "none of them"
     problem = "a gate needs alpha and beta, or steady and time_constant, or steady alone if it is instantaneous"
-    draft.faults.add(place, f"{problem}, got {said}", spoils=False)
+    draft.faults.add(place, f"{problem}, got {got}", spoils=False)
 
 
 def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
@@ -108,12 +108,12 @@ def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
     needs: dict[str, set[str]] = {}
     for pathway, given in table.pathways.items():
         for gate in given.gates:
-            own = needs[f"{pathway}.{gate}"] = set()
+            used = needs[f"{pathway}.{gate}"] = set()
             for key in ("alpha", "beta", "steady", "time_constant"):
                 quantity = draft.quantities.quantities.get((*path, pathway, "gates", gate, key))
                 if isinstance(quantity, Formula):
-                    own |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
-                    own |= quantity.names & every
+                    used |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
+                    used |= quantity.names & every
     try:
         _order(needs)
     except ValueError as error:
@@ -127,4 +127,4 @@ def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
 
 def _order(needs: Mapping[str, set[str]]) -> None:
     """Raise ValueError where names depend on one another in a circle."""
-    dependency_order({name: parse_formula(" + ".join(sorted(own)) or "0") for name, own in needs.items()})
+    dependency_order({name: parse_formula(" + ".join(sorted(used)) or "0") for name, used in needs.items()})

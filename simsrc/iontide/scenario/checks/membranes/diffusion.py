@@ -83,8 +83,8 @@ def coupling(draft: Draft, name: str, table: DiffusionTable) -> Membrane:
     through = {key: quantities.get((*path, key), 1.0) for key in ("length", "tortuosity")}
 
     def permeability(ion: str) -> Quantity:
-        own = quantities.get((*path, "diffusion_coefficients", ion))
-        coefficient = own if own is not None else draft.species[ion].diffusion_coefficient
+        given = quantities.get((*path, "diffusion_coefficients", ion))
+        coefficient = given if given is not None else draft.species[ion].diffusion_coefficient
         assert coefficient is not None
         parts = (_text(coefficient, " m^2/s"), _text(through["length"], " m"), _text(through["tortuosity"], ""))
         formula = parse_formula("({}) / (({}) * ({})^2)".format(*parts))

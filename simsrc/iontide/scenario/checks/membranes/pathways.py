@@ -13,6 +13,7 @@ from ...library.laws import EVERY_ION, FORMULA, LIBRARY, TABLES, Law
 from ...schema import quantity_kinds
 from ...schema.document import MembraneTable, PathwayTable
 from ...schema.quantity_kinds import Kind
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..contents.solutions import holds
 from ..contents.stoichiometry import check_charge, read_stoichiometry
@@ -72,9 +73,7 @@ def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:
         if draft.faults.is_faulty("compartments", compartment):
             draft.faults.mark(place)
         else:
-            hint = did_you_mean(compartment, every)
-            message = f"no such compartment as {compartment}{hint}"
-            draft.faults.add(place, f"{message} (compartments are {listed(every)})")
+            draft.faults.add(place, no_such("compartment", compartment, every))
     if name not in draft.membranes():
         return
     if table.inside == table.outside:
@@ -266,8 +265,8 @@ def _read_channel(draft: Draft, name: str, path: KeyPath, given: PathwayTable, n
             draft.faults.add((*path, *key.split(".")), message)
     given_ways = [key for key in ways if key in extra]
     if len(given_ways) != 1:
-        said = "both" if given_ways else "neither"
-        message = f"a channel needs either a conductance or a permeability, got {said}"
+        got = "both" if given_ways else "neither"
+        message = f"a channel needs either a conductance or a permeability, got {got}"
         draft.faults.add(path, message, spoils=False)
         return
     (way,) = given_ways

@@ -76,14 +76,14 @@ def _solutes(draft: Draft, name: str, table: MembraneTable) -> list[str] | None:
     """Every solute on either side of a membrane; None where that is not known."""
     if name not in draft.membranes():
         return None
-    found: dict[str, None] = {}
+    solutes: dict[str, None] = {}
     for side in (table.inside, table.outside):
         for key in ("concentrations", "impermeants"):
             if draft.faults.is_faulty("compartments", side, key):
                 return None
-            found |= dict.fromkeys(getattr(draft.document.compartments[side], key))
-            found |= dict.fromkeys(map(str, draft.faults.faulty_below("compartments", side, key)))
-    return list(found)
+            solutes |= dict.fromkeys(getattr(draft.document.compartments[side], key))
+            solutes |= dict.fromkeys(map(str, draft.faults.faulty_below("compartments", side, key)))
+    return list(solutes)
 
 
 def check_water(draft: Draft) -> None:

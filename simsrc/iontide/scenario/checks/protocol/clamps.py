@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....errors import did_you_mean, listed
+from ....errors import listed
 from ....formulas.formula import parse_formula
 from ....model.model import Clamp, Hold, IonClamp
 from ...schema import quantity_kinds
 from ...schema.protocol import ClampTable
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..contents.solutions import absent, holds
 from ..context.draft import Draft
@@ -49,9 +50,9 @@ def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
     if name not in every:
         if name in draft.document.diffusion:
             message = f"{name} is electrodiffusion within one medium, which cannot be clamped"
+            faults.add((*place, "membrane"), f"{message} (membranes are {listed(every)})")
         else:
-            message = f"no such membrane as {name}{did_you_mean(name, every)}"
-        faults.add((*place, "membrane"), f"{message} (membranes are {listed(every)})")
+            faults.add((*place, "membrane"), no_such("membrane", name, every))
         return
     sides = (every[name].inside, every[name].outside)
     ion = table.carried_by
@@ -110,8 +111,8 @@ def check_clamps(draft: Draft) -> None:
             for key in ("carried_by", "series_resistance"):
                 was = getattr(other, key)
                 if getattr(table, key) != was:
-                    said = f'{key} = "{was}"' if was else f"no {key}"
-                    message = f"must be as in protocol.{before}, which clamps {table.membrane} too with {said}"
+                    setting = f'{key} = "{was}"' if was else f"no {key}"
+                    message = f"must be as in protocol.{before}, which clamps {table.membrane} too with {setting}"
                     draft.faults.add((*path, key), message)
             continue
         first[table.membrane] = (index, table)
@@ -138,16 +139,16 @@ def clamp_name(table: ClampTable) -> str:
 def switch_of(draft: Draft, index: int) -> str:
     """The parameter that is 1 while the clamp of an entry of the protocol is on, else 0."""
     tables = dict(clamp_tables(draft))
-    own = clamp_name(tables[index])
-    number = sum(clamp_name(table) == own for i, table in tables.items() if i <= index)
-    return f"clamps.{own}.hold_{number}"
+    name = clamp_name(tables[index])
+    number = sum(clamp_name(table) == name for i, table in tables.items() if i <= index)
+    return f"clamps.{name}.hold_{number}"
 
 
 def switches(draft: Draft, index: int) -> dict[str, float]:
     """Values of the switches during an entry: on for its own clamp, off for earlier entries of the same clamp."""
     tables = dict(clamp_tables(draft))
-    own = clamp_name(tables[index])
-    earlier = [i for i, table in tables.items() if i < index and clamp_name(table) == own]
+    name = clamp_name(tables[index])
+    earlier = [i for i, table in tables.items() if i < index and clamp_name(table) == name]
     return {switch_of(draft, i): 0.0 for i in earlier} | {switch_of(draft, index): 1.0}
 
 

@@ -35,11 +35,11 @@ def check_conflicts(draft: Draft) -> None:
     settings: dict[str, list[Setting]] = {}
     for target, setting in _settings(draft):
         settings.setdefault(target, []).append(setting)
-    for target, own in settings.items():
-        if len({setting.entry for setting in own}) > 1:
-            _check(draft, target, _in_order(own))
+    for target, of_target in settings.items():
+        if len({setting.entry for setting in of_target}) > 1:
+            _check(draft, target, _in_order(of_target))
         for name in _parameters_of(draft, target) & settings.keys():
-            _check_below(draft, target, name, _in_order([*own, *settings[name]]), set(own))
+            _check_below(draft, target, name, _in_order([*of_target, *settings[name]]), set(of_target))
 
 
 def _in_order(settings: list[Setting]) -> list[Setting]:
@@ -49,13 +49,13 @@ def _in_order(settings: list[Setting]) -> list[Setting]:
 def _parameters_of(draft: Draft, target: str) -> set[str]:
     """Parameters that a quantity of the file depends on."""
     quantity = draft.quantities.quantities.get(tuple(target.split(".")))
-    found: set[str] = set()
+    parameters: set[str] = set()
     coming = set(quantity.names) if isinstance(quantity, Formula) else set()
     while coming:
-        found |= coming
+        parameters |= coming
         made = (draft.quantities.parameters[name].value for name in coming if name in draft.quantities.parameters)
-        coming = set().union(*(q.names for q in made if isinstance(q, Formula))) - found
-    return found
+        coming = set().union(*(q.names for q in made if isinstance(q, Formula))) - parameters
+    return parameters
 
 
 def _settings(draft: Draft) -> Iterator[tuple[str, Setting]]:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from ....errors import did_you_mean, listed
+from ....errors import listed
 from ....formulas.formula import FormulaError, parse_formula
 from ....formulas.units import Dimension, UnitError
 from ....model.model import Event
 from ...schema import quantity_kinds
 from ...schema.events import EventTable
 from ...schema.quantity_kinds import show
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE, compartment_names, membrane_names
@@ -98,8 +99,7 @@ def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimen
     for key, every in (("membrane", draft.document.membranes), ("compartment", draft.document.compartments)):
         name = getattr(table, key)
         if name is not None and name not in every and not faults.is_faulty(f"{key}s", name):
-            message = f"no such {key} as {name}{did_you_mean(name, every)}"
-            faults.add((*path, key), f"{message} ({key}s are {listed(every)})")
+            faults.add((*path, key), no_such(key, name, every))
         if faults.is_faulty(*path, key) or (name is not None and faults.is_faulty(f"{key}s", name)):
             return None
     where = watched_place(draft, table)

@@ -14,6 +14,7 @@ from ...schema import quantity_kinds, schema_lookup
 from ...schema.document import CompartmentTable
 from ...schema.protocol import ProtocolTable, ValuesTable
 from ...schema.quantity_kinds import Kind
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .recording import TEMPERATURE_PATH
@@ -138,8 +139,7 @@ def _is_solution(draft: Draft, path: KeyPath, compartment: str, ion: str) -> boo
     if faults.is_faulty("compartments", compartment):
         return False
     if compartment not in every:
-        message = f"no such compartment as {compartment}{did_you_mean(compartment, every)}"
-        faults.add(path, f"{message} (compartments are {listed(every)})")
+        faults.add(path, no_such("compartment", compartment, every))
         return False
     held = every[compartment].concentrations
     if not every[compartment].bath:

@@ -22,9 +22,9 @@ def variable_parameters(draft: Draft) -> dict[str, str]:
 
 def changing_parameters(draft: Draft) -> dict[str, str]:
     """The same, and those that change at a step of the protocol."""
-    found = {parameter_of(target): "is set by the protocol" for target in _targets(draft, ramped=False)}
-    found |= {parameter_of(target): "is set by an event" for event in draft.document.events for target in event.set}
-    return _and_dependent(draft, found | variable_parameters(draft))
+    reasons = {parameter_of(target): "is set by the protocol" for target in _targets(draft, ramped=False)}
+    reasons |= {parameter_of(target): "is set by an event" for event in draft.document.events for target in event.set}
+    return _and_dependent(draft, reasons | variable_parameters(draft))
 
 
 def _targets(draft: Draft, ramped: bool) -> set[str]:
@@ -37,17 +37,17 @@ def _targets(draft: Draft, ramped: bool) -> set[str]:
     }
 
 
-def _and_dependent(draft: Draft, found: dict[str, str]) -> dict[str, str]:
+def _and_dependent(draft: Draft, reasons: dict[str, str]) -> dict[str, str]:
     """These parameters, and those that depend on them or on time."""
     while True:
         more = {
-            name: "depends on time" if "t" in p.value.names else f"depends on {min(p.value.names & found.keys())}"
+            name: "depends on time" if "t" in p.value.names else f"depends on {min(p.value.names & reasons.keys())}"
             for name, p in draft.quantities.parameters.items()
-            if name not in found and isinstance(p.value, Formula) and p.value.names & (found.keys() | {"t"})
+            if name not in reasons and isinstance(p.value, Formula) and p.value.names & (reasons.keys() | {"t"})
         }
         if not more:
-            return found
-        found |= more
+            return reasons
+        reasons |= more
 
 
 #: Places below a membrane whose values may change at any time.
@@ -103,9 +103,9 @@ def _check_own_change(draft: Draft, path: KeyPath, target: str, variable: Mappin
     if draft.faults.is_faulty(*path):
         return
     name, place = parameter_of(target), place_of(target)
-    own = draft.quantities.quantities.get(place) if place else draft.quantities.parameters[name].value
-    if isinstance(own, Formula) and own.names & (variable.keys() | {"t"}):
-        of = min(own.names & (variable.keys() | {"t"}))
+    quantity = draft.quantities.quantities.get(place) if place else draft.quantities.parameters[name].value
+    if isinstance(quantity, Formula) and quantity.names & (variable.keys() | {"t"}):
+        of = min(quantity.names & (variable.keys() | {"t"}))
         why = f"it depends on {of}" if of == "t" else f"it depends on {of}, which {variable[of]}"
         draft.faults.add(path, f"{name} cannot be given another value: {why}")
 
@@ -127,8 +127,8 @@ def check_steps(draft: Draft) -> None:
         if event.set:
             path: KeyPath = ("events", index, "set")
             every = draft.quantities.quantities
-            own = {parameter_of(target): every[(*path, target)] for target in event.set}
-            _check_step(draft, path, own, 0.0, formulas)
+            new_values = {parameter_of(target): every[(*path, target)] for target in event.set}
+            _check_step(draft, path, new_values, 0.0, formulas)
     active: set[int] = set()
     seen: set[tuple[KeyPath, ...]] = set()
     for moment in sorted(changes):
