@@ -43,9 +43,8 @@ def faults_of(*changes: tuple[str, str], more: str = "") -> list[str]:
     return [f"{fault.path}: {fault.message}" for fault in caught.value.faults]
 
 
-@pytest.mark.parametrize(
-    ("salt", "ions"),
-    [
+def test_a_salt_is_read_by_the_ion_library(subtests: pytest.Subtests) -> None:
+    for salt, ions in [
         ("NaCl", {"Na": 1, "Cl": 1}),
         ("KCl", {"K": 1, "Cl": 1}),
         ("CaCl2", {"Ca": 1, "Cl": 2}),
@@ -65,16 +64,16 @@ def faults_of(*changes: tuple[str, str], more: str = "") -> list[str]:
         ("NH4Cl", {"NH4": 1, "Cl": 1}),
         ("Na2ATP", {"Na": 2, "ATP2": 1}),
         ("Na3GTP", {"Na": 3, "GTP3": 1}),
-    ],
-)
-def test_a_salt_is_read_by_the_ion_library(salt: str, ions: dict[str, int]) -> None:
-    assert ions_of_salt(salt) == ions
-    assert list(ions_of_salt(salt) or ()) == list(ions)
+    ]:
+        with subtests.test(salt=salt):
+            assert ions_of_salt(salt) == ions
+            assert list(ions_of_salt(salt) or ()) == list(ions)
 
 
-@pytest.mark.parametrize("name", ["Na", "K+", "CO2", "H2O", "glucose", "CaCl", "NaCl2", "sucrose", "", "K" * 500])
-def test_what_is_no_neutral_salt_is_none(name: str) -> None:
-    assert ions_of_salt(name) is None
+def test_what_is_no_neutral_salt_is_none(subtests: pytest.Subtests) -> None:
+    for name in ["Na", "K+", "CO2", "H2O", "glucose", "CaCl", "NaCl2", "sucrose", "", "K" * 500]:
+        with subtests.test(name=name):
+            assert ions_of_salt(name) is None
 
 
 def test_a_salt_in_a_solution_is_one_fault_that_says_what_to_write() -> None:

@@ -84,9 +84,8 @@ def test_a_wall_holds_the_water_back():
     assert pressure == pytest.approx(R * WARM * (run.osmolarity("cell")[-1] - 100.0), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("pairs", "more", "message"),
-    [
+def test_faults_of_water(subtests):
+    for pairs, more, message in [
         (
             [OSMOTIC],
             "",
@@ -117,11 +116,10 @@ def test_a_wall_holds_the_water_back():
             'wall = { elastic_modulus = "1 MPa", slack_volume = "4 pL" }',
             "membranes.plasma.wall: a wall needs an inside whose volume changes by osmosis, but cell has water = ",
         ),
-    ],
-)
-def test_faults_of_water(pairs, more, message):
-    found = faults_of(*pairs, more=more)
-    assert any(fault.startswith(message) for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(*pairs, more=more)
+            assert any(fault.startswith(message) for fault in found), found
 
 
 # -- formulas of the state --------------------------------------------------------------------------------------------
@@ -189,9 +187,8 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
     np.testing.assert_allclose(run.parameter("P_K"), 4e-8 * np.exp(-run.time / 10.0), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("pairs", "more", "message"),
-    [
+def test_faults_of_formulas(subtests):
+    for pairs, more, message in [
         (
             [('"P_K" }', '"P_K * K.insde / 1 mM" }')],
             "",
@@ -235,11 +232,10 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
             OWN_PUMP.replace('"1e-6', '"E.Ca / 1 V * 1e-6'),
             "pump.rate: E.Ca has no value, as cell has no Ca",
         ),
-    ],
-)
-def test_faults_of_formulas(pairs, more, message):
-    found = faults_of(*pairs, more=more)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(*pairs, more=more)
+            assert any(message in fault for fault in found), found
 
 
 # -- gates ------------------------------------------------------------------------------------------------------------
@@ -276,9 +272,8 @@ def test_a_gate_relaxes_by_its_exponential():
     np.testing.assert_allclose(h, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_gates(subtests):
+    for old, new, message in [
         ('alpha = "0.07 /ms", beta', "beta", "gates.h: a gate needs alpha and beta"),
         ('steady = "1 - h", ', "", "gates.s.time_constant: a time_constant applies only together with steady"),
         ('"20 ms + 1 ms * m"', '"20 mV"', "gates.s.time_constant: V does not fit, a time constant is s"),
@@ -301,11 +296,10 @@ def test_a_gate_relaxes_by_its_exponential():
         ),
         ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel has ion and no law"),
         ('ion = "Na"', 'ion = "Na"\nspeed = 3', "Na_channel.speed: no such key"),
-    ],
-)
-def test_faults_of_gates(old, new, message):
-    found = faults_of(more=changed(CHANNEL, (old, new)))
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of(more=changed(CHANNEL, (old, new)))
+            assert any(message in fault for fault in found), found
 
 
 # -- protocol ---------------------------------------------------------------------------------------------------------
@@ -361,9 +355,8 @@ def test_currents_are_injected_and_accounted_for():
     assert k[-1] - k[0] == pytest.approx(20e-12 / F, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
+def test_faults_of_protocols(subtests):
+    for more, message in [
         (RAMP.replace(', over = "30 s"', ""), "protocol.0.ramp.over: missing; a ramp needs the time that it takes"),
         (RAMP.replace('"30 s"', '"30 mM"'), "protocol.0.ramp.over: mol/m^3 does not fit, a duration is s"),
         (RAMP.replace('"30 s"', "30"), 'protocol.0.ramp.over: a duration needs a unit (as "30 s"), got 30'),
@@ -386,11 +379,10 @@ def test_currents_are_injected_and_accounted_for():
             + '\n[[protocol]]\nat = "3 s"\nset = { "parameters.P_K" = "P_K * t / 1 s" }',
             "protocol.1.set.parameters.P_K: no such parameter as t",
         ),
-    ],
-)
-def test_faults_of_protocols(more, message):
-    found = faults_of(more=more)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(more=more)
+            assert any(message in fault for fault in found), found
 
 
 def test_what_moves_by_itself_is_not_set():
@@ -452,17 +444,15 @@ def test_a_reaction_comes_to_its_equilibrium():
     assert b + cab == pytest.approx(2.0, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("text", "sides"),
-    [
+def test_equations(subtests):
+    for text, sides in [
         ("Ca + B <=> CaB", ({"Ca": 1, "B": 1}, {"CaB": 1})),
         ("2 H + A<=>H2A", ({"H": 2, "A": 1}, {"H2A": 1})),
         ("2*H + H <=> X", ({"H": 3}, {"X": 1})),
         *((text, None) for text in ("", "A", "A <=>", "A <=> B <=> C", "A + <=> B", "0 A <=> B", "-A <=> B", "A -> B")),
-    ],
-)
-def test_equations(text, sides):
-    assert equation_of(text) == sides
+    ]:
+        with subtests.test(text=text):
+            assert equation_of(text) == sides
 
 
 def test_rate_constants_by_order():
@@ -483,9 +473,8 @@ def test_exchange_rinses_with_its_rate():
     np.testing.assert_allclose(run.concentration("ecs", "Cl"), 150.0 - 140.0 * np.exp(-0.03 * run.time), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_reactions(subtests):
+    for old, new, message in [
         ('"Ca + B <=> CaB"', '"Ca + B -> CaB"', 'reactions.buffer.equation: must be as "Ca + B <=> CaB"'),
         ('"Ca + B <=> CaB"', '"Ca <=> CaB"', "the charges do not balance: +2 on the left against 0 on the right"),
         ('"Ca + B <=> CaB"', '"Ca + Bb <=> CaB"', "cytosol gives no concentration of Bb; did you mean B?"),
@@ -497,25 +486,22 @@ def test_exchange_rinses_with_its_rate():
             "reactions.buffer.in: no such compartment as cytosl; did you mean cytosol?",
         ),
         ('in = "cytosol"\n', "", "reactions.buffer.in: missing; a reaction needs it"),
-    ],
-)
-def test_faults_of_reactions(old, new, message):
-    found = faults_of((old, new), text=BUFFERED)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of((old, new), text=BUFFERED)
+            assert any(message in fault for fault in found), found
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_exchange(subtests):
+    for old, new, message in [
         ('["ecs", "bath"]', '["ecs"]', 'exchange.perfusion.between: must name two compartments, as ["ecs", "bath"]'),
         ('["ecs", "bath"]', '["esc", "bath"]', "exchange.perfusion.between.0: no such compartment as esc"),
         ('"3e-2 /s"', '"3e-2 s"', "exchange.perfusion.rate: s does not fit, a rate constant is"),
         ('["ecs", "bath"]', '"ecs"', "exchange.perfusion.between: must be a list"),
-    ],
-)
-def test_faults_of_exchange(old, new, message):
-    found = faults_of(more=changed(RINSED, (old, new)))
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of(more=changed(RINSED, (old, new)))
+            assert any(message in fault for fault in found), found
 
 
 # -- all of it --------------------------------------------------------------------------------------------------------
@@ -663,17 +649,15 @@ def test_a_sphere_in_osmotic_equilibrium_keeps_its_charge():
     np.testing.assert_allclose(charge, held, atol=1e-9 * run.amount("cell", "K")[0])
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "place"),
-    [
+def test_overrides_of_a_channel(subtests):
+    for path, value, place in [
         ("membranes.plasma.pathways.Na_channel.gates.h.initial", 0.25, lambda m: m.gates[1].initial),
         ("membranes.plasma.pathways.Na_channel.gates.h.alpha", "0.25 /s", lambda m: m.gates[1].alpha),
         ("membranes.plasma.pathways.Na_channel.permeability", "0.25 m/s", lambda m: m.arguments[""]),
-    ],
-)
-def test_overrides_of_a_channel(path, value, place):
-    model = loads(CELL + CHANNEL, set={path: value}).model
-    assert place(model.membranes["plasma"].pathways[-1]) == 0.25
+    ]:
+        with subtests.test(path=path):
+            model = loads(CELL + CHANNEL, set={path: value}).model
+            assert place(model.membranes["plasma"].pathways[-1]) == 0.25
 
 
 def test_overrides_of_a_protocol():

@@ -275,19 +275,17 @@ def test_override_of_a_parameter():
     assert scenario.document.parameters["pump_rate"] == "0 mol/m^2/s"
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "attribute", "expected"),
-    [
+def test_override_of_the_simulation(subtests):
+    for path, value, attribute, expected in [
         ("simulation.rtol", 1e-9, "rtol", 1e-9),
         ("simulation.rtol", "1e-9", "rtol", 1e-9),
         ("simulation.max_steps", "1000", "max_steps", 1000),
         ("simulation.stop_at_steady_state", "true", "stop_at_steady_state", True),
         ("simulation.stop_at_steady_state", False, "stop_at_steady_state", False),
         ("simulation.duration", "20 h", "duration", 72000.0),
-    ],
-)
-def test_override_of_the_simulation(path, value, attribute, expected):
-    assert getattr(loads(SAMPLE, set={path: value}).model.simulation, attribute) == expected
+    ]:
+        with subtests.test(path=path):
+            assert getattr(loads(SAMPLE, set={path: value}).model.simulation, attribute) == expected
 
 
 def test_overrides_of_other_places():
@@ -325,9 +323,8 @@ def test_override_adds_a_table_that_the_schema_knows():
     assert loads(SAMPLE[:start], set={"recording.times": "steps"}).model.recording == Recording("steps")
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
+def test_override_that_leads_nowhere(subtests):
+    for path, message in [
         ("parameters.pump_rat", r"there is no parameter pump_rat; did you mean pump_rate\?"),
         ("simulation.rtoll", r"no such key; did you mean rtol\?"),
         ("P_K", r"no such key; did you mean parameters.P_K\?"),
@@ -339,11 +336,9 @@ def test_override_adds_a_table_that_the_schema_knows():
         ("simulation.rtol.x", "no such key"),
         ("", "no such key"),
         ("..", "no such key"),
-    ],
-)
-def test_override_that_leads_nowhere(path, message):
-    with pytest.raises(UsageError, match=message):
-        loads(SAMPLE, set={path: "1 s"})
+    ]:
+        with subtests.test(path=path), pytest.raises(UsageError, match=message):
+            loads(SAMPLE, set={path: "1 s"})
 
 
 def test_faults_of_overrides_have_no_line():
@@ -408,9 +403,8 @@ def test_schema_accepts_the_samples():
         assert misfit(tomllib.loads(text), schema, schema) is None
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_schema_refuses(subtests):
+    for old, new in [
         ("duration    =", "durations   ="),
         ('"4 pL"', "4"),
         ('"na_k_atpase_cubic"', '"na_k"'),
@@ -418,12 +412,11 @@ def test_schema_accepts_the_samples():
         ("bath                  = true", 'bath                  = "no"'),
         ("[membranes.plasma]", '[membranes."a b"]\n[membranes.plasma]'),
         ('K_outside = "1.5 mM"', 'X = "1 mM"'),
-    ],
-)
-def test_schema_refuses(old, new):
-    schema = json_schema()
-    assert old in SAMPLE
-    assert misfit(tomllib.loads(SAMPLE.replace(old, new)), schema, schema) is not None
+    ]:
+        with subtests.test(new=new):
+            schema = json_schema()
+            assert old in SAMPLE
+            assert misfit(tomllib.loads(SAMPLE.replace(old, new)), schema, schema) is not None
 
 
 def test_schema_describes_every_key():
