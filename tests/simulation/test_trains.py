@@ -73,9 +73,8 @@ def test_every_pulse_of_a_train_charges_the_membrane():
     assert run.membrane_potential("plasma")[-1] == pytest.approx(-0.07 + 10 * per_pulse, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_trains(subtests):
+    for old, new, message in [
         ('"50 ms"', '"5 ms"', "every: must be longer than the repeated entry, which lasts 0.005 s, got 5 ms"),
         ('"50 ms"', '"4 ms"', "every: must be longer than the repeated entry, which lasts 0.005 s, got 4 ms"),
         ('"50 ms"', '"0 ms"', "every: must be greater than 0, got 0 ms"),
@@ -94,11 +93,10 @@ def test_every_pulse_of_a_train_charges_the_membrane():
             "every: a repeated entry needs from and to instead of at",
         ),
         ('"50 ms"\ncount = 10', '"6 ms"\ncoutn = 10', "coutn: no such key; did you mean count?"),
-    ],
-)
-def test_faults_of_trains(old, new, message):
-    found = faults_of(more=TRAIN.replace(old, new))
-    assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(more=TRAIN.replace(old, new))
+            assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
 
 
 def test_a_protocol_of_too_many_steps():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import iontide
 from iontide.model.model import ParameterStep
@@ -98,9 +97,8 @@ def test_a_table_is_overridden():
     assert loads(text, set={"protocol.0.table.between": "lines"}).model.ramped == {"P_K"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_tables(subtests):
+    for old, new, message in [
         (', "2e-8 m/s"]', "]", "table.parameters.P_K: needs a value for each of the 3 times, got 2"),
         (
             '"10 s", "30 s"',
@@ -136,12 +134,11 @@ def test_a_table_is_overridden():
         ('at = "10 s"', 'from = "10 s"\nto = "20 s"', "from: a table has at instead of from and to"),
         ("times =", "time =", "table.times: missing"),
         ('"parameters.P_K" = ["1e-8 m/s", "0 m/s", "2e-8 m/s"], ', "", "table: names nothing to change"),
-    ],
-)
-def test_faults_of_tables(old, new, message):
-    assert old in STEPS
-    found = faults_of(more=STEPS.replace(old, new))
-    assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            assert old in STEPS
+            found = faults_of(more=STEPS.replace(old, new))
+            assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
 
 
 def test_lines_need_two_times_and_what_is_ramped_stands_nowhere_else():
