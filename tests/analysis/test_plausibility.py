@@ -10,9 +10,9 @@ from iontide.analysis.audit.diagnostics import warnings
 from iontide.analysis.audit.plausibility import plausibility_warnings
 from iontide.cli import main
 from iontide.scenario.read import load, loads
-from tests.scenario.test_language import CELL, changed, model_of, run_of
 from tests.simulation.test_temperature import COOLED, WARMED
 from tests.support.paths import SCENARIO_FILES
+from tests.support.scenario_text import CELL, changed, model_of, run_of
 
 UNUSED = ("[parameters]", '[parameters]\nP_Na = "1e-9 m/s"\nx = "2 * y"\ny = 3')
 

@@ -269,12 +269,15 @@ on = "wall_2"
         ('on = "plasma"\nactivity = "debye_hueckel"', "gluconate has no ion size"),
         (
             'on = "plasma"\nconfiguration = "inside-out"\nfilling = { K = "1 mM", Cl = "1 mM" }',
-            "the pipette holds bath, the outside of plasma; leave the filling out",
+            "the pipette solution is bath, the outside of plasma; leave out filling",
         ),
         ('on = "plasma"\nconfiguration = "cell-attached"', "missing; name the compartment of the reference"),
         ('in = "bath"\nreference = { in = "bath" }', "needs a filling, an ion that it senses, or a wire"),
         ('on = "plasma"\nsenses = "K"', "an electrode that senses an ion is in a compartment"),
-        ('in = "cell"\nsenses = "K"\nreference = { in = "bath" }\nzeroed_at = "5 s"', "cell is finite"),
+        (
+            'in = "cell"\nsenses = "K"\nreference = { in = "bath" }\nzeroed_at = "5 s"',
+            "the composition of cell changes",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told(keys: str, message: str) -> None:

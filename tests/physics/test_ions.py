@@ -58,22 +58,24 @@ def diffusion_coefficient(valence: int, conductivity: float) -> float:
     return GAS_CONSTANT * 298.15 * conductivity * 1e-4 / (abs(valence) * FARADAY**2)
 
 
-@pytest.mark.parametrize("name", CRC)
-def test_library_agrees_with_printed_conductivity_and_diffusion_coefficient(name):
-    valence, conductivity, printed = CRC[name]
-    ion = ion_library()[name]
-    assert ion.valence == valence
-    assert ion.diffusion_coefficient == pytest.approx(diffusion_coefficient(valence, conductivity), rel=1e-4)
-    assert ion.diffusion_coefficient == pytest.approx(printed * 1e-9, rel=3e-3)
+def test_library_agrees_with_printed_conductivity_and_diffusion_coefficient(subtests):
+    for name in CRC:
+        with subtests.test(name=name):
+            valence, conductivity, printed = CRC[name]
+            ion = ion_library()[name]
+            assert ion.valence == valence
+            assert ion.diffusion_coefficient == pytest.approx(diffusion_coefficient(valence, conductivity), rel=1e-4)
+            assert ion.diffusion_coefficient == pytest.approx(printed * 1e-9, rel=3e-3)
 
 
-@pytest.mark.parametrize("name", CORRECTED)
-def test_errors_of_the_sources_are_corrected_and_the_note_says_so(name):
-    valence, printed = CORRECTED[name]
-    ion = ion_library()[name]
-    assert ion.valence == valence
-    assert ion.diffusion_coefficient == pytest.approx(printed * 1e-9, rel=2e-3)
-    assert ion.note or name == "NH4"  # its row is right; the wrong one, NH with z = 4, is not in the library
+def test_errors_of_the_sources_are_corrected_and_the_note_says_so(subtests):
+    for name in CORRECTED:
+        with subtests.test(name=name):
+            valence, printed = CORRECTED[name]
+            ion = ion_library()[name]
+            assert ion.valence == valence
+            assert ion.diffusion_coefficient == pytest.approx(printed * 1e-9, rel=2e-3)
+            assert ion.note or name == "NH4"  # its row is right; the wrong one, NH with z = 4, is not in the library
 
 
 @pytest.mark.parametrize(
@@ -190,19 +192,22 @@ def test_the_usual_ions_are_there_under_their_usual_names():
     assert set(USUAL.split()) <= set(ion_library())
 
 
-@pytest.mark.parametrize("written", ALIASES)
-def test_aliases_lead_to_the_ion(written):
-    assert find_ion(written) is ion_library()[ALIASES[written]]
+def test_aliases_lead_to_the_ion(subtests):
+    for written in ALIASES:
+        with subtests.test(written=written):
+            assert find_ion(written) is ion_library()[ALIASES[written]]
 
 
-@pytest.mark.parametrize("written", ["", "k", "NH", "H2PO", "D", "ATP", "HPO4-", "K;K+", "Kk"])
-def test_unknown_and_ambiguous_names_are_not_found(written):
-    assert find_ion(written) is None
+def test_unknown_and_ambiguous_names_are_not_found(subtests):
+    for written in ["", "k", "NH", "H2PO", "D", "ATP", "HPO4-", "K;K+", "Kk"]:
+        with subtests.test(written=written):
+            assert find_ion(written) is None
 
 
-@pytest.mark.parametrize("written", NEAREST)
-def test_nearest_names(written):
-    assert nearest_ions(written)[0] == NEAREST[written]
+def test_nearest_names(subtests):
+    for written in NEAREST:
+        with subtests.test(written=written):
+            assert nearest_ions(written)[0] == NEAREST[written]
 
 
 def test_nearest_names_are_names_and_at_most_so_many():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from iontide.scenario.library.elements import elements_left_over, elements_of
 
 
-@pytest.mark.parametrize(
-    ("name", "atoms"),
-    [
+def test_a_formula_is_read(subtests):
+    for name, atoms in [
         ("HCO3", {"H": 1, "C": 1, "O": 3}),
         ("H2PO4", {"H": 2, "P": 1, "O": 4}),
         ("SeCN", {"Se": 1, "C": 1, "N": 1}),
@@ -17,15 +14,15 @@ from iontide.scenario.library.elements import elements_left_over, elements_of
         ("IO3", {"I": 1, "O": 3}),
         ("OCN", {"O": 1, "C": 1, "N": 1}),
         ("Co", {"Co": 1}),
-    ],
-)
-def test_a_formula_is_read(name, atoms):
-    assert elements_of(name) == atoms
+    ]:
+        with subtests.test(name=name):
+            assert elements_of(name) == atoms
 
 
-@pytest.mark.parametrize("name", ["acetate", "TMA", "MES", "ATP4", "NMDG", "HEPES", "X", "CaB", "CO2"])
-def test_what_is_no_formula_of_the_library_may_be_anything(name):
-    assert elements_of(name) is None
+def test_what_is_no_formula_of_the_library_may_be_anything(subtests):
+    for name in ["acetate", "TMA", "MES", "ATP4", "NMDG", "HEPES", "X", "CaB", "CO2"]:
+        with subtests.test(name=name):
+            assert elements_of(name) is None
 
 
 def test_what_balances_and_what_does_not():

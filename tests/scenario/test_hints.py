@@ -43,9 +43,8 @@ def faults_of(*changes: tuple[str, str], more: str = "") -> list[str]:
     return [f"{fault.path}: {fault.message}" for fault in caught.value.faults]
 
 
-@pytest.mark.parametrize(
-    ("salt", "ions"),
-    [
+def test_a_salt_is_read_by_the_ion_library(subtests: pytest.Subtests) -> None:
+    for salt, ions in [
         ("NaCl", {"Na": 1, "Cl": 1}),
         ("KCl", {"K": 1, "Cl": 1}),
         ("CaCl2", {"Ca": 1, "Cl": 2}),
@@ -65,16 +64,16 @@ def faults_of(*changes: tuple[str, str], more: str = "") -> list[str]:
         ("NH4Cl", {"NH4": 1, "Cl": 1}),
         ("Na2ATP", {"Na": 2, "ATP2": 1}),
         ("Na3GTP", {"Na": 3, "GTP3": 1}),
-    ],
-)
-def test_a_salt_is_read_by_the_ion_library(salt: str, ions: dict[str, int]) -> None:
-    assert ions_of_salt(salt) == ions
-    assert list(ions_of_salt(salt) or ()) == list(ions)
+    ]:
+        with subtests.test(salt=salt):
+            assert ions_of_salt(salt) == ions
+            assert list(ions_of_salt(salt) or ()) == list(ions)
 
 
-@pytest.mark.parametrize("name", ["Na", "K+", "CO2", "H2O", "glucose", "CaCl", "NaCl2", "sucrose", "", "K" * 500])
-def test_what_is_no_neutral_salt_is_none(name: str) -> None:
-    assert ions_of_salt(name) is None
+def test_what_is_no_neutral_salt_is_none(subtests: pytest.Subtests) -> None:
+    for name in ["Na", "K+", "CO2", "H2O", "glucose", "CaCl", "NaCl2", "sucrose", "", "K" * 500]:
+        with subtests.test(name=name):
+            assert ions_of_salt(name) is None
 
 
 def test_a_salt_in_a_solution_is_one_fault_that_says_what_to_write() -> None:
@@ -87,7 +86,7 @@ def test_a_salt_in_a_solution_is_one_fault_that_says_what_to_write() -> None:
     assert fault.endswith('K-gluconate is a salt: write K = "130 mM" and gluconate = "130 mM"')
     assert instead_of_salt("CaCl2", {"Ca": 1, "Cl": 2}, "a + b", ()).endswith('Ca = "a + b" and Cl = "2 * (a + b)"')
     assert instead_of_salt("NaCl", {"Na": 1, "Cl": 1}, 10, ()).endswith("write Na = … and Cl = …")
-    assert instead_of_salt("HCl", {"H": 1, "Cl": 1}, 10, ()).startswith("HCl is no ion: write H = …")
+    assert instead_of_salt("HCl", {"H": 1, "Cl": 1}, 10, ()).startswith("HCl is not an ion: write H = …")
 
 
 def test_what_is_said_to_be_written_in_place_of_a_salt_can_be_read() -> None:
@@ -143,7 +142,7 @@ def test_a_channel_without_its_ion_asks_for_that_and_not_for_a_law() -> None:
 
 def test_a_law_that_is_not_there_tells_where_all_are_listed() -> None:
     (fault,) = faults_of(more='[membranes.plasma.pathways.pump]\nlaw = "sodium_pump"\n')
-    assert fault.endswith("iontide laws tells of all)")
+    assert fault.endswith("iontide laws lists all)")
 
 
 def test_set_leads_from_the_word_of_a_protocol_to_that_of_the_file() -> None:

@@ -19,59 +19,11 @@ from iontide.scenario.checks.contents.reactions import constant_of_order, equati
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from tests.support.paths import SCENARIO_FILES
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 WARM = 310.15
 GATES = (("Na_transient", "m"), ("Na_transient", "h"), ("K_delayed", "n"))
 E_HH = [-0.077, 0.050, -0.054387]
-
-CELL = """\
-title = "A cell in a bath"
-
-[parameters]
-P_K = "4e-8 m/s"
-
-[simulation]
-duration = "100 s"
-temperature = "37 degC"
-
-[compartments.cell]
-volume = "4 pL"
-concentrations = { K = "140 mM", Na = "10 mM", Cl = "10 mM" }
-impermeants = { A = { concentration = "balance", valence = -1 } }
-
-[compartments.bath]
-bath = true
-concentrations = { K = "4 mM", Na = "146 mM", Cl = "150 mM" }
-
-[membranes.plasma]
-inside = "cell"
-outside = "bath"
-area = "1000 um^2"
-specific_capacitance = "1 uF/cm^2"
-potential = "-70 mV"
-permeability = { K = "P_K" }
-"""
-
-
-def changed(text, *pairs, more=""):
-    for old, new in pairs:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text + more
-
-
-def model_of(*pairs, more="", text=CELL):
-    return loads(changed(text, *pairs, more=more)).model
-
-
-def run_of(*pairs, more="", text=CELL):
-    return iontide.run(loads(changed(text, *pairs, more=more)))
-
-
-def faults_of(*pairs, more="", text=CELL):
-    with pytest.raises(ScenarioError) as caught:
-        loads(changed(text, *pairs, more=more))
-    return [f"{fault.path}: {fault.message}" for fault in caught.value.faults]
 
 
 # -- water and geometry ---------------------------------------------------------------------------------------------
@@ -132,18 +84,17 @@ def test_a_wall_holds_the_water_back():
     assert pressure == pytest.approx(R * WARM * (run.osmolarity("cell")[-1] - 100.0), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("pairs", "more", "message"),
-    [
+def test_faults_of_water(subtests):
+    for pairs, more, message in [
         (
             [OSMOTIC],
             "",
-            "compartments.cell.water: no membrane of cell lets water through; give one a water_permeability",
+            "compartments.cell.water: no membrane of cell is permeable to water; give one a water_permeability",
         ),
         (
             [("bath = true", 'bath = true\nwater = "osmotic"')],
             "",
-            "compartments.bath.water: a bath keeps its composition",
+            "compartments.bath.water: a bath has no volume that could change",
         ),
         ([('"1000 um^2"', '"spere"')], "", "membranes.plasma.area: no such parameter as spere; did you mean sphere?"),
         (
@@ -158,18 +109,17 @@ def test_a_wall_holds_the_water_back():
             "membranes.plasma.area: the area follows the volume of the inside, but bath is a bath",
         ),
         ([WET], "reflection = { K = 1.5 }", "membranes.plasma.reflection.K: must be ≤ 1, got 1.5"),
-        ([WET], "reflection = { Kk = 0.5 }", "membranes.plasma.reflection.Kk: neither cell nor bath holds Kk"),
-        ([], "reflection = { K = 0.5 }", "membranes.plasma.reflection: counts only where water passes"),
+        ([WET], "reflection = { Kk = 0.5 }", "membranes.plasma.reflection.Kk: neither cell nor bath has Kk"),
+        ([], "reflection = { K = 0.5 }", "membranes.plasma.reflection: has no effect without water_permeability"),
         (
             [WET],
             'wall = { elastic_modulus = "1 MPa", slack_volume = "4 pL" }',
-            "membranes.plasma.wall: a wall presses on an inside whose volume moves by osmosis, but cell has water = ",
+            "membranes.plasma.wall: a wall needs an inside whose volume changes by osmosis, but cell has water = ",
         ),
-    ],
-)
-def test_faults_of_water(pairs, more, message):
-    found = faults_of(*pairs, more=more)
-    assert any(fault.startswith(message) for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(*pairs, more=more)
+            assert any(fault.startswith(message) for fault in found), found
 
 
 # -- formulas of the state --------------------------------------------------------------------------------------------
@@ -237,9 +187,8 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
     np.testing.assert_allclose(run.parameter("P_K"), 4e-8 * np.exp(-run.time / 10.0), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("pairs", "more", "message"),
-    [
+def test_faults_of_formulas(subtests):
+    for pairs, more, message in [
         (
             [('"P_K" }', '"P_K * K.insde / 1 mM" }')],
             "",
@@ -265,7 +214,7 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
         (
             [('"4 pL"', '"V_0"'), ('P_K = "4e-8 m/s"', 'P_K = "4e-8 m/s"\nV_0 = "4 pL + 1 pL/s * t"')],
             "",
-            "compartments.cell.volume: this value cannot change in the run, but V_0 is made of time",
+            "compartments.cell.volume: this value must be constant during the run, but V_0 depends on time",
         ),
         (
             [],
@@ -277,17 +226,16 @@ def test_a_parameter_of_time_and_what_is_made_of_it():
             OWN_PUMP.replace("stoichiometry = { Na = 3, K = -2 }", ""),
             "pump.law: missing; a pathway needs it, unless",
         ),
-        ([], LIBRARY_PUMP + 'driven_by = "ATP"', "pump.driven_by: a law says itself what drives it"),
+        ([], LIBRARY_PUMP + 'driven_by = "ATP"', "pump.driven_by: a law determines itself what drives it"),
         (
             [('Cl = "10 mM" }', 'Cl = "10 mM", Ca = "0 mM" }'), ('Cl = "150 mM" }', 'Cl = "150 mM", Ca = "0 mM" }')],
             OWN_PUMP.replace('"1e-6', '"E.Ca / 1 V * 1e-6'),
-            "pump.rate: E.Ca has no value, for cell has no Ca",
+            "pump.rate: E.Ca has no value, as cell has no Ca",
         ),
-    ],
-)
-def test_faults_of_formulas(pairs, more, message):
-    found = faults_of(*pairs, more=more)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(*pairs, more=more)
+            assert any(message in fault for fault in found), found
 
 
 # -- gates ------------------------------------------------------------------------------------------------------------
@@ -324,14 +272,13 @@ def test_a_gate_relaxes_by_its_exponential():
     np.testing.assert_allclose(h, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('alpha = "0.07 /ms", beta', "beta", "gates.h: a gate says alpha and beta"),
-        ('steady = "1 - h", ', "", "gates.s.time_constant: a time_constant goes with steady"),
+def test_faults_of_gates(subtests):
+    for old, new, message in [
+        ('alpha = "0.07 /ms", beta', "beta", "gates.h: a gate needs alpha and beta"),
+        ('steady = "1 - h", ', "", "gates.s.time_constant: a time_constant applies only together with steady"),
         ('"20 ms + 1 ms * m"', '"20 mV"', "gates.s.time_constant: V does not fit, a time constant is s"),
         ('"1 - h"', '"1 - q"', "gates.s.steady: no such name as q"),
-        ('"1 - h"', '"1 - s"', "gates.s: the gates name one another in a circle: s → s"),
+        ('"1 - h"', '"1 - s"', "gates.s: the gates depend on one another in a circle: s → s"),
         ("initial = 0.5", "initial = 1.5", "gates.h.initial: must be ≤ 1, got 1.5"),
         ('alpha = "0.07 /ms"', 'alpah = "0.07 /ms"', "gates.h.alpah: no such key; did you mean alpha?"),
         ("gates.m.", "gates.T.", "gates.T: T already means something in a formula"),
@@ -340,20 +287,19 @@ def test_a_gate_relaxes_by_its_exponential():
         (
             'permeability = "1e-8 m/s * m^3 * h * s"',
             "",
-            "Na_channel: a channel takes either a conductance or a permeability",
+            "Na_channel: a channel needs either a conductance or a permeability",
         ),
         (
             'ion = "Na"',
             'ion = "Na"\nstoichiometry = { Na = 1 }',
-            "Na_channel.stoichiometry: a channel of one ion is passive",
+            "Na_channel.stoichiometry: a channel carries one ion and is passive",
         ),
-        ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel names its ion, and no law"),
+        ('ion = "Na"', 'ion = "Na"\nlaw = "mass_action"', "Na_channel.ion: a channel has ion and no law"),
         ('ion = "Na"', 'ion = "Na"\nspeed = 3', "Na_channel.speed: no such key"),
-    ],
-)
-def test_faults_of_gates(old, new, message):
-    found = faults_of(more=changed(CHANNEL, (old, new)))
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of(more=changed(CHANNEL, (old, new)))
+            assert any(message in fault for fault in found), found
 
 
 # -- protocol ---------------------------------------------------------------------------------------------------------
@@ -409,18 +355,17 @@ def test_currents_are_injected_and_accounted_for():
     assert k[-1] - k[0] == pytest.approx(20e-12 / F, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
+def test_faults_of_protocols(subtests):
+    for more, message in [
         (RAMP.replace(', over = "30 s"', ""), "protocol.0.ramp.over: missing; a ramp needs the time that it takes"),
         (RAMP.replace('"30 s"', '"30 mM"'), "protocol.0.ramp.over: mol/m^3 does not fit, a duration is s"),
         (RAMP.replace('"30 s"', "30"), 'protocol.0.ramp.over: a duration needs a unit (as "30 s"), got 30'),
         (
             RAMP.replace('at = "20 s"', 'from = "20 s"\nto = "30 s"'),
-            "protocol.0.from: a ramp begins at a time and stays",
+            "protocol.0.from: a ramp has at instead of from and to",
         ),
         (RAMP.replace("bath.K", "bath.Kk"), "bath gives no concentration of Kk; did you mean K?"),
-        (RAMP.replace("bath.K", "cell.K"), "cell is no bath"),
+        (RAMP.replace("bath.K", "cell.K"), "cell is not a bath"),
         (RAMP.replace("bath.K", "bat.K"), "no such compartment as bat; did you mean bath?"),
         (RAMP.replace('"40 mM"', '"-40 mM"'), "must be ≥ 0, got -40 mM"),
         (RAMP.replace('"40 mM"', '"40 mV"'), "a concentration is mol/m^3"),
@@ -434,18 +379,17 @@ def test_currents_are_injected_and_accounted_for():
             + '\n[[protocol]]\nat = "3 s"\nset = { "parameters.P_K" = "P_K * t / 1 s" }',
             "protocol.1.set.parameters.P_K: no such parameter as t",
         ),
-    ],
-)
-def test_faults_of_protocols(more, message):
-    found = faults_of(more=more)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(more=more)
+            assert any(message in fault for fault in found), found
 
 
 def test_what_moves_by_itself_is_not_set():
     of_time = ('P_K = "4e-8 m/s"', 'P_K = "4e-8 m/s * exp(-t / 1 s)"')
     step = '\n[[protocol]]\nat = "3 s"\nset = { "parameters.P_K" = "1e-8 m/s" }\n'
     assert faults_of(of_time, more=step) == [
-        "protocol.0.set.parameters.P_K: P_K cannot be given another value: it is made of t"
+        "protocol.0.set.parameters.P_K: P_K cannot be given another value: it depends on t"
     ]
 
 
@@ -500,17 +444,15 @@ def test_a_reaction_comes_to_its_equilibrium():
     assert b + cab == pytest.approx(2.0, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("text", "sides"),
-    [
+def test_equations(subtests):
+    for text, sides in [
         ("Ca + B <=> CaB", ({"Ca": 1, "B": 1}, {"CaB": 1})),
         ("2 H + A<=>H2A", ({"H": 2, "A": 1}, {"H2A": 1})),
         ("2*H + H <=> X", ({"H": 3}, {"X": 1})),
         *((text, None) for text in ("", "A", "A <=>", "A <=> B <=> C", "A + <=> B", "0 A <=> B", "-A <=> B", "A -> B")),
-    ],
-)
-def test_equations(text, sides):
-    assert equation_of(text) == sides
+    ]:
+        with subtests.test(text=text):
+            assert equation_of(text) == sides
 
 
 def test_rate_constants_by_order():
@@ -531,9 +473,8 @@ def test_exchange_rinses_with_its_rate():
     np.testing.assert_allclose(run.concentration("ecs", "Cl"), 150.0 - 140.0 * np.exp(-0.03 * run.time), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_reactions(subtests):
+    for old, new, message in [
         ('"Ca + B <=> CaB"', '"Ca + B -> CaB"', 'reactions.buffer.equation: must be as "Ca + B <=> CaB"'),
         ('"Ca + B <=> CaB"', '"Ca <=> CaB"', "the charges do not balance: +2 on the left against 0 on the right"),
         ('"Ca + B <=> CaB"', '"Ca + Bb <=> CaB"', "cytosol gives no concentration of Bb; did you mean B?"),
@@ -545,25 +486,22 @@ def test_exchange_rinses_with_its_rate():
             "reactions.buffer.in: no such compartment as cytosl; did you mean cytosol?",
         ),
         ('in = "cytosol"\n', "", "reactions.buffer.in: missing; a reaction needs it"),
-    ],
-)
-def test_faults_of_reactions(old, new, message):
-    found = faults_of((old, new), text=BUFFERED)
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of((old, new), text=BUFFERED)
+            assert any(message in fault for fault in found), found
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_exchange(subtests):
+    for old, new, message in [
         ('["ecs", "bath"]', '["ecs"]', 'exchange.perfusion.between: must name two compartments, as ["ecs", "bath"]'),
         ('["ecs", "bath"]', '["esc", "bath"]', "exchange.perfusion.between.0: no such compartment as esc"),
         ('"3e-2 /s"', '"3e-2 s"', "exchange.perfusion.rate: s does not fit, a rate constant is"),
         ('["ecs", "bath"]', '"ecs"', "exchange.perfusion.between: must be a list"),
-    ],
-)
-def test_faults_of_exchange(old, new, message):
-    found = faults_of(more=changed(RINSED, (old, new)))
-    assert any(message in fault for fault in found), found
+    ]:
+        with subtests.test(new=new):
+            found = faults_of(more=changed(RINSED, (old, new)))
+            assert any(message in fault for fault in found), found
 
 
 # -- all of it --------------------------------------------------------------------------------------------------------
@@ -711,17 +649,15 @@ def test_a_sphere_in_osmotic_equilibrium_keeps_its_charge():
     np.testing.assert_allclose(charge, held, atol=1e-9 * run.amount("cell", "K")[0])
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "place"),
-    [
+def test_overrides_of_a_channel(subtests):
+    for path, value, place in [
         ("membranes.plasma.pathways.Na_channel.gates.h.initial", 0.25, lambda m: m.gates[1].initial),
         ("membranes.plasma.pathways.Na_channel.gates.h.alpha", "0.25 /s", lambda m: m.gates[1].alpha),
         ("membranes.plasma.pathways.Na_channel.permeability", "0.25 m/s", lambda m: m.arguments[""]),
-    ],
-)
-def test_overrides_of_a_channel(path, value, place):
-    model = loads(CELL + CHANNEL, set={path: value}).model
-    assert place(model.membranes["plasma"].pathways[-1]) == 0.25
+    ]:
+        with subtests.test(path=path):
+            model = loads(CELL + CHANNEL, set={path: value}).model
+            assert place(model.membranes["plasma"].pathways[-1]) == 0.25
 
 
 def test_overrides_of_a_protocol():

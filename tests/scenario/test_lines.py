@@ -434,13 +434,14 @@ NASTY = {
 }
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_nasty_documents(name):
-    text, expected = NASTY[name]
-    assert set(expected) == all_paths(tomllib.loads(text))  # or else the example is wrong
-    assert key_lines(text) == expected
-    windows = text.replace("\r\n", "\n").replace("\n", "\r\n")
-    assert key_lines(windows) == expected
+def test_nasty_documents(subtests):
+    for name in NASTY:
+        with subtests.test(name=name):
+            text, expected = NASTY[name]
+            assert set(expected) == all_paths(tomllib.loads(text))  # or else the example is wrong
+            assert key_lines(text) == expected
+            windows = text.replace("\r\n", "\n").replace("\n", "\r\n")
+            assert key_lines(windows) == expected
 
 
 def test_line_of_the_deepest_part_that_is_written():
@@ -464,13 +465,14 @@ DEEP = {
 }
 
 
-@pytest.mark.parametrize("kind", DEEP)
-def test_depth_is_capped_with_a_sentence(kind):
-    deepest = DEEP[kind](MAX_DEPTH)
-    assert set(key_lines(deepest)) == all_paths(tomllib.loads(deepest))
-    for depth in (MAX_DEPTH + 1, 100_000):
-        with pytest.raises(ValueError, match=r"^Line \d: tables and arrays lie more than 100 deep .*\.$"):
-            key_lines(DEEP[kind](depth))
+def test_depth_is_capped_with_a_sentence(subtests):
+    for kind in DEEP:
+        with subtests.test(kind=kind):
+            deepest = DEEP[kind](MAX_DEPTH)
+            assert set(key_lines(deepest)) == all_paths(tomllib.loads(deepest))
+            for depth in (MAX_DEPTH + 1, 100_000):
+                with pytest.raises(ValueError, match=r"^Line \d: tables and arrays are nested more than 100 deep; .*"):
+                    key_lines(DEEP[kind](depth))
 
 
 LONG = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ from iontide.scenario.checks.context.potentials import Tied
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES
 from iontide.scenario.read import load, loads
+from tests.support.scenario_text import misfit
 
 SAMPLE = """\
 title       = "A pump-leak cell"
@@ -233,7 +233,7 @@ def test_consistent_loop_and_ghk_in_a_loop():
     given = TWO.replace("permeability", 'potential = "-70 mV"\npermeability')
     assert loads(given).model.membranes["plasma"].potential == -0.07
     assert loads(given.replace('"-70 mV"', '"ghk"')).model.membranes["plasma"].potential == "ghk"
-    with pytest.raises(ScenarioError, match=r"contact\.potential: the other membranes make it -60 mV"):
+    with pytest.raises(ScenarioError, match=r"contact\.potential: the potentials of the other membranes imply -60 mV"):
         loads(given.replace('"-60 mV"', '"-60.001 mV"'))
 
 
@@ -275,19 +275,17 @@ def test_override_of_a_parameter():
     assert scenario.document.parameters["pump_rate"] == "0 mol/m^2/s"
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "attribute", "expected"),
-    [
+def test_override_of_the_simulation(subtests):
+    for path, value, attribute, expected in [
         ("simulation.rtol", 1e-9, "rtol", 1e-9),
         ("simulation.rtol", "1e-9", "rtol", 1e-9),
         ("simulation.max_steps", "1000", "max_steps", 1000),
         ("simulation.stop_at_steady_state", "true", "stop_at_steady_state", True),
         ("simulation.stop_at_steady_state", False, "stop_at_steady_state", False),
         ("simulation.duration", "20 h", "duration", 72000.0),
-    ],
-)
-def test_override_of_the_simulation(path, value, attribute, expected):
-    assert getattr(loads(SAMPLE, set={path: value}).model.simulation, attribute) == expected
+    ]:
+        with subtests.test(path=path):
+            assert getattr(loads(SAMPLE, set={path: value}).model.simulation, attribute) == expected
 
 
 def test_overrides_of_other_places():
@@ -325,9 +323,8 @@ def test_override_adds_a_table_that_the_schema_knows():
     assert loads(SAMPLE[:start], set={"recording.times": "steps"}).model.recording == Recording("steps")
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
+def test_override_that_leads_nowhere(subtests):
+    for path, message in [
         ("parameters.pump_rat", r"there is no parameter pump_rat; did you mean pump_rate\?"),
         ("simulation.rtoll", r"no such key; did you mean rtol\?"),
         ("P_K", r"no such key; did you mean parameters.P_K\?"),
@@ -335,15 +332,13 @@ def test_override_adds_a_table_that_the_schema_knows():
         ("membranes.plasma.pathways.pmp.rate", r"there is no pathway pmp; did you mean pump\?"),
         ("protocol.2.at", "there are 2 entries in protocol, counted from 0"),
         ("protocol.x.at", "there are 2 entries in protocol, counted from 0"),
-        ("title.x", "title has nothing below it"),
+        ("title.x", "title contains nothing"),
         ("simulation.rtol.x", "no such key"),
         ("", "no such key"),
         ("..", "no such key"),
-    ],
-)
-def test_override_that_leads_nowhere(path, message):
-    with pytest.raises(UsageError, match=message):
-        loads(SAMPLE, set={path: "1 s"})
+    ]:
+        with subtests.test(path=path), pytest.raises(UsageError, match=message):
+            loads(SAMPLE, set={path: "1 s"})
 
 
 def test_faults_of_overrides_have_no_line():
@@ -401,50 +396,6 @@ def test_reading_imports_no_array_library():
 # --- JSON Schema ---
 
 
-def misfit(value, schema, root):
-    """Why a value does not conform to a schema, by the few keywords that ours uses; None if it does."""
-    if "$ref" in schema:
-        return misfit(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
-    for word, most in (("anyOf", None), ("oneOf", 1)):
-        if word in schema:
-            fitting = sum(misfit(value, choice, root) is None for choice in schema[word])
-            if not fitting or (most and fitting > most):
-                return f"{fitting} of {word} fit {value!r}"
-    if "const" in schema and value != schema["const"]:
-        return f"{value!r} is not {schema['const']!r}"
-    if "enum" in schema and not any(value is word or value == word != 1 for word in schema["enum"]):
-        return f"{value!r} is not in {schema['enum']}"
-    types = {
-        "string": str,
-        "number": int | float,
-        "integer": int,
-        "boolean": bool,
-        "object": dict,
-        "array": list,
-    }
-    if "type" in schema:
-        allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        if not any(isinstance(value, types[name]) for name in allowed):
-            return f"{value!r} is no {allowed}"
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-        return f"{value} is out of range"
-    if isinstance(value, dict):
-        missing = set(schema.get("required", [])) - set(value)
-        if missing:
-            return f"{missing} missing"
-        pattern = schema.get("propertyNames", {}).get("pattern", "")
-        for key, inner in value.items():
-            below = schema.get("properties", {}).get(key, schema.get("additionalProperties", {}))
-            if below is False or not re.search(pattern, key):
-                return f"{key} is not allowed"
-            if below is not True and (fault := misfit(inner, below, root)):
-                return f"{key}: {fault}"
-    if isinstance(value, list):
-        faults = [misfit(item, schema.get("items", {}), root) for item in value]
-        return next((fault for fault in faults if fault), None)
-    return None
-
-
 def test_schema_accepts_the_samples():
     schema = json.loads(json.dumps(json_schema()))
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -452,9 +403,8 @@ def test_schema_accepts_the_samples():
         assert misfit(tomllib.loads(text), schema, schema) is None
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_schema_refuses(subtests):
+    for old, new in [
         ("duration    =", "durations   ="),
         ('"4 pL"', "4"),
         ('"na_k_atpase_cubic"', '"na_k"'),
@@ -462,12 +412,11 @@ def test_schema_accepts_the_samples():
         ("bath                  = true", 'bath                  = "no"'),
         ("[membranes.plasma]", '[membranes."a b"]\n[membranes.plasma]'),
         ('K_outside = "1.5 mM"', 'X = "1 mM"'),
-    ],
-)
-def test_schema_refuses(old, new):
-    schema = json_schema()
-    assert old in SAMPLE
-    assert misfit(tomllib.loads(SAMPLE.replace(old, new)), schema, schema) is not None
+    ]:
+        with subtests.test(new=new):
+            schema = json_schema()
+            assert old in SAMPLE
+            assert misfit(tomllib.loads(SAMPLE.replace(old, new)), schema, schema) is not None
 
 
 def test_schema_describes_every_key():

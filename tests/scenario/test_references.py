@@ -101,7 +101,7 @@ def test_a_valence_cannot_change_in_the_run(entry: str, told: str) -> None:
             loads(text + f'\n[[protocol]]\nat = "50 s"\n{entry}\n')
         place = "compartments.cell.impermeants.A.valence"
         (fault,) = (f for f in caught.value.faults if f.path == place)
-        assert (told if valence == '"mean_valence"' else "doubled is made of mean_valence") in fault.message
+        assert (told if valence == '"mean_valence"' else "doubled depends on mean_valence") in fault.message
 
 
 def test_the_json_schema_allows_both() -> None:

@@ -14,10 +14,10 @@ from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.scenario.text.faults import Faults
 from iontide.scenario.text.key_lines import key_lines
-from tests.scenario.test_read import misfit
 from tests.support.effort import grows_in_proportion
 from tests.support.malformed import BASES, cases
 from tests.support.paths import SCENARIO_FILES
+from tests.support.scenario_text import misfit
 
 HEAD = """\
 title = "Layers"
@@ -338,19 +338,16 @@ def test_names_by_a_setting():
     assert list(names) == ["layer_1", "layer_deep", "bath"]
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
+def test_settings_that_lead_nowhere(subtests):
+    for path, message in [
         ("compartments.layer_11.volume", r"there is no compartment layer_11; did you mean layer_1\?"),
         ("compartments.layer_3.repeat", "there is no compartment layer_3"),
         ("compartments.layer_3.volum", r"no such key; did you mean volume\?"),
         ("compartments.layr.volume", r"there is no compartment layr; did you mean layer\?"),
         ("diffusion.depth_10.length", "there is no diffusion depth_10"),
-    ],
-)
-def test_settings_that_lead_nowhere(path, message):
-    with pytest.raises(UsageError, match=message):
-        loads(COLUMN, set={path: "1 pL"})
+    ]:
+        with subtests.test(path=path), pytest.raises(UsageError, match=message):
+            loads(COLUMN, set={path: "1 pL"})
 
 
 def test_faults_of_settings_have_no_line():
@@ -406,9 +403,8 @@ def test_schema_knows_repetition():
         assert misfit(tomllib.loads(text), schema, schema) is None
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_schema_refuses(subtests):
+    for old, new in [
         ("repeat = 10", "repeat = 0"),
         ("repeat = 10", 'repeat = "10"'),
         ("repeat = 10", "repeat = [1, 2]"),
@@ -417,9 +413,8 @@ def test_schema_knows_repetition():
         ('along = "layer"\n', ""),
         ('duration = "1 h"', 'duration = ["1 h"]'),
         ('volume = "20 nL"', "volume = [1, 2]"),
-    ],
-)
-def test_schema_refuses(old, new):
-    schema = json_schema()
-    assert old in COLUMN
-    assert misfit(tomllib.loads(COLUMN.replace(old, new)), schema, schema) is not None
+    ]:
+        with subtests.test(new=new):
+            schema = json_schema()
+            assert old in COLUMN
+            assert misfit(tomllib.loads(COLUMN.replace(old, new)), schema, schema) is not None

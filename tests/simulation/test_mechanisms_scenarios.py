@@ -22,7 +22,7 @@ from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.library.laws import LIBRARY, TABLES, either_way, rate_of_order
 from iontide.scenario.library.transporters import TRANSPORTERS
 from iontide.scenario.read import loads
-from tests.scenario.test_read import misfit
+from tests.support.scenario_text import misfit
 
 VALENCES = {"Na": 1, "K": 1, "H": 1, "Cl": -1, "HCO3": -1, "Ca": 2, "glucose": 0, "lactate": -1, "glutamate": -1}
 

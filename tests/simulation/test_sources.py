@@ -16,7 +16,7 @@ from iontide.model.serialization import model_from_json, model_to_json
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.storage import open_trajectory
-from tests.scenario.test_language import CELL, changed, faults_of, model_of, run_of
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 SUGAR = ('Cl = "10 mM" }', 'Cl = "10 mM", glucose = "1 mM", lactate = "0 mM", H = "0.1 uM" }')
 FEED = """
@@ -129,22 +129,22 @@ def test_a_model_refuses_a_source_that_cannot_be():
     ("old", "new", "message"),
     [
         ('"cell"', '"cel"', "into: no such compartment as cel; did you mean cell?"),
-        ('"cell"', '"bath"', "into: bath is a bath, which keeps its composition"),
+        ('"cell"', '"bath"', "into: bath is a bath, whose composition is fixed"),
         ('into = "cell"\n', "", "into: missing; a source needs it"),
         (
             "glucose = 1 }",
             "glucos = 1 }",
             "stoichiometry.glucos: cell gives no concentration of glucos; did you mean glucose?",
         ),
-        ("{ glucose = 1 }", "{}", "stoichiometry: must name what is brought"),
+        ("{ glucose = 1 }", "{}", "stoichiometry: must name the species supplied"),
         ("glucose = 1 }", "glucose = 0 }", "stoichiometry.glucose: must not be 0"),
         ("glucose = 1 }", "glucose = 0.5 }", "stoichiometry.glucose: must be a whole number"),
         (
             "glucose = 1 }",
             "K = 1 }",
-            "stoichiometry: brings +1 charge, which nothing balances; add the counter-ion, or use inj",
+            "stoichiometry: supplies a net charge of +1; add the counter-ion, or use inj",
         ),
-        ("glucose = 1 }", "lactate = 2 }", "stoichiometry: brings -2 charges, which nothing balances"),
+        ("glucose = 1 }", "lactate = 2 }", "stoichiometry: supplies a net charge of -2"),
         ("mol/s", "mol/m^2/s", "rate: mol/m^2/s does not fit, a rate of supply is mol/s"),
         ('"4e-17 mol/s"', '"4e-17 mol/s * V / 1 V"', "rate: no such name as V"),
         ("rate =", "rat =", "rat: no such key; did you mean rate?"),

@@ -13,7 +13,8 @@ from iontide.formulas.formula import parse_formula
 from iontide.formulas.units import Dimension
 from iontide.model.model import ParameterStep
 from iontide.scenario.read import loads
-from tests.scenario.test_language import CELL, CHANNEL, RINSED, WET, changed, faults_of, model_of, run_of
+from tests.scenario.test_language import CHANNEL, RINSED, WET
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 COLD = ('temperature = "37 degC"', 'temperature = "15 degC"')
 
@@ -146,7 +147,7 @@ def test_factors_of_temperature_follow_a_protocol():
         (COOLED.replace('"15 degC"', '"15 mV"'), "V does not fit, a temperature is K"),
         (COOLED.replace('"15 degC"', "15"), 'a temperature needs a unit (as "37 degC"), got 15'),
         (COOLED.replace("simulation.temperature", "T"), "no such parameter as T; did you mean simulation.temperature?"),
-        (COOLED.replace("simulation.temp", "simulation.tmp"), "no such place; did you mean simulation.temperature?"),
+        (COOLED.replace("simulation.temp", "simulation.tmp"), "no such path; did you mean simulation.temperature?"),
         (COOLED.replace("simulation.temperature", "simulation.duration"), "a solution of a bath, and the temperature"),
         (COOLED.replace("simulation.temperature", "cell.K"), '"compartments.BATH.ION", or "simulation.temperature"'),
         (WARMED.replace('"47 degC"', '"-300 degC"'), "is below absolute zero"),

@@ -16,9 +16,9 @@ from iontide.model.model import Model, Parameter, ParameterStep, Pathway, Simula
 from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.simulation.prepare import prepare
-from tests.scenario.test_language import faults_of, model_of, run_of
 from tests.support.effort import grows_in_proportion
 from tests.support.models import by_name, p1
+from tests.support.scenario_text import faults_of, model_of, run_of
 
 TRAIN = """
 [[protocol]]
@@ -73,40 +73,38 @@ def test_every_pulse_of_a_train_charges_the_membrane():
     assert run.membrane_potential("plasma")[-1] == pytest.approx(-0.07 + 10 * per_pulse, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('"50 ms"', '"5 ms"', "every: must be longer than what it repeats, which lasts 0.005 s, got 5 ms"),
-        ('"50 ms"', '"4 ms"', "every: must be longer than what it repeats, which lasts 0.005 s, got 4 ms"),
+def test_faults_of_trains(subtests):
+    for old, new, message in [
+        ('"50 ms"', '"5 ms"', "every: must be longer than the repeated entry, which lasts 0.005 s, got 5 ms"),
+        ('"50 ms"', '"4 ms"', "every: must be longer than the repeated entry, which lasts 0.005 s, got 4 ms"),
         ('"50 ms"', '"0 ms"', "every: must be greater than 0, got 0 ms"),
         ('"50 ms"', '"50 mM"', "every: mol/m^3 does not fit, an interval is s"),
-        ('every = "50 ms"\n', "", "every: missing; count says how often, every says how soon again"),
+        ('every = "50 ms"\n', "", "every: missing; count needs every, the interval between repeats"),
         ("count = 10", "count = 0", "count: must be ≥ 1, got 0"),
         ("count = 10", 'count = "10"', "count: must be a whole number, without quotes"),
         (
             "count = 10",
             "count = 3000",
-            "count: number 2001 of 3000 would last from 100.01 s to 100.015 s, after the end",
+            "count: repeat 2001 of 3000 would last from 100.01 s to 100.015 s, after the end",
         ),
         (
             'from  = "10 ms"\nto    = "15 ms"',
             'at = "1 s"',
-            "every: what repeats lasts for a while each time: write from",
+            "every: a repeated entry needs from and to instead of at",
         ),
         ('"50 ms"\ncount = 10', '"6 ms"\ncoutn = 10', "coutn: no such key; did you mean count?"),
-    ],
-)
-def test_faults_of_trains(old, new, message):
-    found = faults_of(more=TRAIN.replace(old, new))
-    assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
+    ]:
+        with subtests.test(message=message):
+            found = faults_of(more=TRAIN.replace(old, new))
+            assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
 
 
 def test_a_protocol_of_too_many_steps():
     short = TRAIN.replace("count = 10\n", "").replace('"15 ms"', '"10.1 ms"').replace('"50 ms"', '"0.9 ms"')
     (fault,) = faults_of(more=short)
-    assert fault.startswith("protocol.0.every: with it the protocol comes to 111100 steps, more than 100000")
+    assert fault.startswith("protocol.0.every: makes 111100 protocol steps, more than 100000")
     half = short.replace('"0.9 ms"', '"1.8 ms"')
-    assert faults_of(more=half + half)[0].startswith("protocol.1.every: with it the protocol comes to 111100 steps")
+    assert faults_of(more=half + half)[0].startswith("protocol.1.every: makes 111100 protocol steps")
 
 
 def test_the_values_of_a_train_are_checked_once():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import iontide
 from iontide.model.model import ParameterStep
@@ -11,8 +10,8 @@ from iontide.model.schedule import segments_of, values_of
 from iontide.scenario.jsonschema import json_schema
 from iontide.scenario.read import loads
 from iontide.storage import open_trajectory
-from tests.scenario.test_language import CELL, changed, faults_of, model_of, run_of
 from tests.support.effort import grows_in_proportion
+from tests.support.scenario_text import CELL, changed, faults_of, model_of, run_of
 
 STEPS = """
 [[protocol]]
@@ -98,16 +97,15 @@ def test_a_table_is_overridden():
     assert loads(text, set={"protocol.0.table.between": "lines"}).model.ramped == {"P_K"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_faults_of_tables(subtests):
+    for old, new, message in [
         (', "2e-8 m/s"]', "]", "table.parameters.P_K: needs a value for each of the 3 times, got 2"),
         (
             '"10 s", "30 s"',
             '"30 s", "10 s"',
             "table.times.2: the times of a table must increase; 10 s comes after 30 s",
         ),
-        ('"10 s", "30 s"', '"10 s", "91 s"', "table.times.2: must not be after the end, 100 s, but counted from at it"),
+        ('"10 s", "30 s"', '"10 s", "91 s"', "table.times.2: must not be after the end, 100 s, but at plus this time"),
         ('["0 s", "10 s", "30 s"]', "[]", "table.times: a table needs at least one time"),
         ('"10 s", "30 s"', '"10 s", 30', 'table.times.2: a time needs a unit (as "20 s"), got 30'),
         ('"10 s", "30 s"', '"10 mV", "30 s"', "table.times.1: V does not fit, a time is s"),
@@ -122,7 +120,7 @@ def test_a_table_is_overridden():
             "table.parameters.P_K: must be a list of values, one for each",
         ),
         ("parameters.P_K", "parameters.P_Na", "table.parameters.P_Na: no such parameter as P_Na (parameters are P_K)"),
-        ("parameters.P_K", "compartments.cell.K", "table.compartments.cell.K: cell is no bath"),
+        ("parameters.P_K", "compartments.cell.K", "table.compartments.cell.K: cell is not a bath"),
         (
             'between = "steps"',
             'between = "stpes"',
@@ -133,15 +131,14 @@ def test_a_table_is_overridden():
             'betwen = "steps"',
             "table.betwen: must be a list of values, one for each time; did you mean",
         ),
-        ('at = "10 s"', 'from = "10 s"\nto = "20 s"', "from: a table begins at a time"),
+        ('at = "10 s"', 'from = "10 s"\nto = "20 s"', "from: a table has at instead of from and to"),
         ("times =", "time =", "table.times: missing"),
-        ('"parameters.P_K" = ["1e-8 m/s", "0 m/s", "2e-8 m/s"], ', "", "table: names nothing that changes"),
-    ],
-)
-def test_faults_of_tables(old, new, message):
-    assert old in STEPS
-    found = faults_of(more=STEPS.replace(old, new))
-    assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
+        ('"parameters.P_K" = ["1e-8 m/s", "0 m/s", "2e-8 m/s"], ', "", "table: names nothing to change"),
+    ]:
+        with subtests.test(message=message):
+            assert old in STEPS
+            found = faults_of(more=STEPS.replace(old, new))
+            assert any(fault.startswith(f"protocol.0.{message}") for fault in found), found
 
 
 def test_lines_need_two_times_and_what_is_ramped_stands_nowhere_else():
@@ -149,7 +146,7 @@ def test_lines_need_two_times_and_what_is_ramped_stands_nowhere_else():
     assert "at least two times" in faults_of(more=one)[0]
     capacity = ('"1 uF/cm^2"', '"1 uF/cm^2 * P_K / 4e-8 m/s"')
     lines = STEPS.replace(', between = "steps"', "").replace("0 m/s", "5e-8 m/s")
-    assert "this value cannot change in the run, but P_K is ramped" in faults_of(capacity, more=lines)[0]
+    assert "this value must be constant during the run, but P_K is ramped" in faults_of(capacity, more=lines)[0]
 
 
 def test_the_schema_knows_tables():

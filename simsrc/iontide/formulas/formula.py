@@ -1,7 +1,7 @@
 """The formulas of a scenario: numbers with units, names, arithmetic, a few functions; checked and evaluated.
 
-`formula_syntax` has the grammar and reads a text into a tree; here the tree gets its dimension and its value.
-There is no ``eval`` in either.
+`parser` has the grammar and turns text into a tree; this module computes the dimension and the value of the tree.
+Neither uses ``eval``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def parse_formula(text: str) -> Formula:
     Raises
     ------
     FormulaError
-        What the text breaks of the grammar (see `formula_syntax`), with the column.
+        The text does not follow the grammar (see `parser`); the message gives the column.
     """
     return Formula(text, parse_tree(text))
 
@@ -59,7 +59,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "^": operator.pow,
 }
-# What the two factors of temperature take, and of which dimension each of it is.
+# The arguments of the two factors of temperature, with their dimensions.
 _REFERENCE = ("as its reference a temperature (as 25 degC)", parse_quantity("1 K")[1])
 _TEMPERATURE_FACTORS = {
     "q10": (("as its factor a pure number", DIMENSIONLESS), _REFERENCE),
@@ -156,7 +156,7 @@ class Formula:
         Parameters
         ----------
         lookup : callable
-            From a name to its dimension; what it raises comes through.
+            From a name to its dimension; its exceptions are passed on.
 
         Raises
         ------
@@ -205,13 +205,13 @@ class Formula:
     def _check_temperature_factor(self, node: Call, operands: list[Dimension]) -> None:
         """``q10`` takes a pure number, ``arrhenius`` an energy per mole; both a temperature after it."""
         (first, due), (second, kelvin) = _TEMPERATURE_FACTORS[node.function]
-        for argument, found, what, expected in (
+        for argument, actual, what, expected in (
             (node.arguments[0], operands[0], first, due),
             (node.arguments[1], operands[1], second, kelvin),
         ):
-            if found != expected:
-                told = f"{node.function} takes {what}, but {self.source(argument)} is {found}"
-                raise DimensionError(told)
+            if actual != expected:
+                message = f"{node.function} takes {what}, but {self.source(argument)} is {actual}"
+                raise DimensionError(message)
 
     def _power_dimension(self, node: Binary, base: Dimension, exponent: Dimension) -> Dimension:
         quoted_exponent = self.source(node.right)
@@ -229,10 +229,10 @@ class Formula:
         )
 
     def evaluate(self, lookup: Callable[[str], Any], functions: Mapping[str, Callable]) -> Any:
-        """Value of the formula over whatever the names stand for: floats, arrays, symbolic expressions.
+        """Value of the formula for names that are floats, arrays or symbolic expressions.
 
         An operation whose operands are all plain numbers (literals, floats from `lookup`) is done here in
-        IEEE 754 doubles: operators and `functions` meet at least one object of the caller each time.
+        IEEE 754 doubles: each call of an operator or of `functions` has at least one object of the caller.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class Formula:
         Raises
         ------
         FormulaError
-            The value, or a plain number that would meet an object, is not finite.
+            The value, or a plain number that is combined with an object, is not finite.
         """
         return _evaluate(self, self.ast, lookup, functions)
 
@@ -283,7 +283,7 @@ def evaluate_float(formula: Formula, values: Mapping[str, float]) -> float:
     Raises
     ------
     FormulaError
-        A name without a value, or a result that is not finite; the message quotes the term where that began.
+        A name without a value, or a result that is not finite; the message quotes the term that was not finite first.
     """
 
     def lookup(name: str) -> float:
@@ -302,7 +302,7 @@ def fit_message(
     Parameters
     ----------
     quantity : str
-        What stands there, with its article, as in ``a rate``.
+        What is expected, with its article, as in ``a rate``.
 
     Returns
     -------
@@ -311,15 +311,15 @@ def fit_message(
         the `DimensionError` from within the formula.
     """
     try:
-        found = formula.dimension_of(lookup)
+        actual = formula.dimension_of(lookup)
     except DimensionError as error:
         return str(error)
-    if found == expected:
+    if actual == expected:
         return None
-    message = f"{found} does not fit, {quantity} is {expected}"
+    message = f"{actual} does not fit, {quantity} is {expected}"
     if isinstance(formula.ast, Number):
         hint = f" (give the number its unit, as in `{formula.text.strip()} {lab_unit(expected)}`)"
-        return message + hint if found.is_dimensionless else message
+        return message + hint if actual.is_dimensionless else message
     terms = []
     for node in _factors(formula.ast):
         dimension = fold(node, lambda part, operands: formula._dimension(part, operands, lookup))

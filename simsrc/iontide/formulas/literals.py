@@ -1,4 +1,4 @@
-"""The functions of the formula language over plain floats, which never raise: what machine code would do."""
+"""The functions of the formula language over plain floats, which never raise, like machine code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def power(a: float, b: float) -> float:
         return math.pow(a, b)
     except OverflowError:
         return -math.inf if a < 0 and b % 2 == 1 else math.inf
-    except ValueError:  # 0 to a negative power, or a negative number to a broken one
+    except ValueError:  # 0 to a negative power, or a negative number to one that is not whole
         return math.inf if a == 0 else math.nan
 
 
@@ -40,7 +40,7 @@ def _log(x: float) -> float:
 
 
 def _linexp(x: float) -> float:
-    # The second form is the same after multiplying by exp(x) above and below: it keeps exp from overflowing.
+    # The second form is the same with numerator and denominator multiplied by exp(x), so that exp does not overflow.
     if x == 0 or math.isinf(x):
         return 1.0 if x == 0 else max(x, 0.0)
     return -x / math.expm1(-x) if x > 0 else x * math.exp(x) / math.expm1(x)
@@ -57,7 +57,7 @@ def _arrhenius(energy: float, reference: float, temperature: float) -> float:
 
 
 def _poisoned(function: Callable[[float, float], float]) -> Callable[[float, float], float]:
-    """The function with NaN for NaN: neither a comparison nor a minimum may hide one."""
+    """The function with NaN for NaN: neither a comparison nor a minimum may hide a NaN."""
     return lambda a, b: math.nan if math.isnan(a) or math.isnan(b) else float(function(a, b))
 
 

@@ -1,4 +1,4 @@
-"""Reading a formula: from its text to an immutable tree, or to an error that quotes the place.
+"""The parser of formulas: from text to an immutable tree, or to an error that quotes the place.
 
 Grammar, from loosest to tightest (``^`` is ``**`` and groups to the right, all else to the left)::
 
@@ -14,7 +14,7 @@ A unit binds to the number before it more tightly than any operator. It opens wi
 whole powers (``cm^2``), with a slash that has no space on either side (``mS/cm^2``), with ``·``, or with one
 space before a power (``mol m^-2 s^-1``). Every other slash divides: ``1 mM / m``, ``2/K_o`` divide by names.
 
-``37 degC`` is the temperature 310.15 K, also inside a formula: ``(T - 37 degC) / 10 K`` means what it says.
+``37 degC`` is the temperature 310.15 K, also inside a formula: ``(T - 37 degC) / 10 K`` is a difference.
 
 ``q10(factor, reference)`` and ``arrhenius(activation_energy, reference)`` are factors of the temperature: in the tree
 they have the name ``T`` as one more argument, so that a formula with one of them refers to ``T`` as any other does.
@@ -38,7 +38,7 @@ MAX_NESTING = 100
 ARGUMENTS = {"exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "abs": 1, "linexp": 1, "min": 2, "max": 2, "where": 3}
 ARGUMENTS |= {"q10": 2, "arrhenius": 2}
 
-#: Those that look at the temperature too, which the text does not write.
+#: Functions that also depend on the temperature, which is not written among their arguments.
 OF_TEMPERATURE = frozenset({"q10", "arrhenius"})
 
 
@@ -159,14 +159,14 @@ def _fault(text: str, position: int, what: str) -> FormulaError:
 
 
 def _unit_at(text: str, position: int) -> int:
-    """Where a known unit that starts at the position ends, or -1; ``min(`` is no minute."""
+    """Where a known unit that starts at the position ends, or -1; ``min(`` is the function, not a minute."""
     word = _UNIT.match(text, position)
     return word.end() if word and is_unit(word[0]) and not text.startswith("(", word.end()) else -1
 
 
 def _unit_end(text: str, position: int) -> int:
     """Where the unit ends that binds to the number ending at the position; there, if there is none."""
-    start = _SPACE.match(text, position).end()  # type: ignore[union-attr]  # it matches everywhere
+    start = _SPACE.match(text, position).end()  # type: ignore[union-attr]  # the pattern matches at every position
     end = _unit_at(text, start)
     if end < 0 and (word := _UNIT.match(text, start)):
         missing = f"an operator is missing before {quoted(word[0])}"
@@ -202,7 +202,7 @@ def _tokens(text: str) -> list[_Token]:
             kind, position = "quantity", end
         elif kind == "name" and not _NAME.fullmatch(match[kind]):
             rule = "each part of a name is a letter, then letters, digits or _"
-            raise _fault(text, start, f"{quoted(match[kind])} is no name; {rule}")
+            raise _fault(text, start, f"{quoted(match[kind])} is not a name; {rule}")
         tokens.append(_Token(kind, text[start:position], start, position))
     return tokens
 
@@ -230,16 +230,16 @@ class _Parser:
         return self.tokens[self.position - 1]
 
     def take(self, *operators: str) -> bool:
-        """Whether the next token is one of the operators; goes past it if so."""
-        found = self.next.kind == "operator" and self.next.text in operators
-        self.position += found
-        return found
+        """Whether the next token is one of the operators, which is then consumed."""
+        is_next = self.next.kind == "operator" and self.next.text in operators
+        self.position += is_next
+        return is_next
 
     def fault(self, token: _Token, what: str) -> FormulaError:
         return _fault(self.text, token.start, what)
 
     def unexpected(self) -> FormulaError:
-        """What to say of the next token where it cannot go on."""
+        """The error for a next token that cannot follow here."""
         token = self.next
         if token.kind == "end":
             return self.fault(token, "the formula ends too early")
@@ -256,12 +256,12 @@ class _Parser:
 
     def no_comparison(self, node: Node) -> Node:
         if isinstance(node, Compare):
-            rule = "a comparison stands only as the condition of where(condition, a, b)"
+            rule = "a comparison is allowed only as the condition of where(condition, a, b)"
             raise _fault(self.text, node.place[0], rule)
         return node
 
     def expression(self, least: int = _COMPARISON) -> Node:
-        """An expression of operators that bind at least so tightly."""
+        """An expression of operators of at least this precedence."""
         self.depth += 1
         if self.depth > MAX_NESTING + 1:
             raise self.fault(self.next, f"the formula nests deeper than {MAX_NESTING} levels")
@@ -270,7 +270,7 @@ class _Parser:
         while self.next.kind == "operator" and _PRECEDENCE.get(self.next.text, 0) >= least:
             symbol, precedence = self.next.text, _PRECEDENCE[self.next.text]
             if precedence == _POWER and self.last.kind == "quantity":
-                # A power right after a unit is the unit's (5 mM^2); anything else could be read in two ways.
+                # A power right after a unit belongs to the unit (5 mM^2); with a space or a name it would be ambiguous.
                 number = self.last.text
                 raise self.fault(self.last, f"write ({number}){symbol}… for a power of `{number}`")
             self.position += 1
@@ -316,14 +316,14 @@ class _Parser:
         place = (start, self.last.end)
         text = self.text[slice(*place)]
         try:
-            # The sign of -5 degC may stand apart, as any minus may; that of a quantity may not.
+            # A space is allowed after the sign of -5 degC, as after any minus, but not in a quantity.
             signed = "-" + text[1:].lstrip() if text.startswith("-") else text
             return Number(*parse_quantity(signed), text, place)
         except UnitError as error:
             raise _fault(self.text, start, str(error)) from None
 
     def call(self, name: _Token) -> Call:
-        """The call of a function whose opening parenthesis has been taken."""
+        """The call of a function whose opening parenthesis has been read."""
         if name.text not in ARGUMENTS:
             hint = did_you_mean(name.text, ARGUMENTS)
             known = f"(functions are {', '.join(ARGUMENTS)})"
@@ -351,7 +351,7 @@ def parse_tree(text: str) -> Node:
     Raises
     ------
     FormulaError
-        What stands where it may not, an unknown function or unit, too long or too deep a formula.
+        A token that is not allowed where it is, an unknown function or unit, a formula that is too long or too deep.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters is too long, at most {MAX_LENGTH} are read")

@@ -6,8 +6,8 @@ Grammar::
     unit     := ["/"] factor { ("/" | "." | "·" | " ") factor }
     factor   := NAME [ "^" INTEGER | superscript ]    as in m^2, m^-2, m², s⁻¹
 
-``/`` divides by the one factor after it (``mol/m^2/s`` is mol m⁻² s⁻¹) and takes no space, except before a
-unit that opens with it, where the space is due (``600 /mM/s``): so a quantity means the same here and in a
+``/`` divides by the one factor after it (``mol/m^2/s`` is mol m⁻² s⁻¹) and is written without spaces, except before a
+unit that begins with it, where the space is needed (``600 /mM/s``): so a quantity means the same here and in a
 formula, where any other slash divides. Scales are exact rationals and a literal is rounded once, at the end:
 the result is the double nearest to what was written.
 """
@@ -24,7 +24,7 @@ from functools import lru_cache
 from ..constants import ZERO_CELSIUS
 from ..errors import IontideError, nearest, suggestion
 
-#: Longest text that is looked at, in characters.
+#: Longest text that is read, in characters.
 MAX_LENGTH = 200
 
 _MAX_EXPONENT, _QUOTE_LENGTH = 20, 60
@@ -169,12 +169,12 @@ def _table() -> dict[str, tuple[Fraction, Dimension]]:
 
 
 _UNITS = _table()
-# Units that stand for the kg and the A of a dimension when it is printed; the first of equals is taken.
+# Units that stand for the kg and the A of a dimension when it is printed; of equally good ones the first.
 _DERIVED = {name: _UNITS[name][1] for name in ("V", "A", "C", "S", "F", "ohm", "J", "W", "N", "Pa", "kg")}
 
 
 def _derived_unit(dimension: Dimension) -> list[tuple[str, int]]:
-    """The power of a derived unit that takes up all kg and A and leaves least over, or none."""
+    """The power of a derived unit that contains all kg and A and leaves the smallest remainder, or none."""
     if not (dimension.kg or dimension.A):
         return []
     best: list[tuple[str, int]] = []
@@ -208,11 +208,11 @@ def is_unit(name: str) -> bool:
 
 
 def near_units(name: str) -> list[str]:
-    """The known units that a name which is none may stand for, likeliest first; may be empty."""
+    """The known units that an unknown name may be meant for, likeliest first; may be empty."""
     squared = re.fullmatch(r"(\D+)([2-4])", name)
     if squared and is_unit(squared[1]):
         return [f"{squared[1]}^{squared[2]}"]
-    # A wrong case is the likeliest slip (mv, Mm, khz); after it, a wrong letter.
+    # The likeliest mistake is a wrong case (mv, Mm, khz), the next a wrong letter.
     same = sorted(unit for unit in UNIT_NAMES if unit.lower() == name.lower())
     return same or nearest(name, sorted(UNIT_NAMES))
 
@@ -235,7 +235,10 @@ def _exact_unit(text: str) -> tuple[Fraction, Dimension]:
             break
         name, digits, superscript = factor.groups()
         if name in _CELSIUS:
-            raise UnitError(f"{name} stands alone (its zero is not that of K); write K in {quoted(text)}, as in K/min")
+            raise UnitError(
+                f"{name} cannot be combined with other units (its zero is not that of K); "
+                f"write K in {quoted(text)}, as in K/min"
+            )
         if name not in _UNITS:
             raise _unknown(name)
         power = _exponent(factor[0], digits or superscript)
@@ -268,7 +271,7 @@ def _check_length(text: str, kind: str) -> None:
 
 
 def _as_float(exact: Fraction, text: str) -> float:
-    """The double nearest to an exact value; refuses what has none."""
+    """The double nearest to an exact value; an error where it is too large or too small."""
     try:
         value = float(exact)
     except OverflowError:
@@ -284,7 +287,7 @@ def parse_quantity(text: str) -> tuple[float, Dimension]:
     Returns
     -------
     value : float
-        In SI: the double nearest to the quantity as written. A temperature in degC comes out in K.
+        In SI: the double nearest to the quantity as written. A temperature in degC is converted to K.
     dimension : Dimension
         Of the unit; ``DIMENSIONLESS`` for a bare number.
 
@@ -296,10 +299,12 @@ def parse_quantity(text: str) -> tuple[float, Dimension]:
     _check_length(text, "quantity")
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise UnitError(f"{quoted(text)} is no quantity; it opens with a decimal number, as in 145 mM or 4e-6 cm/s")
+        raise UnitError(
+            f"{quoted(text)} is not a quantity; it must begin with a decimal number, as in 145 mM or 4e-6 cm/s"
+        )
     literal, space, unit = match.groups()
     if unit.startswith("/") and not space:
-        raise UnitError(f"{quoted(text)} lacks the space before the slash of its unit, as in 600 /mM/s")
+        raise UnitError(f"{quoted(text)} needs a space before the slash of its unit, as in 600 /mM/s")
     mantissa, _, exponent = literal.lower().partition("e")
     if not mantissa.strip("+-.0"):
         number = Fraction(0)
@@ -383,7 +388,7 @@ def format_quantity(value_si: float, dimension: Dimension) -> str:
         A value that is not finite.
     """
     if not math.isfinite(value_si):
-        raise UnitError(f"{value_si} is no quantity; it must be finite")
+        raise UnitError(f"{value_si} is not a quantity; it must be finite")
     unit = lab_unit(dimension)
     shift = Decimal(repr(parse_unit(unit)[0])).adjusted() if dimension in _LAB_UNITS else 0
     number = Decimal(repr(float(value_si))).scaleb(-shift).normalize()

@@ -1,4 +1,4 @@
-"""A checked draft made into a Model."""
+"""Build the Model from a checked draft."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..model.model import (
     Source,
 )
 from .checks.contents.reactions import equation_of, rinsed
-from .checks.contents.stoichiometry import moves_of
+from .checks.contents.stoichiometry import stoichiometry_of
 from .checks.contents.tracers import build_tracers
 from .checks.context.draft import Draft
 from .checks.electrodes import build_electrodes
@@ -43,7 +43,7 @@ from .schema.document import GateTable, MembraneTable, ReactionTable
 from .schema.protocol import TimesTable
 from .text.key_lines import KeyPath
 
-#: Of water, m³ mol⁻¹, where the file gives none.
+#: Molar volume of water, m³ mol⁻¹, where the file gives none.
 WATER_MOLAR_VOLUME = 1.8069e-5
 
 
@@ -121,24 +121,24 @@ def _simulation(draft: Draft) -> Simulation:
 
 
 def _changeable(draft: Draft, implicit: Collection[str], *path: str | int) -> Quantity:
-    """What the file says, or the parameter that stands for it where the protocol changes it."""
+    """The quantity in the file, or the parameter that represents it where the protocol changes it."""
     parameter = ".".join(map(str, path))
     return parse_formula(parameter) if parameter in implicit else _quantity(draft, *path)
 
 
 def _implicit_parameters(draft: Draft) -> dict[str, Parameter]:
-    """The parameters that stand for what the protocol changes besides parameters, by their dotted paths."""
-    found: dict[str, Parameter] = {}
+    """The parameters that represent other quantities which the protocol changes, by their dotted paths."""
+    parameters: dict[str, Parameter] = {}
     for name, place in changed_places(draft).items():
         dimension = kind_of_place(place).dimension
-        found[name] = Parameter(name, _quantity(draft, *place), cast(Dimension, dimension))
+        parameters[name] = Parameter(name, _quantity(draft, *place), cast(Dimension, dimension))
     for index, entry in enumerate(draft.document.protocol):
         if entry.inject is not None:
             name = injection_parameter(draft, index)
-            found[name] = Parameter(name, 0.0, cast(Dimension, quantity_kinds.CURRENT.dimension))
+            parameters[name] = Parameter(name, 0.0, cast(Dimension, quantity_kinds.CURRENT.dimension))
         if entry.clamp is not None:
-            found[switch_of(draft, index)] = Parameter(switch_of(draft, index), 0.0)
-    return found
+            parameters[switch_of(draft, index)] = Parameter(switch_of(draft, index), 0.0)
+    return parameters
 
 
 def _reaction(draft: Draft, name: str, table: ReactionTable) -> Reaction:
@@ -186,7 +186,7 @@ def _membrane(draft: Draft, name: str, table: MembraneTable) -> Membrane:
             pathways.append(Pathway(f"pathways.{pathway}", channel.name, {given.ion: 1}, {"": value}, gates=gates))
             continue
         law = LIBRARY[given.law] if given.law is not None else FORMULA
-        stoichiometry, present = moves_of(given, law), flattened(given.model_extra or {})
+        stoichiometry, present = stoichiometry_of(given, law), flattened(given.model_extra or {})
         arguments = {
             argument: _quantity(draft, *below, *argument.split("."))
             for argument in law.every_kind(stoichiometry)

@@ -39,7 +39,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _allow_repetition(schema: dict[str, Any]) -> None:
-    """Let a quantity of what can be repeated be a list of one for each piece, and ``along`` stand for two sides."""
+    """Allow a list with one quantity for each piece in repeatable tables, and ``along`` instead of two sides."""
     definitions = schema["$defs"]
     pending: list[Any] = [schema["properties"][table] for table in REPEATABLE if table in schema["properties"]]
     for table in JOINING:
@@ -68,7 +68,7 @@ def _allow_repetition(schema: dict[str, Any]) -> None:
 
 
 def _polish(table: dict[str, Any]) -> None:
-    """Make what pydantic writes fit for a person: no titles made from names, no null (TOML has none)."""
+    """Simplify what pydantic writes: no titles made from names, no null (TOML has none)."""
     table["title"] = table["title"].removesuffix("Table").lower()
     for name, key in table.get("properties", {}).items():
         key.pop("title", None)
@@ -96,7 +96,7 @@ def _pathway(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[str, Any]:
-    """One law with one of the groups of arguments that it leaves to choose."""
+    """One law with one of its alternative groups of arguments."""
     nested: dict[str, Any] = {}
     for path, kind in {**law.arguments, **choice}.items():
         *tables, last = path.split(".")
@@ -124,7 +124,7 @@ def _law(law: Law, choice: Mapping[str, Kind], pathway: dict[str, Any]) -> dict[
 
 
 def _own_rate(pathway: dict[str, Any]) -> dict[str, Any]:
-    """A pathway that says what it moves, and its rate as a formula."""
+    """A pathway that gives its stoichiometry, and its rate as a formula."""
     every = {
         key: pathway["properties"][key] for key in ("stoichiometry", "transporter", "charge", "driven_by", "gates")
     }

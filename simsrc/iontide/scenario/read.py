@@ -28,20 +28,20 @@ from .text.size import check_size
 #: Largest file that is read, bytes.
 MAX_SIZE = 1_000_000
 
-#: What tomllib says, in words for one who does not write parsers.
-_TOML_WORDS = (
+#: Messages of tomllib (patterns), each with a sentence for people who do not write parsers.
+_TOML_MESSAGES = (
     (r"Cannot overwrite a value", "this key is given a second time"),
     (r"Cannot declare \((.*?),?\) twice", r"the table \1 is opened a second time"),
-    (r"Cannot (?:mutate immutable namespace|redefine namespace) .*", "this table was closed already"),
+    (r"Cannot (?:mutate immutable namespace|redefine namespace) .*", "this table cannot be added to here"),
     (r"Unbalanced quotes|Unterminated string", "a quotation mark is missing"),
-    (r"Expected newline or end of document after a statement", "something is left over after the value"),
+    (r"Expected newline or end of document after a statement", "there is more text after the value"),
     (r"Expected '=' after a key in a key/value pair", "an = is missing after the key"),
-    (r"Invalid value", "there is no value here that TOML knows; a quantity or a name stands in quotes"),
-    (r"Invalid statement", "neither a key nor a table starts like this"),
+    (r"Invalid value", "this is not a value of TOML; write a quantity or a name in quotes"),
+    (r"Invalid statement", "neither a key nor a table begins like this"),
     (r"Illegal character '\\n'", "a quotation mark is missing before the end of the line"),
-    (r"Illegal character (.*)", r"the character \1 has no place here; a quotation mark may be missing"),
+    (r"Illegal character (.*)", r"the character \1 is not allowed here; a quotation mark may be missing"),
     (r"Unclosed array", "a ] is missing"),
-    (r"Unclosed inline table", "a } is missing; a table in braces stays on one line"),
+    (r"Unclosed inline table", "a } is missing; a table in braces must be on one line"),
 )
 
 
@@ -56,13 +56,13 @@ class Scenario:
     text : str
         The file, unchanged.
     overrides : mapping of str to value
-        What was set in the place of the file's values, by dotted path.
+        Values set instead of those of the file, by dotted path.
     document : Document
         The file with its overrides, units still as written.
     model : Model
-        What it means, in SI.
+        The model that it describes, in SI.
     faults : Faults
-        Knows the lines of the file; empty.
+        Has the lines of the file; empty.
     """
 
     source: str
@@ -74,7 +74,7 @@ class Scenario:
 
     @contextmanager
     def locating(self) -> Iterator[None]:
-        """Tell what is found wrong with the model within the block as a fault of this file, with its line."""
+        """Within the block, report faults of the model as faults of this file, with their lines."""
         try:
             yield
         except ScenarioError as error:
@@ -101,7 +101,7 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
     ScenarioError
         With all faults of the file.
     UsageError
-        A path in ``set`` leads nowhere.
+        A path in ``set`` does not exist.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def load(path: str | os.PathLike[str], set: Mapping[str, Any] | None = None) -> 
 
 
 def read_text(source: str) -> str:
-    """The text of a scenario file, or of another that is written like one.
+    """The text of a scenario file or a plan file.
 
     Raises
     ------
     FileError
         No such file, or it cannot be read.
     ScenarioError
-        It is too large, or no UTF-8.
+        It is too large, or not UTF-8.
     """
     try:
         with Path(source).open("rb") as file:
@@ -137,13 +137,13 @@ def read_text(source: str) -> str:
     except (OSError, ValueError) as error:
         raise FileError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     if len(raw) > MAX_SIZE:
-        raise _whole(source, f"the file is larger than {size_text(MAX_SIZE)}, more than a scenario may be")
+        raise _whole(source, f"the file is larger than {size_text(MAX_SIZE)}, the limit for a scenario")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        told = f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x} has no meaning; save it as UTF-8"
-        raise _whole(source, told, line) from None
+        message = f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x} is not valid; save it as UTF-8"
+        raise _whole(source, message, line) from None
 
 
 def loads(text: str, source: str = "<text>", set: Mapping[str, Any] | None = None) -> Scenario:
@@ -177,10 +177,10 @@ def read_tables(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, i
     Raises
     ------
     ScenarioError
-        It is no TOML, too large, or nested too deep.
+        It is not TOML, too large, or nested too deep.
     """
     if len(text) > MAX_SIZE:
-        raise _whole(source, f"the text is larger than {size_text(MAX_SIZE)}, more than a scenario may be")
+        raise _whole(source, f"the text is larger than {size_text(MAX_SIZE)}, the limit for a scenario")
     body = text.removeprefix("\ufeff")
     try:
         written = tomllib.loads(body)
@@ -202,16 +202,16 @@ def _whole(source: str, message: str, line: int = 0) -> ScenarioError:
 
 
 def _syntax(text: str, message: str) -> tuple[int, str]:
-    """Line and sentence of what tomllib found."""
+    """Line and message of an error of tomllib."""
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    words = message[: place.start()] if place else message
-    for pattern, better in _TOML_WORDS:
-        if re.fullmatch(pattern, words):
-            words = re.sub(pattern, better, words).replace("'", "").replace(", ", ".")
+    sentence = message[: place.start()] if place else message
+    for pattern, better in _TOML_MESSAGES:
+        if re.fullmatch(pattern, sentence):
+            sentence = re.sub(pattern, better, sentence).replace("'", "").replace(", ", ".")
             break
     else:
-        words = words[:1].lower() + words[1:]
+        sentence = sentence[:1].lower() + sentence[1:]
     if place and place[1]:
-        return int(place[1]), f"not TOML at column {place[2]}: {words}"
+        return int(place[1]), f"not TOML at column {place[2]}: {sentence}"
     last = len(text.rstrip().splitlines()) or 1
-    return last, f"not TOML at the end of the file: {words}"
+    return last, f"not TOML at the end of the file: {sentence}"

@@ -1,4 +1,4 @@
-"""A sweep read from the file that says it: a scenario with ``[sweep]``, or a plan file that names one."""
+"""Reading a sweep: from a scenario with ``[sweep]``, or from a plan file that names a scenario."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from .sweeps.form import SweepForm, read_sweep
 from .text.faults import Faults
 from .text.key_lines import KeyPath
 
-#: What a plan file may say.
+#: Keys of a plan file that names a scenario.
 PLAN_KEYS = ("title", "description", "scenario", "set", "sweep")
 
 
 @dataclass(frozen=True)
 class SweepFile:
-    """A sweep whose form is without a fault, and the scenario that it varies.
+    """A sweep whose table is without a fault, and the scenario that it varies.
 
     Attributes
     ----------
     source : str
         Name of the file that holds ``[sweep]``.
     scenario : Scenario
-        With what was set in it; what is varied is as in the file.
+        With the values that were set; what is varied is as in the file.
     table : dict
-        ``[sweep]`` as written, with what was set in it.
+        ``[sweep]`` as written, with the values that were set.
     form : SweepForm
     faults : Faults
-        Knows the lines of that file; empty.
+        Has the lines of that file; empty.
     """
 
     source: str
@@ -53,7 +53,7 @@ def read_sweep_file(path: str, set: Mapping[str, Any] | None = None) -> SweepFil
     ----------
     path : str
     set : mapping of str to value, optional
-        Other values by dotted path; those below ``sweep.`` are of the sweep, the rest of the scenario.
+        Other values by dotted path; those below ``sweep.`` belong to the sweep, the others to the scenario.
 
     Raises
     ------
@@ -69,8 +69,8 @@ def read_sweep_file(path: str, set: Mapping[str, Any] | None = None) -> SweepFil
     else:
         scenario = loads(text, path, of_scenario)
     if "sweep" not in written and not of_sweep:
-        told = "missing; a sweep needs it, as [sweep] with vary = { … }"
-        raise ScenarioError(path, [Fault(0, "sweep", told)])
+        message = "missing; a sweep needs it, as [sweep] with vary = { … }"
+        raise ScenarioError(path, [Fault(0, "sweep", message)])
     return sweep_of(scenario, written.get("sweep", {}), path, lines, of_sweep)
 
 
@@ -93,18 +93,18 @@ def sweep_of(
     lines : mapping of tuple to int
         Its lines.
     set : mapping of str to value, optional
-        Values for the table, by paths that open with ``sweep.``.
+        Values for the table, by paths that begin with ``sweep.``.
 
     Raises
     ------
     ScenarioError
-        With all that is wrong with its form.
+        With all faults of the table.
     UsageError
-        A path in ``set`` leads nowhere.
+        A path in ``set`` does not exist.
     """
     raw, applied, _ = apply_overrides({"sweep": dict(table)}, set)
     faults = Faults(lines, applied)
-    # A scenario of nothing but what every scenario must have: what is looked at here is the sweep alone.
+    # The smallest valid scenario: only the sweep is checked here.
     document = check_structure({**schema_lookup.placeholder(Document), **raw}, faults)
     form = None if document.sweep is None else read_sweep(document.sweep, faults)
     if form is None or faults.found:
@@ -115,7 +115,7 @@ def sweep_of(
 def _named_scenario(
     source: str, written: dict[str, Any], lines: Mapping[KeyPath, int], given: Mapping[str, Any]
 ) -> Scenario:
-    """The scenario that a plan file names, with what the file sets in it, and what is given besides."""
+    """The scenario that a plan file names, with the values that the file and the caller set."""
     faults = Faults(lines)
     for key in written:
         if key not in PLAN_KEYS:
@@ -134,8 +134,8 @@ def _named_scenario(
     try:
         return load(file, {**settings, **given})
     except UsageError as error:
-        for told in str(error).splitlines():
-            path, _, message = told.removeprefix("--set ").partition(": ")
+        for problem in str(error).splitlines():
+            path, _, message = problem.removeprefix("--set ").partition(": ")
             if path in given or path not in settings:
                 raise
             faults.add(("set", path), message)

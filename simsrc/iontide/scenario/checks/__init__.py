@@ -1,1 +1,1 @@
-"""Every rule that a scenario must keep; what is sound becomes a part of the model."""
+"""The rules that a scenario must follow, and the parts of the model that valid tables describe."""

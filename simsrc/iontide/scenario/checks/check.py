@@ -1,4 +1,4 @@
-"""All checks of what the tables of a file mean together, each after those that it relies on."""
+"""All checks of the content of a file, each after those that it relies on."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .electrodes import read_electrodes
 from .membranes.diffusion import read_diffusion
 from .membranes.pathways import read_membranes
 from .membranes.water import check_water
-from .protocol.conflicts import check_owners
+from .protocol.conflicts import check_conflicts
 from .protocol.entries import read_protocol
 from .protocol.events import read_events
 from .protocol.recording import read_recording, read_simulation
-from .protocol.time_dependence import check_moving, check_steps
+from .protocol.time_dependence import check_steps, check_variable
 
-#: A name that a formula, a path and a dataset can all bear.
+#: A name that is valid in a formula, a path and a dataset.
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]*"
 
 
-#: Tables of what happens within and between compartments.
+#: Tables of processes within and between compartments, and of what observes them.
 _BETWEEN = ("diffusion", "reactions", "exchange", "sources", "tracers", "electrodes")
 
 
 def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> Draft:
     """Check a document, pruned of its structural faults; the new faults go to ``faults``.
 
-    ``declared``: dimensions that parameters must keep, where the file's values are overridden.
+    ``declared``: dimensions that parameters must have, where the file's values are overridden.
 
     Returns
     -------
@@ -69,10 +69,10 @@ def check(document: Document, faults: Faults, declared: Mapping[str, Dimension] 
     if document.sweep is not None:
         read_sweep(document.sweep, faults)
     if not faults.found:
-        check_moving(draft)
+        check_variable(draft)
     if not faults.found:
         check_steps(draft)
-        check_owners(draft)
+        check_conflicts(draft)
     return draft
 
 
@@ -93,7 +93,7 @@ def _check_names(document: Document, faults: Faults) -> None:
 
 
 def _check_ions(path: tuple[str, ...], held: Mapping[str, object], faults: Faults) -> None:
-    """Names of ions as chemists write them, ``K+`` or ``K-gluconate``, are told how to be written here."""
+    """Report names of ions as chemists write them, ``K+`` or ``K-gluconate``, with the name to write."""
     for name in held:
         if re.fullmatch(NAME_PATTERN, name):
             continue
@@ -105,7 +105,7 @@ def _check_ions(path: tuple[str, ...], held: Mapping[str, object], faults: Fault
         else:
             _check_table(path, [name], faults)
         for meant in {ion.name} if ion is not None else (salt or {}).keys():
-            if meant not in held:  # that it is missing is no fault of its own
+            if meant not in held:  # its absence is not another fault
                 faults.mark((*path, meant))
 
 

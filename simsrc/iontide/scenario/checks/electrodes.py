@@ -1,4 +1,4 @@
-"""Checks of electrodes: where they are, what is in them, and what they are read against."""
+"""Checks of electrodes: their place, their filling, and their reference."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from ...model.electrodes import Electrode, Reference
 from ...physics.ions import Ion, find_ion, nearest_ions
 from ..schema import quantity_kinds
 from ..schema.electrodes import ElectrodeTable
+from ..text.faults import no_such
 from ..text.key_lines import KeyPath
 from .contents.solutions import CHARGE_TOLERANCE, millimolar
 from .context.draft import Draft
 from .context.references import names_compartment
 
-#: Side of the membrane that each configuration has its pipette on, and the other.
+#: Side of the membrane on which the pipette is in each configuration, and the other side.
 _SIDES = {"whole-cell": ("inside", "outside"), "outside-out": ("inside", "outside"), "sharp": ("inside", "outside")}
 _SIDES |= {"inside-out": ("outside", "inside"), "cell-attached": ("outside", "inside")}
 
@@ -58,14 +59,12 @@ def _check_place(draft: Draft, path: KeyPath, table: ElectrodeTable) -> bool:
     if any(faults.is_faulty(*path, key) for key in ("on", "in")):
         return False
     if (table.on is None) == (table.in_ is None):
-        told = "names both" if table.on is not None else "names neither"
-        faults.add(path, f"an electrode is on a membrane or in a compartment; this one {told} (on = …, in = …)")
+        message = "both" if table.on is not None else "neither"
+        faults.add(path, f"an electrode needs a membrane or a compartment (on = …, or in = …), got {message}")
         return False
     if table.on is not None and table.on not in draft.document.membranes:
         if not faults.is_faulty("membranes", table.on):
-            every = draft.document.membranes
-            told = f"no such membrane as {table.on}{did_you_mean(table.on, every)}"
-            faults.add((*path, "on"), f"{told} (membranes are {listed(every)})")
+            faults.add((*path, "on"), no_such("membrane", table.on, draft.document.membranes))
         return False
     if table.on is not None and table.on not in draft.membranes():
         return False
@@ -92,14 +91,14 @@ def _compartment_of(draft: Draft, table: ElectrodeTable) -> str:
 
 
 def _reference_of(draft: Draft, table: ElectrodeTable) -> str | None:
-    """The compartment of the reference: as given, the other side of the membrane, or the one bath there is."""
+    """The compartment of the reference: as given, the other side of the membrane, or the only bath."""
     if table.reference.in_ is not None:
         return table.reference.in_
     if table.on is not None and table.configuration != "cell-attached":
         other: str = getattr(draft.document.membranes[table.on], _SIDES[table.configuration][1])
         return other
-    own = _compartment_of(draft, table)
-    baths = [c for c in draft.compartments() if draft.kind_of(c) == "bath" and (c != own or table.on is None)]
+    compartment = _compartment_of(draft, table)
+    baths = [c for c in draft.compartments() if draft.kind_of(c) == "bath" and (c != compartment or table.on is None)]
     return baths[0] if len(baths) == 1 else None
 
 
@@ -119,10 +118,10 @@ def _check_charges(draft: Draft, place: KeyPath, held: Mapping[str, str]) -> Non
             return
         total, size = total + known.valence * value, size + abs(known.valence) * value
     if held and size == 0.0:
-        draft.faults.add(place, "holds no ion, so that nothing conducts")
+        draft.faults.add(place, "has no ion, so it does not conduct")
     elif abs(total) > CHARGE_TOLERANCE * size:
-        told = f"the charges do not balance: {millimolar(total)} of charge is left over"
-        draft.faults.add(place, f"{told}; give the ions that carry {millimolar(-total)}")
+        message = f"the charges do not balance: {millimolar(total)} of charge is left over"
+        draft.faults.add(place, f"{message}; give the ions that carry {millimolar(-total)}")
 
 
 def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
@@ -138,8 +137,8 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     known |= dict.fromkeys((*table.filling, *table.reference.bridge), "")
     for solute in table.diffusion_coefficients:
         if solute not in known:
-            told = f"{solute} is at no junction of this electrode{did_you_mean(solute, known)}"
-            draft.faults.add((*path, "diffusion_coefficients", solute), told)
+            message = f"{solute} is at no junction of this electrode{did_you_mean(solute, known)}"
+            draft.faults.add((*path, "diffusion_coefficients", solute), message)
     for solute, where in known.items():
         species, library = draft.species.get(solute), find_ion(solute)
         if solute in table.diffusion_coefficients or draft.faults.is_faulty_within("species", solute):
@@ -147,7 +146,7 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
         if species is not None:
             lacks = bool(species.valence) and species.diffusion_coefficient is None
         else:
-            # An ion of a filling that nobody knows has been told of.
+            # An unknown ion of a filling has been reported already.
             unknown = library is None and bool(where)
             lacks = unknown or (library is not None and bool(library.valence) and not library.mobility)
         if lacks:
@@ -160,7 +159,7 @@ def _check_solutes(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 
 
 def _check_activity(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """The activity model must know every charged solute of every solution that the electrode meets."""
+    """The activity model must have parameters for every charged solute of the solutions at the electrode."""
     if table.activity == "ideal" or draft.faults.is_faulty(*path, "activity"):
         return
     from ...physics.activity import ACTIVITY_MODELS  # loads NumPy: only where it is asked for
@@ -178,26 +177,28 @@ def _check_activity(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
 
 
 def _check_filling(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """Outside of a patch, the pipette's solution is the compartment there."""
+    """Outside of a patch, the pipette solution is the compartment there."""
     if table.on is not None and _SIDES[table.configuration][0] == "outside" and table.filling:
         where = _compartment_of(draft, table)
-        told = f"in the {table.configuration} configuration the pipette holds {where}, the outside of {table.on}"
-        draft.faults.add((*path, "filling"), f"{told}; leave the filling out")
+        message = (
+            f"in the {table.configuration} configuration the pipette solution is {where}, the outside of {table.on}"
+        )
+        draft.faults.add((*path, "filling"), f"{message}; leave out filling")
 
 
 def _check_wires(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
-    """A wire needs its ion, and both electrodes have one or neither."""
+    """A wire needs its ion, and both electrodes have a wire or neither."""
     reference = _reference_of(draft, table)
-    for own, place, solution, where in (
+    for wire, place, solution, where in (
         (table.wire, (*path, "wire"), table.filling, _compartment_of(draft, table)),
         (table.reference.wire, (*path, "reference", "wire"), table.reference.bridge, reference),
     ):
-        if own is None:
+        if wire is None:
             continue
         held = solution or draft.document.compartments[str(where)].concentrations
-        if _ION_OF_WIRE[own] not in held and not draft.faults.is_faulty("compartments", str(where), "concentrations"):
-            said = "its filling" if solution else where
-            draft.faults.add(place, f"a wire of {own} needs {_ION_OF_WIRE[own]}, of which {said} has none")
+        if _ION_OF_WIRE[wire] not in held and not draft.faults.is_faulty("compartments", str(where), "concentrations"):
+            holder = "its filling" if solution else where
+            draft.faults.add(place, f"a wire of {wire} needs {_ION_OF_WIRE[wire]}, of which {holder} has none")
     if (table.wire is None) != (table.reference.wire is None) and not draft.faults.is_faulty_within(*path):
         missing = ("wire",) if table.wire is None else ("reference", "wire")
         draft.faults.add((*path, *missing), "missing; give the wires of both electrodes, or of neither")
@@ -208,9 +209,9 @@ def _check_sensor(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     if table.senses is None:
         for key in ("selectivity",):
             if getattr(table, key):
-                faults.add((*path, key), f"{key} goes with an electrode that senses an ion (senses = …)")
+                faults.add((*path, key), "applies only to an electrode that senses an ion (senses = …)")
         if table.in_ is not None and not table.filling and table.wire is None:
-            faults.add(path, "needs a filling, an ion that it senses, or a wire; it has none of them", spoils=False)
+            faults.add(path, "needs a filling, an ion that it senses, or a wire, got none of them", spoils=False)
         return
     held = draft.document.compartments[_compartment_of(draft, table)].concentrations
     if table.on is not None:
@@ -220,11 +221,11 @@ def _check_sensor(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
         if ion not in held:
             faults.add(place, f"{table.in_} gives no concentration of {ion}{did_you_mean(ion, held)}")
         elif ion in draft.species and draft.species[ion].valence == 0:
-            faults.add(place, f"{ion} has no charge, so no electrode answers to it")
-    own = draft.species.get(table.senses)
+            faults.add(place, f"{ion} has no charge, so no electrode can sense it")
+    sensed = draft.species.get(table.senses)
     for ion in table.selectivity:
-        if own and ion in draft.species and draft.species[ion].valence * own.valence < 0:
-            faults.add((*path, "selectivity", ion), f"{ion} has the other sign of charge than {table.senses}")
+        if sensed and ion in draft.species and draft.species[ion].valence * sensed.valence < 0:
+            faults.add((*path, "selectivity", ion), f"{ion} has the opposite charge of {table.senses}")
 
 
 def _check_zero(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
@@ -232,17 +233,19 @@ def _check_zero(draft: Draft, path: KeyPath, table: ElectrodeTable) -> None:
     if at is None:
         return
     if duration is not None and at > duration:
-        told = f"must be within the run, {draft.document.simulation.duration}, got {table.zeroed_at}"
-        draft.faults.add((*path, "zeroed_at"), told)
+        message = f"must be within the run, {draft.document.simulation.duration}, got {table.zeroed_at}"
+        draft.faults.add((*path, "zeroed_at"), message)
     seen = _compartment_of(draft, table) if table.senses is not None else _reference_of(draft, table)
     if at > 0.0 and draft.kind_of(str(seen)) == "finite":
-        told = f"{seen} is finite, so what is in it is known beforehand at the start alone; zero it at 0 s"
-        draft.faults.add((*path, "zeroed_at"), told)
+        message = (
+            f'the composition of {seen} changes, so it is known in advance only at the start; write zeroed_at = "0 s"'
+        )
+        draft.faults.add((*path, "zeroed_at"), message)
 
 
 def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
     """The electrodes of a draft without faults."""
-    found = []
+    electrodes = []
     for name, table in draft.document.electrodes.items():
         path: KeyPath = ("electrodes", name)
 
@@ -254,7 +257,7 @@ def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
         filling = values("filling")
         if not filling and table.on is not None:
             filling = _contents(draft, compartment)
-        found.append(
+        electrodes.append(
             Electrode(
                 name,
                 compartment,
@@ -271,15 +274,15 @@ def build_electrodes(draft: Draft) -> tuple[Electrode, ...]:
                 values("diffusion_coefficients"),
             )
         )
-    return tuple(found)
+    return tuple(electrodes)
 
 
 def _contents(draft: Draft, compartment: str) -> dict[str, float]:
-    """What a compartment holds at the start of what moves, and of its impermeants."""
+    """Initial concentrations of the mobile species and of the impermeants of a compartment."""
     quantities = draft.quantities.values
     path = ("compartments", compartment)
-    found = {str(k[-1]): v for k, v in quantities.items() if k[:-1] == (*path, "concentrations")}
-    charge = sum(draft.species[ion].valence * c for ion, c in found.items())
+    contents = {str(k[-1]): v for k, v in quantities.items() if k[:-1] == (*path, "concentrations")}
+    charge = sum(draft.species[ion].valence * c for ion, c in contents.items())
     balancing: tuple[str, float] | None = None
     for solute, given in draft.document.compartments[compartment].impermeants.items():
         valence = draft.value(*path, "impermeants", solute, "valence") or 0.0
@@ -290,8 +293,8 @@ def _contents(draft: Draft, compartment: str) -> dict[str, float]:
         if given.concentration == "balance":
             balancing = (solute, valence)
         elif c is not None:
-            found[solute] = c
+            contents[solute] = c
             charge += valence * c
     if balancing is not None and balancing[1]:
-        found[balancing[0]] = max(-charge / balancing[1], 0.0)
-    return found
+        contents[balancing[0]] = max(-charge / balancing[1], 0.0)
+    return contents

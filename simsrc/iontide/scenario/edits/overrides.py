@@ -1,4 +1,4 @@
-"""Values given on the command line or in a call (``--set path=value``), in the place of those of the file."""
+"""Values given on the command line or in a call (``--set path=value``), instead of those of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..schema.validate import unknown_key
 from ..text.key_lines import KeyPath
 from .repeat import REPEATABLE, says_repeat
 
-#: Tables whose names are given in the file: an override changes one that is there, a new name is a slip.
+#: Tables whose names are given in the file: an override changes an existing one, a new name is a mistake.
 _NAMED = {
     "parameters": "parameter",
     "compartments": "compartment",
@@ -32,23 +32,23 @@ _NAMED_BELOW = {"pathways": "pathway", "impermeants": "impermeant", "gates": "ga
 def apply_overrides(
     raw: dict[str, Any], settings: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], dict[KeyPath, Any], dict[str, Any]]:
-    """A copy of the file's tables with other values, those values by path, and what is left for pieces.
+    """A copy of the file's tables with other values, those values by path, and the settings left for single pieces.
 
     What is set in a repeated table holds for all of its pieces. A setting that names one piece
-    (``compartments.layer_3.volume``) waits until the pieces are there, to be applied then in the same way.
+    (``compartments.layer_3.volume``) is left until the pieces exist, and then applied in the same way.
 
     Parameters
     ----------
     raw : dict
-        What tomllib made of the file; left as it is.
+        The file as tomllib reads it; not changed.
     settings : mapping of str to value
         By dotted path, as ``parameters.pump_rate`` or ``protocol.0.from``; values as in the file.
-        Text that stands for a number, a boolean, a list or a table is read as such where one is due.
+        Text is read as a number, a boolean, a list or a table where one of these is expected.
 
     Raises
     ------
     UsageError
-        Where a path leads nowhere; names all such paths.
+        A path does not exist; names all such paths.
     """
     if not settings:
         return raw, {}, {}
@@ -64,12 +64,12 @@ def apply_overrides(
         applied[path] = parent[path[-1]] = _typed(schema_lookup.at(path), _copied(value))
     of_pieces = {dotted: settings[dotted] for dotted in wrong if _may_be_piece(changed, str(dotted))}
     if wrong.keys() - of_pieces.keys():
-        raise UsageError("\n".join(told for dotted, told in wrong.items() if dotted not in of_pieces))
+        raise UsageError("\n".join(message for dotted, message in wrong.items() if dotted not in of_pieces))
     return changed, applied, of_pieces
 
 
 def _may_be_piece(raw: dict[str, Any], dotted: str) -> bool:
-    """Whether a path that leads nowhere may lead somewhere once repetition is written out."""
+    """Whether a path that does not exist may do so once repetition is written out."""
     table, _, rest = dotted.partition(".")
     name, _, key = rest.partition(".")
     if table not in REPEATABLE or key in ("repeat", "along") or not says_repeat(raw):
@@ -81,32 +81,32 @@ def _may_be_piece(raw: dict[str, Any], dotted: str) -> bool:
 def _find(raw: dict[str, Any], dotted: str) -> tuple[KeyPath, Any]:
     """The key path that a dotted path means, and the table (or list) that holds its last key.
 
-    Tables that are not there and that the schema knows are added on the way.
+    Tables that are absent but known to the schema are added.
     """
-    words = dotted.split(".")
+    keys = dotted.split(".")
     path: KeyPath = ()
     here: Any = raw
     while True:
         if path[:1] in (("protocol",), ("events",)) and path[2:] in (("set",), ("ramp",), ("table",)):
-            words = [".".join(words)]  # the keys of these tables hold a dot themselves
-        word = words.pop(0)
+            keys = [".".join(keys)]  # the keys of these tables contain dots themselves
+        word = keys.pop(0)
         key: str | int = word
         if isinstance(here, list):
             if not (word.isdecimal() and len(word) < 9 and int(word) < len(here)):
                 raise LookupError(f"there are {len(here)} entries in {'.'.join(map(str, path))}, counted from 0")
             key = int(word)
         elif not isinstance(here, dict):
-            raise LookupError(f"{'.'.join(map(str, path))} has nothing below it")
+            raise LookupError(f"{'.'.join(map(str, path))} contains nothing")
         if not (isinstance(here, dict) and key in here):
             _check_new(raw, path, key, here)
         path = (*path, key)
-        if not words:
+        if not keys:
             return path, here
         here = here.setdefault(key, {}) if isinstance(here, dict) else here[key]
 
 
 def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) -> None:
-    """Raise LookupError for a key that the file does not hold and that may not be added."""
+    """Raise LookupError for a key that the file does not contain and that may not be added."""
     if isinstance(here, list):
         return
     if not path and isinstance(raw.get("parameters"), dict) and key in raw["parameters"]:
@@ -121,21 +121,23 @@ def _check_new(raw: dict[str, Any], path: KeyPath, key: str | int, here: Any) ->
 
 
 def _copied(value: Any) -> Any:
-    """The value in tables and lists of its own, so that nothing done here is seen by the caller."""
+    """A copy of the tables and lists of a value, so that the caller's are not changed."""
     if isinstance(value, Mapping):
         return {str(key): _copied(inner) for key, inner in value.items()}
     return [_copied(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _typed(annotation: Any, value: Any) -> Any:
-    """Text as the number, boolean, list or table that is due where it goes; anything else as it is."""
+    """Text as the number, boolean, list or table that is expected at a place; anything else unchanged."""
     if not isinstance(value, str):
         return value
     choices = schema_lookup.alternatives(annotation)
     is_text = annotation is schema_lookup.ANYTHING or any(
         isinstance(choice, Kind) or choice is str for choice in choices
     )
-    is_list = value.lstrip().startswith("[") and str not in choices  # a value for each piece of what is repeated
+    is_list = (
+        value.lstrip().startswith("[") and str not in choices
+    )  # one value for each piece of a repeated compartment
     if is_text and not is_list:
         return value
     try:

@@ -1,8 +1,8 @@
-"""Compartments replicated by ``repeat``, and with them whatever refers to them: the tables written out in full.
+"""Compartments replicated by ``repeat``, together with whatever refers to them: the tables written out in full.
 
 ``[compartments.layer] repeat = 10`` stands for ``layer_1`` … ``layer_10``, and a membrane, reaction, exchange or
-coupling that names ``layer`` for as many of its own. All this is done to the plain tables before they are checked:
-what comes after sees a file in which every piece is written out.
+coupling that names ``layer`` is replicated as often. All this is done on the plain tables before they are checked:
+the checks see a file in which every piece is written out.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, get_origin
 
-from ...errors import did_you_mean, listed
+from ...errors import listed
 from ..schema import schema_lookup
 from ..schema.quantity_kinds import show
-from ..text.faults import Faults
+from ..text.faults import Faults, no_such
 from ..text.key_lines import KeyPath
 from ..text.repeat_references import JOINING, MOST_PIECES, REFERENCES, SINGLE, TARGETS, Origins
 from ..text.size import CAPS, MOST_KEYS
@@ -23,22 +23,22 @@ from ..text.size import CAPS, MOST_KEYS
 #: In a text of a repeated table: the number of the piece, from 1.
 NUMBER = "{i}"
 
-#: Most values that repetition may make in all.
+#: Most values that repetition may produce in all.
 MOST_REPEATED = 100_000
 
-#: In the place of a value that is not known.
+#: Placeholder for a value that is not known.
 _ABSENT = object()
 
-#: The tables that repetition may concern, in the order in which they are looked at.
+#: The tables that repetition may concern, in the order in which they are processed.
 REPEATABLE = ("compartments", *REFERENCES)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What becomes of one table: the endings of its pieces, and what differs in each.
+    """How one table is repeated: the endings of its pieces, and what differs between them.
 
-    ``sides`` holds for each place within the table the names that stand there, piece by piece; ``origin`` says
-    under which key these are written where that is not the place itself.
+    ``sides`` has for each place within the table the names that go there, piece by piece; ``origin`` is the
+    key under which these are written, where that is not the place itself.
     """
 
     endings: tuple[str, ...]
@@ -47,7 +47,7 @@ class _Plan:
 
 
 def says_repeat(raw: dict[str, Any]) -> bool:
-    """Whether anything in the tables of a file is repeated, or joins what is."""
+    """Whether anything in the tables of a file is repeated, or joined along a row of repeated compartments."""
     return _any_has(raw, "compartments", "repeat") or any(_any_has(raw, table, "along") for table in JOINING)
 
 
@@ -57,14 +57,14 @@ def expand(raw: dict[str, Any], faults: Faults) -> dict[str, Any] | None:
     Parameters
     ----------
     raw : dict
-        What tomllib made of the file, overrides included; left as it is.
+        The file as tomllib reads it, with overrides; not changed.
     faults : Faults
-        Gets what is wrong with the repetition, and where in the file the pieces come from.
+        Receives the faults of the repetition, and where in the file the pieces come from.
 
     Returns
     -------
     dict or None
-        The tables; ``raw`` itself where nothing is repeated; None where it remains open what the pieces are.
+        The tables; ``raw`` itself where nothing is repeated; None where the pieces cannot be determined.
     """
     if not says_repeat(raw):
         return raw
@@ -73,7 +73,7 @@ def expand(raw: dict[str, Any], faults: Faults) -> dict[str, Any] | None:
 
 
 class _Expansion:
-    """The tables of a file on their way; ``plan`` comes first, then ``tables``."""
+    """The expansion of the tables of a file; call ``plan`` first, then ``tables``."""
 
     def __init__(self, raw: dict[str, Any], faults: Faults) -> None:
         self._raw = raw
@@ -83,7 +83,7 @@ class _Expansion:
         self._plans: dict[str, dict[str, _Plan | None]] = {table: {} for table in REPEATABLE}
 
     def plan(self) -> bool:
-        """Find out what the pieces are; returns whether that is known and bounded."""
+        """Determine the pieces; returns whether they are known and not too many."""
         for name, entry in _tables(self._raw, "compartments").items():
             if "repeat" in entry:
                 endings = self._endings(("compartments", name, "repeat"), entry["repeat"])
@@ -108,7 +108,7 @@ class _Expansion:
     # --- what the pieces are ---
 
     def _endings(self, path: KeyPath, repeat: Any) -> tuple[str, ...]:
-        """What the names of the pieces end in; nothing where that is faulty."""
+        """The endings of the names of the pieces; empty where they are faulty."""
         if isinstance(repeat, int) and not isinstance(repeat, bool):
             if 1 <= repeat <= MOST_PIECES:
                 return tuple(str(number) for number in range(1, repeat + 1))
@@ -116,8 +116,8 @@ class _Expansion:
             return ()
         if not isinstance(repeat, list) or not repeat:
             got = "an empty list" if repeat == [] else show(repeat)
-            told = f'must be a number (as 10) or a list of names (as ["soma", "proximal", "distal"]), got {got}'
-            self._faults.add(path, told)
+            message = f'must be a number (as 10) or a list of names (as ["soma", "proximal", "distal"]), got {got}'
+            self._faults.add(path, message)
             return ()
         if len(repeat) > MOST_PIECES:
             self._faults.add(path, f"must name at most {MOST_PIECES} pieces, got {len(repeat)}")
@@ -125,13 +125,13 @@ class _Expansion:
         faulty = False
         for index, ending in enumerate(repeat):
             if not isinstance(ending, str) or not re.fullmatch("[A-Za-z0-9_]+", ending):
-                told = f"a piece is named in quotes by letters, digits or _, got {show(ending)}"
+                message = f"a piece is named in quotes by letters, digits or _, got {show(ending)}"
             elif ending in repeat[:index]:
-                told = f"{ending} is named twice; every piece has a name of its own"
+                message = f"{ending} is named twice; every piece needs a different name"
             else:
                 continue
             faulty = True
-            self._faults.add((*path, index), told)
+            self._faults.add((*path, index), message)
         return () if faulty else tuple(repeat)
 
     def _paired(self, path: KeyPath, entry: dict[str, Any]) -> _Plan | None:
@@ -142,10 +142,10 @@ class _Expansion:
         endings = self._pieces("compartments", repeated[first])
         for other in others:
             if repeated[other] == repeated[first]:
-                told = f"joins each piece of {repeated[first]} with itself"
+                message = f"joins each piece of {repeated[first]} with itself"
                 if path[0] in JOINING:
-                    told += f'; to join neighbours write along = "{repeated[first]}" in the place of both sides'
-                self._refuse((*path, *other), told)
+                    message += f'; to join neighbours write along = "{repeated[first]}" instead of both sides'
+                self._refuse((*path, *other), message)
                 return None
             if self._pieces("compartments", repeated[other]) != endings:
                 counts = " and ".join(self._counted(repeated[place]) for place in (first, other))
@@ -154,12 +154,12 @@ class _Expansion:
         return _Plan(endings, {place: [f"{ref}_{end}" for end in endings] for place, ref in repeated.items()})
 
     def _neighbours(self, path: KeyPath, entry: dict[str, Any]) -> _Plan | None:
-        """A table that joins each piece of something with the next."""
+        """A table that joins each piece of a repeated compartment with the next."""
         along, keys = entry["along"], REFERENCES[str(path[0])]
         place, every = (*path, "along"), _tables(self._raw, "compartments")
         besides = next((key for key in keys if key in entry), None)
         if besides is not None:
-            self._refuse((*path, besides), f"along stands in the place of {' and '.join(keys)}; write one or the other")
+            self._refuse((*path, besides), f"along replaces {' and '.join(keys)}; write one or the other")
             return None
         if not isinstance(along, str):
             self._refuse(place, f"must be the name of a compartment that is repeated, got {show(along)}")
@@ -169,14 +169,14 @@ class _Expansion:
                 (name for name in self._plans["compartments"] if along in self._names("compartments", name)), ""
             )
             if along in every:
-                told = (
+                message = (
                     f"{along} is not repeated, so it has no neighbours to join (repeat = 10 would give it ten pieces)"
                 )
             elif whole:
-                told = f'{along} is one piece of {whole}; write along = "{whole}"'
+                message = f'{along} is one piece of {whole}; write along = "{whole}"'
             else:
-                told = f"no such compartment as {along}{did_you_mean(along, every)} (compartments are {listed(every)})"
-            self._refuse(place, told)
+                message = no_such("compartment", along, every)
+            self._refuse(place, message)
             return None
         pieces = self._names("compartments", along)
         sides: list[tuple[str | int, ...]] = (
@@ -185,9 +185,9 @@ class _Expansion:
         endings = self._pieces("compartments", along)[:-1]
         return _Plan(endings, {sides[0]: pieces[:-1], sides[1]: pieces[1:]}, "along")
 
-    def _refuse(self, path: KeyPath, told: str) -> None:
-        """Tell a fault for which a table is left out."""
-        self._faults.add(path, told)
+    def _refuse(self, path: KeyPath, message: str) -> None:
+        """Report a fault, and leave its table out."""
+        self._faults.add(path, message)
         self._faults.mark(path[:2])
 
     def _pieces(self, table: str, name: str) -> tuple[str, ...]:
@@ -217,14 +217,14 @@ class _Expansion:
                 self._faults.add((table,), f"at most {most} of these in one scenario, got {count} with all pieces")
         if fits and values > MOST_REPEATED:
             fits = False
-            told = f"with all pieces written out there are {values} values; at most {MOST_REPEATED} can be repeated"
-            self._faults.add(("compartments",), told)
+            message = f"with all pieces written out there are {values} values; at most {MOST_REPEATED} can be repeated"
+            self._faults.add(("compartments",), message)
         return fits
 
     # --- where one piece is meant ---
 
     def _tell_unclear(self) -> None:
-        """Tell where something repeated is named in the place of one piece."""
+        """Report where a repeated compartment is named although one piece is needed."""
         for table, below in SINGLE.items():
             entries = self._raw.get(table)
             every = enumerate(entries) if isinstance(entries, list) else _tables(self._raw, table).items()
@@ -233,35 +233,35 @@ class _Expansion:
                     self._check_single((table, key, *inner), what, _dig(entry, inner))
                 for word in TARGETS if table in ("protocol", "events") else ():
                     for target in _dig(entry, (word,)) if isinstance(_dig(entry, (word,)), dict) else ():
-                        words = target.split(".")
-                        if len(words) > 2 and words[0] in REPEATABLE:
-                            self._check_single((table, key, word, target), words[0], words[1])
+                        parts = target.split(".")
+                        if len(parts) > 2 and parts[0] in REPEATABLE:
+                            self._check_single((table, key, word, target), parts[0], parts[1])
 
     def _check_single(self, path: KeyPath, table: str, name: Any) -> None:
         if isinstance(name, str) and self._plans[table].get(name):
             names = self._names(table, name)
-            told = f"name one of its pieces, {names[0]} … {names[-1]}" if names else "but joins nothing"
-            self._faults.add(path, f"{name} is repeated: {told}")
+            message = f"name one of its pieces, {names[0]} … {names[-1]}" if names else "but joins nothing"
+            self._faults.add(path, f"{name} is repeated: {message}")
 
     # --- writing them out ---
 
     def _table(self, table: str) -> dict[str, Any]:
-        """The entries of one table, pieces in the place of what is repeated."""
+        """The entries of one table, with pieces instead of what is repeated."""
         made = {piece: name for name in self._plans[table] for piece in self._names(table, name)}
         done: dict[str, Any] = {}
         for name, entry in self._raw[table].items():
             if name not in self._plans[table]:
                 if name in made:
-                    told = f"{made[name]}, which is repeated, has a piece of this name; choose another name"
-                    self._faults.add((table, name), told, spoils=False)
+                    message = f"{made[name]}, which is repeated, has a piece of this name already; choose another name"
+                    self._faults.add((table, name), message, spoils=False)
                 else:
                     done[name] = entry
                 continue
             plan = self._plans[table][name]
             for index, piece in enumerate(self._names(table, name)):
                 if piece in done:
-                    told = f"its piece {piece} has the name of a piece of another; choose another name"
-                    self._faults.add((table, name), told, spoils=False)
+                    message = f"its piece {piece} has the name of another piece; choose another name"
+                    self._faults.add((table, name), message, spoils=False)
                 else:
                     assert plan is not None
                     done[piece] = self._piece(table, name, piece, plan, index)
@@ -284,14 +284,14 @@ class _Expansion:
         return copied
 
     def _copied(self, written: KeyPath, here: KeyPath, value: Any, index: int, count: int) -> Any:
-        """A value as it is in one piece; `_ABSENT` where it is not known."""
+        """The value in one piece; `_ABSENT` where it is not known."""
         if isinstance(value, dict):
             inner = {k: self._copied((*written, k), (*here, k), v, index, count) for k, v in value.items()}
             return {key: v for key, v in inner.items() if v is not _ABSENT}
         if isinstance(value, list) and not _takes_list(written):
             if len(value) != count:
-                told = f"must be one value, or one for each of {count} pieces; this is a list of {len(value)}"
-                self._faults.add(written, told)
+                message = f"must be one value, or one for each of {count} pieces; this is a list of {len(value)}"
+                self._faults.add(written, message)
                 self._faults.mark(here)
                 return _ABSENT
             self._origins.places[here] = (*written, index)
@@ -313,18 +313,18 @@ def _any_has(raw: dict[str, Any], table: str, key: str) -> bool:
 
 def _references(table: str, entry: dict[str, Any]) -> dict[tuple[str | int, ...], str]:
     """The compartments that a table names, by the place where."""
-    found: dict[tuple[str | int, ...], str] = {}
+    names: dict[tuple[str | int, ...], str] = {}
     for key in REFERENCES[table]:
         value = entry.get(key)
         if isinstance(value, str):
-            found[key,] = value
+            names[key,] = value
         elif isinstance(value, list):
-            found |= {(key, index): name for index, name in enumerate(value) if isinstance(name, str)}
-    return found
+            names |= {(key, index): name for index, name in enumerate(value) if isinstance(name, str)}
+    return names
 
 
 def _takes_list(path: KeyPath) -> bool:
-    """Whether a list is what belongs at a path anyway (or nothing does)."""
+    """Whether the value at a path is a list even without repetition (or no value is allowed there)."""
     annotation = schema_lookup.at(path)
     return annotation is None or any(get_origin(choice) is list for choice in schema_lookup.alternatives(annotation))
 

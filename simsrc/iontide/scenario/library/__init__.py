@@ -1,1 +1,1 @@
-"""What a scenario may name: rate laws, transporters, salts, elements."""
+"""Names that a scenario may use: rate laws, transporters, salts, elements."""

@@ -1,4 +1,4 @@
-"""What ions of the library are made of, read off their names: a reaction makes no element of another."""
+"""Elements in the ions of the library, from their names: a reaction must conserve every element."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATOM = re.compile(r"([A-Z][a-z]?)(\d*)")
 
 
 def elements_of(name: str) -> Counter[str] | None:
-    """Atoms of an ion of the library by element; None where its name is no formula, and of any other solute."""
+    """Atoms of an ion of the library by element; None where its name is not a formula, and for any other solute."""
     if find_ion(name) is None:
         return None
     formula = re.sub(r"(?<=[a-z])II+$", "", name)  # FeII
@@ -40,10 +40,10 @@ def elements_left_over(left: Mapping[str, int], right: Mapping[str, int]) -> dic
     atoms: Counter[str] = Counter()
     for side, sign in ((left, 1), (right, -1)):
         for name, number in side.items():
-            own = elements_of(name)
-            if own is None:
+            composition = elements_of(name)
+            if composition is None:
                 return {}
-            for symbol, count in own.items():
+            for symbol, count in composition.items():
                 atoms[symbol] += sign * number * count
     if atoms["H"] == 2 * atoms["O"]:
         del atoms["H"], atoms["O"]

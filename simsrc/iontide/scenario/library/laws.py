@@ -1,6 +1,6 @@
-"""The rate laws of the library as a scenario file knows them: what each moves, and what numbers it takes.
+"""The rate laws of the library as a scenario file uses them: the stoichiometry and the arguments of each.
 
-The formulas themselves live with the mechanisms; here stands only what is needed to read a file.
+The formulas themselves are in `physics.mechanisms`; here is only what is needed to read a file.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import cached_property
 
 from ..schema.quantity_kinds import ATP_FREE_ENERGY, CONCENTRATION, CONDUCTANCE, FORMULA_RATE, PERMEABILITY, RATE, Kind
 
-#: In the place of a name: every ion that the pathway moves.
+#: Instead of a name: every ion in the stoichiometry of the pathway.
 EVERY_ION = "*"
 
-#: The rate of mass action, whose dimension follows from how many ions a cycle moves.
+#: The rate of mass action, whose dimension follows from the number of ions that a cycle carries.
 RATE_OF_ORDER = Kind("a rate", None, "1e-10 m^4/mol/s", lowest=0.0)
 
 HALF_SATURATION = CONCENTRATION.positive("a half saturation", "10 mM")
@@ -25,7 +25,7 @@ FREE_ENERGY = ATP_FREE_ENERGY
 RATE_PER_CONCENTRATION = Kind("a rate per concentration", "m/s", "1e-8 m/s", lowest=0.0)
 RATE_PER_FORCE = Kind("a rate per driving force", "mol^2/J/m^2/s", "1e-12 mol^2/J/m^2/s", lowest=0.0)
 
-#: One of these, and the whole of it, says what ATP is worth.
+#: The free energy of ATP: one of these groups of arguments, complete.
 _FUEL: tuple[Mapping[str, Kind], ...] = (
     {"free_energy": FREE_ENERGY},
     {
@@ -48,22 +48,23 @@ class Law:
     ----------
     name : str
     description : str
-        What it says, in one line, with its formula.
+        The law in one line, with its formula.
     source : str
     arguments : mapping of str to Kind
-        What it asks for, by the path below the pathway; all are required. ``half_saturation.*`` asks for one of each
-        ion that is moved.
+        Its arguments, by the path below the pathway; all are required. ``half_saturation.*`` stands for one for
+        each ion of the stoichiometry.
     stoichiometries : tuple of mapping of str to int
-        What a cycle may carry outward (negative: inward): the first, unless the pathway says one of the others.
-        Empty: whatever the pathway says, and it must.
+        What a cycle may carry outward (negative: inward): the first, unless the pathway gives one of the others.
+        Empty: any, and the pathway must give it.
     choices : tuple of mapping of str to Kind
-        Further arguments, of which one group must be given, and the whole of it.
+        Alternative groups of further arguments, of which one must be given completely.
     driven_by : str
-        What pays for it (``"ATP"``); empty for a passive law.
+        Its energy source (``"ATP"``); empty for a passive law.
     is_thermodynamic : bool
-        Whether it stops, and turns back, exactly where Σ nu Δmu~ is what its fuel is worth (0 for a passive law).
+        Whether it stops and reverses exactly where Σ nu Δmu~ equals the free energy of its energy source (0 for a
+        passive law).
     never_zero : tuple of str
-        Concentrations that must be greater than 0 (``Na.outside``; ``*``: all that it moves, on both sides).
+        Concentrations that must be greater than 0 (``Na.outside``; ``*``: every ion, on both sides).
     """
 
     name: str
@@ -78,11 +79,11 @@ class Law:
 
     @cached_property
     def asks_by_ion(self) -> bool:
-        """Whether what it asks for depends on what is moved."""
+        """Whether its arguments depend on the stoichiometry."""
         return any(kind is RATE_OF_ORDER or path.endswith(EVERY_ION) for path, kind in self.arguments.items())
 
     def kinds(self, stoichiometry: Mapping[str, int] | None) -> dict[str, Kind]:
-        """What it asks for where a cycle carries ``stoichiometry``; where that is None, what does not depend on it."""
+        """The required arguments for a ``stoichiometry``; where that is None, those that do not depend on it."""
         asked: dict[str, Kind] = {}
         for path, kind in self.arguments.items():
             if path.endswith(EVERY_ION):
@@ -94,23 +95,23 @@ class Law:
         return asked
 
     def every_kind(self, stoichiometry: Mapping[str, int] | None) -> dict[str, Kind]:
-        """The same, with all that there is a choice of."""
+        """The same, with all alternative arguments."""
         return self.kinds(stoichiometry) | {path: kind for group in self.choices for path, kind in group.items()}
 
 
 def rate_of_order(order: int) -> Kind:
-    """The rate of mass action of a cycle that moves so many ions: mol m⁻² s⁻¹ over (mol m⁻³) to that power."""
+    """The rate of mass action of a cycle with this number of ions: mol m⁻² s⁻¹ over (mol m⁻³) to that power."""
     if order == 1:
         unit = "m/s"
     elif order <= 7:
         unit = f"m^{3 * order - 2}/mol{f'^{order - 1}' if order > 2 else ''}/s"
-    else:  # no unit goes to a higher power than 20
+    else:  # the highest power of a unit is 20
         unit = f"mol/m^2/s/mM^{order}"
     return Kind(f"a rate of mass action of {order} ions", unit, f"1e-10 {unit}", lowest=0.0)
 
 
 def either_way(*stoichiometries: Mapping[str, int]) -> tuple[Mapping[str, int], ...]:
-    """The stoichiometries, then each the other way round."""
+    """The stoichiometries, then each reversed."""
     reverse: Iterable[Mapping[str, int]] = (
         {ion: -n for ion, n in stoichiometry.items()} for stoichiometry in stoichiometries
     )
@@ -130,10 +131,10 @@ class TableLaw:
 
 _NA_K = ({"Na": 3, "K": -2},)
 _SITES = {"half_saturation.Na_inside": HALF_SATURATION, "half_saturation.K_outside": HALF_SATURATION}
-_NOT_THERMODYNAMIC = "; driven by ATP, not thermodynamic: never stops at, or turns back from, what ATP is worth"
+_NOT_THERMODYNAMIC = "; driven by ATP, not thermodynamic: neither stops nor reverses at the free energy of ATP"
 _REVERSIBLE = (
-    "rate * (f - b) / (1 + b), f the bound fraction of the sites of what a cycle takes up, b = f * exp(-(sum of "
-    "moves * driving force - free_energy) / RT); driven by ATP, thermodynamic"
+    "rate * (f - b) / (1 + b), f the bound fraction of the sites of the ions that a cycle takes up, "
+    "b = f * exp(-(sum of stoichiometry * driving force - free_energy) / RT); driven by ATP, thermodynamic"
 )
 _MODULAR = "Liebermeister, Uhlendorf & Klipp 2010, Bioinformatics 26:1528, doi:10.1093/bioinformatics/btq141"
 _POST_ALBERS = "Smith & Crampin 2004, Prog Biophys Mol Biol 85:387, doi:10.1016/j.pbiomolbio.2004.01.010"
@@ -234,7 +235,7 @@ _OTHER_PUMPS = (
     Law(
         name="pmca",
         description="Ca-ATPase of the plasma membrane by a Hill law of Ca on the side it leaves: "
-        f"rate / (1 + (K_Ca / Ca)^n), in exchange for H where moves says so{_NOT_THERMODYNAMIC}",
+        f"rate / (1 + (K_Ca / Ca)^n), in exchange for H where stoichiometry has H{_NOT_THERMODYNAMIC}",
         source="Carafoli 1991, Physiol Rev 71:129; Thomas 2009, J Physiol 587:315 (2 H a Ca)",
         arguments={
             "rate": RATE,
@@ -246,8 +247,8 @@ _OTHER_PUMPS = (
     ),
     Law(
         name="serca",
-        description="Ca-ATPase of the reticulum, 2 Ca into it (the inside of its membrane, unless moves says Ca = 2), "
-        f"by a Hill law of Ca in the cytosol: rate / (1 + (K_Ca / Ca)^n){_NOT_THERMODYNAMIC}",
+        description="Ca-ATPase of the reticulum, 2 Ca into it (the inside of its membrane, unless stoichiometry has "
+        f"Ca = 2), by a Hill law of Ca in the cytosol: rate / (1 + (K_Ca / Ca)^n){_NOT_THERMODYNAMIC}",
         source="Lytton et al. 1992, J Biol Chem 267:14483; "
         "De Young & Keizer 1992, PNAS 89:9895, doi:10.1073/pnas.89.20.9895",
         arguments={
@@ -288,8 +289,8 @@ _COUPLED = (
     ),
     Law(
         name="linear_force",
-        description="any stoichiometry, linear: rate * sum of moves * driving force, or conductance / F^2 * the same; "
-        f"for KCC2 conductance * (E_Cl - E_K) / F{_PASSIVE}",
+        description="any stoichiometry, linear: rate * sum of stoichiometry * driving force, or conductance / F^2 * "
+        f"the same; for KCC2 conductance * (E_Cl - E_K) / F{_PASSIVE}",
         source="Doyon et al. 2011, PLoS Comput Biol 7:e1002149, doi:10.1371/journal.pcbi.1002149; "
         "Düsterwald et al. 2018, eLife 7:e39575, doi:10.7554/eLife.39575",
         arguments={},
@@ -299,8 +300,8 @@ _COUPLED = (
     ),
     Law(
         name="log_ratio",
-        description="any stoichiometry, logarithmic: rate * (ln(product of (inside / outside)^moves) + z F V / RT)"
-        + _PASSIVE,
+        description="any stoichiometry, logarithmic: rate * (ln(product of (inside / outside)^stoichiometry) + "
+        f"z F V / RT){_PASSIVE}",
         source="Østby et al. 2009, PLoS Comput Biol 5:e1000272, doi:10.1371/journal.pcbi.1000272; "
         "Wei, Ullah & Schiff 2014, J Neurosci 34:11733, doi:10.1523/JNEUROSCI.0516-14.2014",
         arguments={"rate": RATE},
@@ -323,7 +324,7 @@ _COUPLED = (
 _CARRIERS = (
     Law(
         name="glut",
-        description="glucose carrier, alike from both sides: rate * (glucose.inside / (glucose.inside + h) - "
+        description="symmetric glucose carrier: rate * (glucose.inside / (glucose.inside + h) - "
         f"glucose.outside / (glucose.outside + h)){_PASSIVE}",
         source="Carruthers 1990, doi:10.1152/physrev.1990.70.4.1135; "
         "Gruetter, Ugurbil & Seaquist 1998, doi:10.1046/j.1471-4159.1998.70010397.x",
@@ -336,15 +337,15 @@ _CARRIERS = (
 #: Laws by the name a pathway gives.
 LIBRARY: Mapping[str, Law] = {law.name: law for law in (*_NA_K_PUMPS, *_OTHER_PUMPS, *_COUPLED, *_CARRIERS)}
 
-#: The law of a pathway that names none, but gives its rate.
+#: The law of a pathway without a law that gives its rate as a formula.
 FORMULA = Law(
     name="formula",
-    description="a rate of its own, by a formula over what the membrane knows; driven by what the pathway says",
+    description="custom rate, a formula over quantities of the membrane; driven by what the pathway gives as driven_by",
     source="the scenario",
     arguments={"rate": FORMULA_RATE},
 )
 
-#: Laws that are tables of a membrane, by the key of the table, in the order in which their pathways stand.
+#: Laws that are tables of a membrane, by the key of the table, in the order of their pathways in the model.
 TABLES: Mapping[str, TableLaw] = {
     law.table: law
     for law in (

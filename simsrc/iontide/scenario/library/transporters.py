@@ -1,8 +1,8 @@
 """Transporters by name: what one cycle of each carries.
 
-A pathway says ``transporter = "KCC"`` in the place of ``stoichiometry = { K = 1, Cl = 1 }``, and names its rate law
-besides. Cotransporters are written with all their ions outward, exchangers and pumps in the direction in
-which they usually run.
+A pathway gives ``transporter = "KCC"`` instead of ``stoichiometry = { K = 1, Cl = 1 }``, together with its rate law.
+Cotransporters are written with all their ions outward, exchangers and pumps in the direction in which they usually
+run.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Transporter:
     ----------
     name : str
     description : str
-    moves : mapping of str to int
+    stoichiometry : mapping of str to int
         Ions carried outward per cycle; negative inward.
     source : str
-        Where the stoichiometry was found.
+        Reference for the stoichiometry.
     driven_by : str
-        What pays for it (``"ATP"``); empty for a passive one. Its rate law must be driven by the same.
+        Its energy source (``"ATP"``); empty for a passive one. Its rate law must have the same.
     """
 
     name: str
@@ -56,14 +56,14 @@ TRANSPORTERS: Mapping[str, Transporter] = {
         ),
         Transporter(
             "AE",
-            "Cl/HCO3 exchange (band 3 and its kin), Cl in for HCO3 out",
+            "Cl/HCO3 exchange (band 3 and its relatives), Cl in for HCO3 out",
             {"Cl": -1, "HCO3": 1},
             "Jennings 1989, Annu Rev Biophys Biophys Chem 18:397",
         ),
         Transporter("NBC", "Na-2HCO3 cotransport: NBCe1", {"Na": 1, "HCO3": 2}, _NBCE1),
         Transporter(
             "NBCe1",
-            "Na-2HCO3 cotransport, electrogenic (1 to 3 HCO3 in the proximal tubule: write moves)",
+            "Na-2HCO3 cotransport, electrogenic (1 to 3 HCO3 in the proximal tubule: write stoichiometry)",
             {"Na": 1, "HCO3": 2},
             _NBCE1,
         ),
@@ -100,7 +100,7 @@ TRANSPORTERS: Mapping[str, Transporter] = {
         ),
         Transporter(
             "EAAT",
-            "glutamate uptake: 3 Na, H and glutamate with each other, K against them",
+            "glutamate uptake: 3 Na, H and glutamate in for K out",
             {"Na": 3, "H": 1, "glutamate": 1, "K": -1},
             "Zerangue & Kavanaugh 1996, Nature 383:634",
         ),

@@ -1,1 +1,1 @@
-"""The form of a scenario file: its tables and keys, and the kinds of quantity that stand there."""
+"""The form of a scenario file: its tables and keys, and the kinds of quantity in them."""

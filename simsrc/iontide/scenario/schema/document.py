@@ -1,7 +1,7 @@
 """The scenario file as it is written: tables, keys and types; quantities are still text.
 
-Nothing here knows how the tables hang together: that is checked afterwards (``check``). The words of this
-module are the product's face: a key that has shipped keeps its name.
+How the tables fit together is checked afterwards (``checks``). The keys and descriptions of this module are
+what users see.
 """
 
 from __future__ import annotations
@@ -57,18 +57,19 @@ from .sweep import SweepTable
 
 
 def _listed(value: Any) -> Any:
-    """One source may stand alone."""
+    """One source may be given without a list."""
     return [value] if isinstance(value, str) else value
 
 
 def _no_number(value: Any) -> Any:
-    """To Python 1 is True; to the file it is not."""
+    """For Python 1 is True; in the file it is not."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise PydanticCustomError("literal_error", "a number")
     return value
 
 
-#: Where a value can be of several forms (``*``: any name), and what these are called; the outer before the inner.
+#: Places where a value can have one of several forms (``*``: any name), with the names of the forms, outer before
+#: inner.
 FORMS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("recording", "times"): ("table", "list", "word"),
     ("membranes", "*", "area"): ("table", "word"),
@@ -78,12 +79,12 @@ FORMS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 
 
 def _area_form(value: Any) -> str:
-    """Whether an area is given as a shape in a table, or else by a quantity or a word."""
+    """Whether an area is given as a shape in a table, or by a quantity or a keyword."""
     return "table" if isinstance(value, dict | Table) else "word"
 
 
 class SimulationTable(Table):
-    """How long, how warm, how exactly."""
+    """Duration, temperature and accuracy of the run."""
 
     noun: ClassVar[str] = "[simulation]"
 
@@ -92,9 +93,9 @@ class SimulationTable(Table):
     rtol: Annotated[
         float, Field(ge=1e-12, le=1e-2, allow_inf_nan=False, description="Relative tolerance of the solver")
     ] = 1e-7
-    stop_at_steady_state: Annotated[
-        bool, Field(description="Stop where nothing moves any more, before the duration is over")
-    ] = False
+    stop_at_steady_state: Annotated[bool, Field(description="Stop at a steady state before the duration is over")] = (
+        False
+    )
     water_molar_volume: WaterMolarVolume | None = None
     atp_free_energy: AtpFreeEnergy | None = None
     max_steps: Annotated[int | None, Field(ge=1, le=10**15, description="Give up after so many steps")] = None
@@ -112,7 +113,7 @@ class SpeciesTable(Table):
 
 
 class ImpermeantTable(Table):
-    """A solute that stays where it is: either its concentration or its amount, and its mean valence."""
+    """A solute that crosses no membrane: either its concentration or its amount, and its mean valence."""
 
     noun: ClassVar[str] = "an impermeant"
 
@@ -131,13 +132,13 @@ class CompartmentTable(Table):
     bath: Annotated[
         Literal[True, False, "floating"],
         BeforeValidator(_no_number),
-        Field(description='true: composition kept, potential 0; "floating": composition kept, potential free'),
+        Field(description='true: fixed composition, potential 0; "floating": fixed composition, free potential'),
     ] = False
     water: Annotated[
         Literal["fixed", "osmotic", "equilibrium"],
         Field(
-            description="fixed: the volume stays; osmotic: it follows the water that the membranes let through; "
-            "equilibrium: it is always that at which the osmolarity is that of the bath beside it"
+            description="fixed: constant volume; osmotic: it follows the water that crosses the membranes; "
+            "equilibrium: it is always such that the osmolarity equals that of the neighbouring bath"
         ),
     ] = "fixed"
     concentrations: Annotated[
@@ -178,7 +179,7 @@ Area = Annotated[
 
 
 class WallTable(Table):
-    """A wall that presses on the inside, and on the organelles in it, once it is stretched."""
+    """A wall that, once stretched, exerts a pressure on the inside and on the organelles in it."""
 
     noun: ClassVar[str] = "a wall"
 
@@ -187,7 +188,7 @@ class WallTable(Table):
 
 
 class GateTable(Table):
-    """A gate: by alpha and beta, by steady and time_constant, or by steady alone (it follows at once)."""
+    """A gate: by alpha and beta, by steady and time_constant, or by steady alone (instantaneous)."""
 
     noun: ClassVar[str] = "a gate"
 
@@ -200,7 +201,7 @@ class GateTable(Table):
 
 
 class PathwayTable(Table):
-    """A pathway: by a law of the library and its arguments, as a channel of one ion, or by a rate of its own."""
+    """A pathway: by a law of the library and its arguments, as a channel of one ion, or by a custom rate."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     noun: ClassVar[str] = "a pathway"
@@ -214,15 +215,17 @@ class PathwayTable(Table):
         Field(description="Ions that a cycle carries outward, each with its count; negative counts are inward"),
     ] = None
     transporter: Annotated[
-        str | None, Field(description="Name of a transporter of the library, in the place of moves")
+        str | None, Field(description="Name of a transporter of the library, instead of stoichiometry")
     ] = None
     charge: Annotated[
-        int | None, Field(description="Charge that a cycle carries outward, to be checked against what it moves")
+        int | None, Field(description="Charge that a cycle carries outward, checked against its stoichiometry")
     ] = None
     driven_by: Annotated[
-        str | None, Field(min_length=1, description='What pays for a rate of its own (as "ATP"); passive unless said')
+        str | None, Field(min_length=1, description='What drives a custom rate (as "ATP"); passive if not given')
     ] = None
-    gates: Annotated[dict[str, GateTable], Field(description="Gates, whose values the formulas here may name")] = {}
+    gates: Annotated[
+        dict[str, GateTable], Field(description="Gates, whose values the formulas of this pathway may use")
+    ] = {}
 
 
 class MembraneTable(Table):
@@ -233,11 +236,13 @@ class MembraneTable(Table):
     inside: Annotated[str, Field(description="Name of the compartment on the inside")]
     outside: Annotated[str, Field(description="Name of the compartment on the outside")]
     along: Along = None
-    area: Annotated[Area, Field(description="The area, or what shape it follows the volume inside as")]
+    area: Annotated[Area, Field(description="The area, or the shape by which it follows the volume inside")]
     specific_capacitance: Capacitance
     potential: Potential | None = None
-    permeability: Annotated[dict[str, Permeability], Field(description="Goldman-Hodgkin-Katz pathways, by ion")] = {}
-    conductance: Annotated[dict[str, Conductance], Field(description="Ohmic pathways, by ion")] = {}
+    permeability: Annotated[
+        dict[str, Permeability], Field(description="Permeabilities of Goldman-Hodgkin-Katz pathways, by ion")
+    ] = {}
+    conductance: Annotated[dict[str, Conductance], Field(description="Conductances of ohmic pathways, by ion")] = {}
     water_permeability: WaterPermeability | None = None
     reflection: Annotated[
         dict[str, Reflection], Field(description="Reflection coefficient of each solute; 1 where none is given")
@@ -252,13 +257,13 @@ class ReactionTable(Table):
     noun: ClassVar[str] = "a reaction"
 
     in_: Annotated[str, Field(alias="in", description="Name of the compartment")]
-    equation: Annotated[str, Field(description="What becomes of what", examples=["Ca + B <=> CaB"])]
+    equation: Annotated[str, Field(description="The reaction", examples=["Ca + B <=> CaB"])]
     forward: ReactionConstant
     backward: ReactionConstant
 
 
 class ExchangeTable(Table):
-    """A compartment rinsed by another."""
+    """Exchange of solution between two compartments."""
 
     noun: ClassVar[str] = "an exchange"
 
@@ -269,31 +274,31 @@ class ExchangeTable(Table):
 
 
 class SourceTable(Table):
-    """Something brought into a compartment from outside of the model, or taken out of it."""
+    """A supply of species from outside of the model into a compartment, or a removal."""
 
     noun: ClassVar[str] = "a source"
 
     into: Annotated[str, Field(description="Name of the compartment")]
     stoichiometry: Annotated[
         dict[str, Annotated[int, Field(ge=-12, le=12)]],
-        Field(description="Species brought, each with its count; negative counts are taken out"),
+        Field(description="Species supplied, each with its count; negative counts are removed"),
     ]
     rate: Supply
 
 
 class TracerTable(Table):
-    """A label on part of a species, which goes where that goes and changes nothing."""
+    """A label on part of a species, which moves with it and does not affect the run."""
 
     noun: ClassVar[str] = "a tracer"
 
     of: Annotated[
         list[str],
         BeforeValidator(_listed),
-        Field(description="The species that is labelled; a list where reactions hand the label on"),
+        Field(description="The labelled species; a list where reactions pass the label on"),
     ]
     share: Annotated[
         dict[str, Share],
-        Field(description="Share of it that is labelled: in a bath, or at the start; 0 where none is given"),
+        Field(description="Labelled share: constant in a bath, initial elsewhere; 0 where none is given"),
     ] = {}
 
 
@@ -307,7 +312,7 @@ class DiffusionTable(Table):
     area: Annotated[CrossSection, Field(description="Cross-section of the medium between them")]
     length: Annotated[Length, Field(description="Distance between them")]
     tortuosity: Annotated[
-        Tortuosity | None, Field(description="Makes diffusion coefficients smaller by its square; 1 where not given")
+        Tortuosity | None, Field(description="Divides diffusion coefficients by its square; 1 where not given")
     ] = None
     ions: Annotated[list[str] | None, Field(description="Species that diffuse; all that both hold where not given")] = (
         None
@@ -328,29 +333,29 @@ class Document(Table):
     source: Annotated[list[str], BeforeValidator(_listed), Field(description="Where it comes from: a DOI")] = []
     parameters: Annotated[
         dict[str, ParameterValue],
-        Field(description="Names for whatever is worth varying: a quantity, a pure number, or a formula"),
+        Field(description="Named values: a quantity, a pure number, or a formula"),
     ] = {}
-    simulation: Annotated[SimulationTable, Field(description="How long, how warm, how exactly")]
+    simulation: Annotated[SimulationTable, Field(description="Duration, temperature and accuracy of the run")]
     species: Annotated[
-        dict[str, SpeciesTable], Field(description="Species that the ion library lacks, or has otherwise")
+        dict[str, SpeciesTable], Field(description="Species that are not in the ion library, or differ from it")
     ] = {}
     compartments: Annotated[dict[str, CompartmentTable], Field(description="The solutions, by name")]
-    membranes: Annotated[dict[str, MembraneTable], Field(description="What parts the solutions, by name")] = {}
+    membranes: Annotated[dict[str, MembraneTable], Field(description="Membranes between the solutions, by name")] = {}
     diffusion: Annotated[
         dict[str, DiffusionTable], Field(description="Electrodiffusion between compartments of one medium, by name")
     ] = {}
     reactions: Annotated[dict[str, ReactionTable], Field(description="Reactions within compartments, by name")] = {}
-    exchange: Annotated[dict[str, ExchangeTable], Field(description="Compartments rinsed by another, by name")] = {}
-    sources: Annotated[
-        dict[str, SourceTable], Field(description="What is brought into compartments from outside, by name")
+    exchange: Annotated[
+        dict[str, ExchangeTable], Field(description="Exchange of solution between compartments, by name")
     ] = {}
+    sources: Annotated[dict[str, SourceTable], Field(description="Supply into compartments from outside, by name")] = {}
     tracers: Annotated[
-        dict[str, TracerTable], Field(description="Labels on part of a species, by name; they change nothing else")
+        dict[str, TracerTable], Field(description="Labels on part of a species, by name; they do not affect the run")
     ] = {}
     electrodes: Annotated[
-        dict[str, ElectrodeTable], Field(description="Electrodes that look on, by name; they draw no current")
+        dict[str, ElectrodeTable], Field(description="Electrodes that record, by name; they draw no current")
     ] = {}
     protocol: Annotated[list[ProtocolTable], Field(description="What changes when")] = []
-    events: Annotated[list[EventTable], Field(description="What is watched for, and what happens then")] = []
-    recording: Annotated[RecordingTable, Field(description="What is kept, and when")] = RecordingTable()
-    sweep: Annotated[SweepTable | None, Field(description="What a sweep varies; a run takes no notice of it")] = None
+    events: Annotated[list[EventTable], Field(description="Conditions, and what happens when they are met")] = []
+    recording: Annotated[RecordingTable, Field(description="What is recorded, and when")] = RecordingTable()
+    sweep: Annotated[SweepTable | None, Field(description="What a sweep varies; ignored by a run")] = None

@@ -10,7 +10,7 @@ from .fields import Concentration, JunctionDiffusion, Selectivity, Table, Time
 
 Wire = Annotated[
     Literal["Ag/AgCl", "calomel", "hydrogen"] | None,
-    Field(description="Metal whose own potential counts; where none is given it is no part of the reading"),
+    Field(description="Metal whose electrode potential is part of the reading; none if not given"),
 ]
 
 
@@ -22,7 +22,7 @@ class ReferenceTable(Table):
     in_: Annotated[
         str | None, Field(alias="in", description="Compartment that it is in; the bath where none is given")
     ] = None
-    bridge: Annotated[dict[str, Concentration], Field(description="What fills its bridge; no bridge where empty")] = {}
+    bridge: Annotated[dict[str, Concentration], Field(description="Solution of its bridge; no bridge where empty")] = {}
     wire: Wire = None
 
 
@@ -35,13 +35,11 @@ class ElectrodeTable(Table):
     configuration: Annotated[
         Literal["whole-cell", "outside-out", "inside-out", "cell-attached", "sharp"],
         Field(
-            description="Where a pipette is: whole-cell, outside-out: inside, whose solution is its own; inside-out, "
-            "cell-attached: outside the patch, whose solution is its own; sharp: inside, with a junction"
+            description="Position of a pipette: whole-cell, outside-out: inside, with the solution of the inside; "
+            "inside-out, cell-attached: outside of the patch, with the solution there; sharp: inside, with a junction"
         ),
     ] = "whole-cell"
-    in_: Annotated[
-        str | None, Field(alias="in", description="Compartment that it is in, in the place of a membrane")
-    ] = None
+    in_: Annotated[str | None, Field(alias="in", description="Compartment that it is in, instead of a membrane")] = None
     filling: Annotated[
         dict[str, Concentration],
         Field(description="Solution in the pipette; that of its side of the membrane where none is given"),
@@ -51,11 +49,11 @@ class ElectrodeTable(Table):
         dict[str, Selectivity], Field(description="Selectivity coefficients of other ions, over mol/L")
     ] = {}
     wire: Wire = None
-    reference: Annotated[ReferenceTable, Field(description="The electrode that it is read against")] = ReferenceTable()
+    reference: Annotated[ReferenceTable, Field(description="The reference electrode")] = ReferenceTable()
     zeroed_at: Time | None = None
-    method: Annotated[Literal["nernst-planck", "henderson"], Field(description="How junction potentials are found")] = (
-        "nernst-planck"
-    )
+    method: Annotated[
+        Literal["nernst-planck", "henderson"], Field(description="How junction potentials are computed")
+    ] = "nernst-planck"
     activity: Annotated[
         Literal["ideal", "debye_hueckel", "davies", "truesdell_jones", "pitzer"],
         Field(description="Activity model at junctions, wires and sensing tips"),

@@ -1,4 +1,4 @@
-"""The table of a scenario file that watches for something to come about."""
+"""The table of a scenario file for an event: a value that passes a level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .fields import Duration, ParameterValue, Table
 
 
 class EventTable(Table):
-    """Something that is watched for passing a level, and what happens then."""
+    """A value that is monitored until it passes a level, and what happens then."""
 
     noun: ClassVar[str] = "an event"
 
@@ -27,7 +27,7 @@ class EventTable(Table):
     ] = None
     compartment: Annotated[str | None, Field(description="Compartment whose names it may use")] = None
     record: Annotated[
-        str | None, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$", description="Name under which its times are kept")
+        str | None, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$", description="Name under which its times are recorded")
     ] = None
     stop: Annotated[bool, Field(description="End the run there")] = False
     set: Annotated[

@@ -1,4 +1,4 @@
-"""What the tables of a scenario file are made of: kinds of values, and what any table is."""
+"""Types of values in the tables of a scenario file, and the base class of the tables."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    #: What a sentence calls such a table, with its article.
+    #: Name of such a table in messages, with its article.
     noun: ClassVar[str] = "a table"

@@ -1,4 +1,4 @@
-"""The tables of a scenario file that say what happens when, and what is kept of it."""
+"""The tables of a scenario file for what happens during a run, and for what is recorded."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class ClampTable(Table):
     membrane: Annotated[str | None, Field(description="Name of the membrane")] = None
     potential: HeldPotential | None = None
     carried_by: Annotated[
-        str | None, Field(description="Ion that carries the current in; none: charge comes without an ion")
+        str | None, Field(description="Ion that carries the current in; none: charge without an ion")
     ] = None
     series_resistance: Annotated[
-        Resistance | None, Field(description="Between the amplifier and the membrane; ideal where not given")
+        Resistance | None, Field(description="Resistance between the amplifier and the membrane; 0 where not given")
     ] = None
     compartment: Annotated[str | None, Field(description="Name of the compartment of an ion clamp")] = None
-    ion: Annotated[str | None, Field(description="The ion that is held; it comes with its counter-charge")] = None
+    ion: Annotated[str | None, Field(description="The ion that is held; it is added with its counter-charge")] = None
     concentration: Concentration | None = None
 
 
@@ -67,12 +67,12 @@ class ValuesTable(Table):
     times: Annotated[list[Time], Field(description="When, after the entry begins")]
     between: Annotated[
         Literal["lines", "steps"],
-        Field(description="lines: straight from each value to the next; steps: each stays until the next"),
+        Field(description="lines: linear from each value to the next; steps: each holds until the next"),
     ] = "lines"
 
 
 class ProtocolTable(Table):
-    """A change of parameters at a time, for good (at) or for a while (from, to), once or again and again (every)."""
+    """A change of parameters at a time, for good (at) or for a while (from, to), once or repeatedly (every)."""
 
     noun: ClassVar[str] = "a protocol entry"
 
@@ -81,7 +81,8 @@ class ProtocolTable(Table):
     to: Time | None = None
     every: Interval | None = None
     count: Annotated[
-        int | None, Field(ge=1, le=100_000, description="How often, counting the first; until the end if not given")
+        int | None,
+        Field(ge=1, le=100_000, description="Number of repeats, counting the first; until the end if not given"),
     ] = None
     set: Annotated[
         dict[str, ParameterValue],
@@ -95,7 +96,7 @@ class ProtocolTable(Table):
         ),
     ] = {}
     table: Annotated[ValuesTable | None, Field(description="Values by a table of times")] = None
-    inject: Annotated[InjectionTable | None, Field(description="A current that flows meanwhile")] = None
+    inject: Annotated[InjectionTable | None, Field(description="A current that is injected meanwhile")] = None
     clamp: Annotated[ClampTable | None, Field(description="What is held meanwhile")] = None
 
 
@@ -116,9 +117,9 @@ Times = Annotated[
 
 
 class RecordingTable(Table):
-    """What is kept, and when."""
+    """What is recorded, and when."""
 
     noun: ClassVar[str] = "[recording]"
 
     times: Annotated[Times | None, Field(description="Evenly spaced, a list of times, or every step")] = None
-    quantities: Annotated[list[Group] | None, Field(description="Which quantities the result holds")] = None
+    quantities: Annotated[list[Group] | None, Field(description="Which quantities the result contains")] = None

@@ -1,6 +1,6 @@
 """What a number in a scenario file can be: its noun, its dimension, its range, and how one is written.
 
-A ``Kind`` is at once the type of a field of the schema (pydantic asks it to look at what the file says), the
+A ``Kind`` is at once the type of a field of the schema (pydantic calls it to validate what is in the file), the
 source of that field's JSON Schema, and the rule against which the value is later checked.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
-#: By which the JSON Schema tells a quantity from other text.
+#: Format by which the JSON Schema distinguishes a quantity from other text.
 QUANTITY = "quantity"
 
 
@@ -30,15 +30,15 @@ class Kind:
     noun : str
         With its article: ``a volume``.
     unit : str or None
-        The SI unit as a formula would write it; empty for a pure number, None where any dimension will do.
+        The SI unit as a formula would write it; empty for a pure number, None where any dimension is allowed.
     example : str
-        A value as a person would write it.
+        A value as it is written in a file.
     lowest, highest : float or None
         Bounds of the value, SI.
     lowest_allowed : bool
         Whether ``lowest`` itself is in range.
-    words : tuple of str
-        What may stand instead of a quantity.
+    keywords : tuple of str
+        Texts that are allowed instead of a quantity.
     """
 
     noun: str
@@ -47,11 +47,11 @@ class Kind:
     lowest: float | None = None
     lowest_allowed: bool = True
     highest: float | None = None
-    words: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
     @cached_property
     def dimension(self) -> Dimension | None:
-        """What it must be measured in; None where anything will do."""
+        """The dimension that it must have; None where any is allowed."""
         if self.unit is None:
             return None
         return parse_quantity(f"1 {self.unit}")[1] if self.unit else DIMENSIONLESS
@@ -92,7 +92,7 @@ class Kind:
         def accept(value: Any) -> Any:
             fault = self.written_fault(value)
             if fault is not None:
-                # The message is a template to pydantic, so the sentence goes in as a value of its own.
+                # For pydantic the message is a template, so the sentence is passed as a value.
                 raise PydanticCustomError("sentence", "{sentence}", {"sentence": fault})
             return value
 
@@ -103,18 +103,18 @@ class Kind:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a value of this kind."""
-        words = "".join(f', or "{word}"' for word in self.words)
+        keywords = "".join(f', or "{keyword}"' for keyword in self.keywords)
         unit = f"; SI unit {self.unit}" if self.unit else ""
         return {
             "type": "string" if self.unit else ["string", "number"],
-            "description": f"{self.noun}: a number with its unit, or a formula{words}{unit}",
-            "examples": [self.example, *self.words],
+            "description": f"{self.noun}: a number with its unit, or a formula{keywords}{unit}",
+            "examples": [self.example, *self.keywords],
             "$comment": QUANTITY,
         }
 
 
 def show(value: object) -> str:
-    """A value of the file as its author would know it again, cut where it is long."""
+    """A value of the file as it is written there, shortened where it is long."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -135,18 +135,18 @@ TIME = Kind("a time", "s", "20 s", lowest=0.0)
 DURATION = TIME.positive("a duration", "10 h")
 TEMPERATURE = Kind("a temperature", "K", "37 degC", lowest=0.0, lowest_allowed=False)
 VOLUME = Kind("a volume", "m^3", "4.2 pL", lowest=0.0, lowest_allowed=False)
-AREA = Kind("an area", "m^2", "1256 um^2", lowest=0.0, lowest_allowed=False, words=("sphere",))
+AREA = Kind("an area", "m^2", "1256 um^2", lowest=0.0, lowest_allowed=False, keywords=("sphere",))
 LENGTH = Kind("a length", "m", "25 um", lowest=0.0, lowest_allowed=False)
 CROSS_SECTION = Kind("an area", "m^2", "616 um^2", lowest=0.0, lowest_allowed=False)
 TORTUOSITY = Kind("a tortuosity", "", "1.6", lowest=1.0)
 CAPACITANCE = Kind("a specific capacitance", "F/m^2", "1 uF/cm^2", lowest=0.0)
 CONCENTRATION = Kind("a concentration", "mol/m^3", "140 mM", lowest=0.0)
-BALANCED_CONCENTRATION = replace(CONCENTRATION, words=("balance",))
-#: Of an impermeant: a mean over molecules, which need not be whole.
+BALANCED_CONCENTRATION = replace(CONCENTRATION, keywords=("balance",))
+#: Valence of an impermeant: a mean over molecules, which need not be whole.
 VALENCE = Kind("a valence", "", "-1", lowest=-1000.0, highest=1000.0)
 AMOUNT = Kind("an amount", "mol", "5e-13 mol", lowest=0.0)
 ACTIVITY_COEFFICIENT = Kind("an activity coefficient", "", "0.75", lowest=0.0, lowest_allowed=False, highest=20.0)
-POTENTIAL = Kind("a potential", "V", "-70 mV", words=("ghk",))
+POTENTIAL = Kind("a potential", "V", "-70 mV", keywords=("ghk",))
 PERMEABILITY = Kind("a permeability", "m/s", "4e-8 m/s", lowest=0.0)
 CONDUCTANCE = Kind("a conductance", "S/m^2", "0.3 mS/cm^2", lowest=0.0)
 RATE = Kind("a rate", "mol/m^2/s", "1.4e-6 mol/m^2/s", lowest=0.0)
@@ -172,7 +172,7 @@ WATCHED = Kind("a level", None, "0 mV")
 RAMP_TIME = Kind("a duration", "s", "30 s", lowest=0.0, lowest_allowed=False)
 REACTION_CONSTANT = Kind("a rate constant", None, "300 /s", lowest=0.0)
 DIFFUSION_COEFFICIENT = Kind("a diffusion coefficient", "m^2/s", "1.96e-9 m^2/s", lowest=0.0, lowest_allowed=False)
-#: What cannot move through a junction has 0.
+#: A solute that cannot move through a junction has 0.
 JUNCTION_DIFFUSION = replace(DIFFUSION_COEFFICIENT, lowest_allowed=True)
 SELECTIVITY = Kind("a selectivity coefficient", "", "1e-4", lowest=0.0)
 ION_SIZE = Kind("an ion size", "m", "3e-10 m", lowest=0.0, lowest_allowed=False)

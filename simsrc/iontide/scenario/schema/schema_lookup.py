@@ -1,4 +1,4 @@
-"""What the schema says of a place in the file: which keys a table may have, which type stands at a path."""
+"""Look up places of the file in the schema: the keys that a table may have, the type of the value at a path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fields import Table
 from .protocol import TargetValues, ValuesTable
 from .quantity_kinds import Kind
 
-#: A place where anything may stand, as the arguments of a law.
+#: A place where any value is allowed, as in the arguments of a law.
 ANYTHING = object()
 
 
@@ -34,7 +34,7 @@ def alternatives(annotation: Any) -> list[Any]:
 
 
 def below(annotation: Any, key: str | int) -> Any | None:
-    """The annotation of what stands under a key of something so annotated; None where there is no key."""
+    """The annotation of the value under a key of something so annotated; None where there is no such key."""
     for choice in alternatives(annotation):
         origin = get_origin(choice)
         if isinstance(choice, type) and issubclass(choice, Table):
@@ -52,7 +52,7 @@ def below(annotation: Any, key: str | int) -> Any | None:
 
 
 def at(path: Sequence[str | int]) -> Any | None:
-    """The annotation at a path of the file; None where the schema knows no such place."""
+    """The annotation at a path of the file; None where the schema has no such place."""
     annotation: Any = Document
     for key in path:
         annotation = below(annotation, key)
@@ -62,7 +62,7 @@ def at(path: Sequence[str | int]) -> Any | None:
 
 
 def table_at(path: Sequence[str | int]) -> type[Table] | None:
-    """The table that stands at a path, or None."""
+    """The table at a path, or None."""
     for choice in alternatives(at(path)):
         if isinstance(choice, type) and issubclass(choice, Table):
             return choice
@@ -70,19 +70,19 @@ def table_at(path: Sequence[str | int]) -> type[Table] | None:
 
 
 def is_required(table: type[Table], key: str) -> bool:
-    """Whether a table needs a key."""
+    """Whether a key of a table is required."""
     return any(info.is_required() for name, info in table.model_fields.items() if (info.alias or name) == key)
 
 
 def description(path: Sequence[str | int]) -> str:
-    """What the schema says of the meaning of a key."""
+    """The description of a key in the schema."""
     table = table_at(path[:-1])
     infos = table.model_fields.items() if table else ()
     return next((info.description or "" for name, info in infos if (info.alias or name) == path[-1]), "")
 
 
 def placeholder(annotation: Any) -> Any:
-    """Some value that a place accepts, to stand there for one that was missing or faulty."""
+    """A placeholder that a place accepts, for a value that was missing or faulty."""
     choice = alternatives(annotation)[0]
     origin = get_origin(choice)
     if isinstance(choice, Kind):

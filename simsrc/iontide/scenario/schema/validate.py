@@ -1,6 +1,6 @@
-"""Is every key of the file known, and every value of its type? The schema asks; here stand the words.
+"""Check that every key of the file is known and every value of its type; pydantic's errors become sentences.
 
-What is faulty is told once and replaced by nothing, or by a placeholder where something must stand, so that
+What is faulty is reported once and removed, or replaced by a placeholder where a value is required, so that
 the rest of the file can be checked as if the fault were not there.
 """
 
@@ -36,29 +36,29 @@ def check_structure(raw: dict[str, Any], faults: Faults) -> Document:
     Parameters
     ----------
     raw : dict
-        What tomllib made of the file, overrides included; left as it is.
+        The file as tomllib reads it, with overrides; not changed.
     faults : Faults
-        Gets all that is wrong; its faulty places tell what was pruned.
+        Receives the faults; its faulty places are those that were removed.
     """
     try:
         return Document.model_validate(raw)
     except ValidationError as error:
         pruned = deepcopy(raw)
         _tell(error, pruned, faults)
-    # Removing one fault can bring out another only where a table holds both, so two or three rounds are usual.
+    # Removing one fault can reveal another only where a table has both, so two or three rounds are usual.
     for _ in range(MAX_ROUNDS):
         try:
             return Document.model_validate(pruned)
         except ValidationError as error:
             _tell(error, pruned, faults)
-    raise RuntimeError("the schema refuses what was put in the place of a fault")
+    raise RuntimeError("the schema refuses the placeholder for a faulty value")
 
 
 def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
     items = [(_path(item["loc"]), item) for item in error.errors(include_url=False)]
     for path, item in items:
         if item["type"] == "extra_forbidden":
-            # A slip of the pen in a key is one fault, not two: what it was meant for is not missed.
+            # A misspelt key is one fault, not two: the key that was meant is not reported as missing.
             for meant in nearest(path[-1], _known_keys(path)):
                 if meant not in _table_in(raw, path[:-1]):
                     faults.mark((*path[:-1], meant))
@@ -69,7 +69,7 @@ def _tell(error: ValidationError, raw: dict[str, Any], faults: Faults) -> None:
 
 
 def _table_in(raw: dict[str, Any], path: KeyPath) -> Any:
-    """The table of the file that a path leads to."""
+    """The table of the file at a path."""
     table: Any = raw
     for key in path:
         table = table[key]
@@ -87,10 +87,10 @@ def _path(location: tuple[str | int, ...]) -> KeyPath:
 
 
 def _prune(raw: dict[str, Any], path: KeyPath) -> None:
-    """Take what stands at the path out of the file, or put a placeholder there where it may not be empty."""
+    """Remove the value at a path from the file, or put a placeholder there where it is required."""
     parent, key = _table_in(raw, path[:-1]), path[-1]
     table = schema_lookup.table_at(path[:-1])
-    # An element of a list is not removed, for those after it would change their number.
+    # An element of a list is not removed, as that would change the numbers of those after it.
     if isinstance(key, int) or (table is not None and schema_lookup.is_required(table, key)):
         parent[key] = schema_lookup.placeholder(schema_lookup.at(path))
     else:
@@ -107,8 +107,8 @@ def _sentence(item: Any, path: KeyPath) -> str:
         return f"must be a list of values, one for each time{near}, got {show(value)}"
     if kind == "extra_forbidden":
         return unknown_axis_key(path) or unknown_key(path)
-    if kind == "list_type" and (told := listless_axis(path)):
-        return f"{told}, got {show(value)}"
+    if kind == "list_type" and (message := listless_axis(path)):
+        return f"{message}, got {show(value)}"
     if kind == "sentence":
         return str(context["sentence"])
     if kind == "literal_error":
@@ -151,7 +151,7 @@ def _missing(path: KeyPath) -> str:
 
 
 def unknown_key(path: KeyPath) -> str:
-    """What to say of a key that the schema does not know."""
+    """The message about a key that the schema does not have."""
     table = schema_lookup.table_at(path[:-1])
     known = _known_keys(path)
     if table is None:
@@ -160,6 +160,6 @@ def unknown_key(path: KeyPath) -> str:
 
 
 def _known_keys(path: KeyPath) -> list[str]:
-    """Keys that the table which holds this one may have."""
+    """Keys that are allowed in the table of this one."""
     table = schema_lookup.table_at(path[:-1])
     return list(schema_lookup.fields(table)) if table else []

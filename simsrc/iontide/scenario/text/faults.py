@@ -1,10 +1,10 @@
-"""The faults found so far, and which places of the file no longer deserve a look because of them."""
+"""The faults found so far, and the places of the file that are not checked further because of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...errors import Fault
+from ...errors import Fault, did_you_mean, listed
 from .key_lines import KeyPath, line_of
 from .repeat_references import Origins
 
@@ -13,7 +13,7 @@ class Faults:
     """Collects faults with their lines.
 
     A place at which a fault was found is *faulty*, and so is all below it: what depends on it cannot be
-    judged and is passed over in silence, so that one slip is told once.
+    checked and is skipped, so that one mistake is reported once.
 
     Parameters
     ----------
@@ -36,22 +36,22 @@ class Faults:
         return sorted(self._origins.once(self._found.values()))
 
     def trace(self, origins: Origins) -> None:
-        """From here on paths are those after repetition; ``origins`` leads them back to their lines."""
+        """From here on paths are those after repetition; ``origins`` gives the lines that they come from."""
         self._origins = origins
 
     def override(self, paths: Iterable[KeyPath]) -> None:
-        """Take more paths for given with ``--set``."""
+        """Treat more paths as given with ``--set``."""
         self._overridden.update(paths)
 
     def add(self, path: KeyPath, message: str, spoils: bool = True) -> None:
-        """Tell a fault. Of several at one place only the first is kept.
+        """Add a fault. Of several at one place only the first counts.
 
         Parameters
         ----------
         path : tuple
         message : str
         spoils : bool
-            Whether its place becomes faulty; not so where things do not go together that are each in order.
+            Whether its place becomes faulty; False for things that do not go together although each is valid.
         """
         if spoils:
             self.mark(path)
@@ -63,7 +63,7 @@ class Faults:
         self._found.setdefault((line, fault.path), (path, fault))
 
     def mark(self, path: KeyPath) -> None:
-        """Mark a place as faulty without a fault of its own: it depends on one that has been told."""
+        """Mark a place as faulty without a fault of its own: it depends on one that has been reported."""
         self._faulty.add(path)
 
     def is_faulty(self, *path: str | int) -> bool:
@@ -77,3 +77,9 @@ class Faults:
     def is_faulty_within(self, *path: str | int) -> bool:
         """Whether a fault was found at this path, above it, or anywhere below it."""
         return self.is_faulty(*path) or any(faulty[: len(path)] == path for faulty in self._faulty)
+
+
+def no_such(noun: str, name: str, existing: Iterable[str]) -> str:
+    """The message about a name that the file uses for a ``noun`` but does not define."""
+    names = list(existing)
+    return f"no such {noun} as {name}{did_you_mean(name, names)} ({noun}s are {listed(names)})"

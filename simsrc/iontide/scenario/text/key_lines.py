@@ -1,9 +1,9 @@
 """On which line of a TOML document each key is written.
 
-``tomllib`` tells lines for its own errors only. A fault that is found later, a wrong unit or an unknown ion,
-must name its line too, so this module scans the text a second time and notes where every key and every array
-element stands. It judges nothing: what ``tomllib`` accepts is mapped; on other text it ends, with a map or
-with a ValueError. A property test holds its paths against those of ``tomllib``.
+``tomllib`` gives lines for its own errors only. A fault that is found later, a wrong unit or an unknown ion,
+must name its line too, so this module scans the text a second time and notes the line of every key and every array
+element. It validates nothing: what ``tomllib`` accepts is mapped; for other text the result is a map or
+a ValueError. A property test holds its paths against those of ``tomllib``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 
 KeyPath = tuple[str | int, ...]
 
-#: So many tables and arrays may lie within one another. Real scenarios use about six.
+#: Deepest nesting of tables and arrays. Real scenarios use about six levels.
 MAX_DEPTH = 100
 
 _BLANKS = re.compile(r"[ \t]*")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-# Numbers, dates, booleans: whatever runs up to a delimiter. Times may hold a blank, so blanks belong to it.
+# Numbers, dates, booleans: all up to a delimiter. Times may contain a blank, so blanks are included.
 _SCALAR = re.compile(r"[^,\[\]{}#\n\"'=]+")
 _STRING_END = {
     '"': re.compile(r"\\.|\"", re.DOTALL),
-    # Up to two quotes may stand before the closing three, and belong to the text.
+    # Up to two quotes directly before the closing three are part of the text.
     '"""': re.compile(r"\\.|\"{3,5}", re.DOTALL),
     "'": re.compile(r"'"),
     "'''": re.compile(r"'{3,5}"),
@@ -44,13 +44,13 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     dict of tuple to int
         Path of keys (str) and array indices (int) to a line, from 1. Every table, value and array element of
         the document has its path here. A table has the line of its own header, or else that of the first
-        header or dotted key that goes through it; an array of tables that of its first header; an element
+        header or dotted key that contains it; an array of tables that of its first header; an element
         that of its header or its first character.
 
     Raises
     ------
     ValueError
-        Tables and arrays lie more than `MAX_DEPTH` deep, or the text is not TOML (not all such is noticed).
+        Tables and arrays are nested more than `MAX_DEPTH` deep, or the text is not TOML (not all such text is noticed).
     """
     return _Scanner(text).scan()
 
@@ -73,7 +73,7 @@ def line_of(lines: Mapping[KeyPath, int], path: Sequence[str | int]) -> int:
 
 
 class _Scanner:
-    """A cursor over the text (`position`, `line`) and the map so far; the cursor never goes back."""
+    """A cursor over the text (`position`, `line`) and the map so far; the cursor only moves forward."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -105,11 +105,11 @@ class _Scanner:
         path: KeyPath = ()
         for part in parts[:-1]:
             path = self._note((*path, part))
-            if path in self.elements:  # a header goes on in the latest element of an array of tables
+            if path in self.elements:  # a header refers to the latest element of an array of tables
                 path = (*path, self.elements[path] - 1)
         path = self._note((*path, parts[-1]))
         if brackets == "[":
-            self.lines[path] = self.line  # its own header says more than an earlier [path.child]
+            self.lines[path] = self.line  # its own header takes precedence over an earlier [path.child]
         else:
             index = self.elements.get(path, 0)
             self.elements[path] = index + 1
@@ -141,7 +141,7 @@ class _Scanner:
         if self._peek() in ('"', "'"):
             self._string()
             quoted = self.text[start : self.position]
-            # The rules for escapes are tomllib's business, so that both always agree on the name.
+            # tomllib itself resolves the escapes, so that both always agree on the name.
             key = str(tomllib.loads(f"k={quoted}")["k"]) if "\\" in quoted else quoted[1:-1]
         else:
             match = _BARE_KEY.match(self.text, start)
@@ -155,9 +155,9 @@ class _Scanner:
     # --- values ---
 
     def _value(self, path: KeyPath) -> None:
-        """Pass over the value of `path`, noting what lies in arrays and inline tables.
+        """Pass over the value of `path`, noting what is in arrays and inline tables.
 
-        Open brackets are kept in lists of their own instead of on Python's stack.
+        Open brackets are stored in lists instead of on Python's stack.
         """
         containers: list[tuple[str, KeyPath]] = []  # the bracket that will close it, its path
         counts: list[int] = []  # its elements so far
@@ -202,7 +202,7 @@ class _Scanner:
                 self.line += self.text.count("\n", start, match.end())
                 self.position = match.end()
                 return
-        raise self._not_toml("a string has no end")
+        raise self._not_toml("a string is not closed")
 
     # --- the cursor ---
 
@@ -232,14 +232,14 @@ class _Scanner:
         self.position += len(token)
 
     def _note(self, path: KeyPath) -> KeyPath:
-        """Note the present line for `path` unless it has one; return `path`."""
+        """Note the current line for `path` unless it has one; return `path`."""
         self.lines.setdefault(path, self.line)
         return path
 
     def _check_depth(self, container: KeyPath) -> None:
         if len(container) > MAX_DEPTH:
             raise ValueError(
-                f"Line {self.line}: tables and arrays lie more than {MAX_DEPTH} deep within one another; "
+                f"Line {self.line}: tables and arrays are nested more than {MAX_DEPTH} deep; "
                 f"at most {MAX_DEPTH} is allowed."
             )
 

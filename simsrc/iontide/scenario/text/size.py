@@ -1,4 +1,4 @@
-"""Is the file of a size that can be checked and simulated? Looked at before anything else, for it bounds the work."""
+"""Limits of the size of a scenario, checked before anything else, as they bound the work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from .faults import Faults
 from .key_lines import KeyPath
 
-#: Most entries of the tables (and the list) at the top; of every other table `MOST_KEYS`.
+#: Most entries of the tables (and the list) at the top level; every other table may have `MOST_KEYS`.
 CAPS = {
     "parameters": 1000,
     "species": 200,
@@ -26,12 +26,12 @@ MOST_KEYS = 200
 
 
 def check_size(raw: dict[str, Any], faults: Faults) -> bool:
-    """Tell every table with too many entries; returns whether all are of a reasonable size.
+    """Report every table with too many entries; returns whether there is none.
 
     Parameters
     ----------
     raw : dict
-        What tomllib made of the file.
+        The file as tomllib reads it.
     faults : Faults
     """
     fits = True

@@ -1,1 +1,1 @@
-"""Rules for what compartments hold: solutions, reactions, sources, tracers, stoichiometries."""
+"""Rules for the contents of compartments: solutions, reactions, sources, tracers, stoichiometries."""

@@ -1,4 +1,4 @@
-"""Checks of what happens within and between compartments: reactions, and exchange."""
+"""Checks of reactions within compartments, and of exchange between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Side = dict[str, int]
 
 
 def equation_of(text: str) -> tuple[Side, Side] | None:
-    """Reactants and products of ``2 H + A <=> H2A``; None where the text is no equation."""
+    """Reactants and products of ``2 H + A <=> H2A``; None where the text is not an equation."""
     halves = text.split("<=>")
     if len(halves) != 2:
         return None
@@ -43,7 +43,7 @@ def equation_of(text: str) -> tuple[Side, Side] | None:
 
 
 def read_reactions(draft: Draft) -> None:
-    """Read every reaction: where it is, what it makes of what, and how fast."""
+    """Read every reaction: its compartment, its equation and its rate constants."""
     for name, table in draft.document.reactions.items():
         if not draft.faults.is_faulty("reactions", name):
             _read_reaction(draft, ("reactions", name), table)
@@ -56,15 +56,15 @@ def _read_reaction(draft: Draft, path: KeyPath, table: ReactionTable) -> None:
     if not names_compartment(draft, place, table.in_):
         pass
     elif every[table.in_].bath:
-        faults.add(place, f"{table.in_} is a bath, which keeps its composition; a reaction there changes nothing")
+        faults.add(place, f"{table.in_} is a bath, whose composition is fixed, so a reaction there has no effect")
     else:
         where = table.in_
     if faults.is_faulty(*path, "equation"):
         return
     sides = equation_of(table.equation)
     if sides is None:
-        told = 'must be as "Ca + B <=> CaB", or "2 H + A <=> H2A"'
-        faults.add((*path, "equation"), f"{told}, got {show(table.equation)}")
+        message = 'must be as "Ca + B <=> CaB", or "2 H + A <=> H2A"'
+        faults.add((*path, "equation"), f"{message}, got {show(table.equation)}")
         return
     _check_equation(draft, (*path, "equation"), where, sides)
     names = compartment_names(draft, where) if where is not None else None
@@ -78,10 +78,10 @@ def _check_equation(draft: Draft, place: KeyPath, where: str | None, sides: tupl
     faults = draft.faults
     for side in sides:
         if sum(side.values()) > MOST_MOLECULES:
-            faults.add(place, f"at most {MOST_MOLECULES} molecules react at once, got {sum(side.values())}")
+            faults.add(place, f"at most {MOST_MOLECULES} molecules can react at once, got {sum(side.values())}")
             return
     if sides[0] == sides[1]:
-        faults.add(place, "both sides are the same, so that nothing happens")
+        faults.add(place, "both sides are the same, so the reaction has no effect")
         return
     if where is None:
         return
@@ -91,8 +91,8 @@ def _check_equation(draft: Draft, place: KeyPath, where: str | None, sides: tupl
         if faults.is_faulty("compartments", where, "concentrations") or faults.is_faulty("species", ion):
             return
         if not holds(draft, where, ion):
-            told = f"{where} gives no concentration of {ion}{did_you_mean(ion, held)}"
-            faults.add(place, f'{told}; write {ion} = "0 mM" there if there is none at the start')
+            message = f"{where} gives no concentration of {ion}{did_you_mean(ion, held)}"
+            faults.add(place, f'{message}; write {ion} = "0 mM" there if there is none at the start')
             return
     if every.keys() <= draft.species.keys():
         left, right = (sum(n * draft.species[ion].valence for ion, n in side.items()) for side in sides)
@@ -101,17 +101,17 @@ def _check_equation(draft: Draft, place: KeyPath, where: str | None, sides: tupl
                 place, f"the charges do not balance: {signed(left)} on the left against {signed(right)} on the right"
             )
             return
-    if every.keys().isdisjoint(draft.document.species):  # a name that the file defines may mean anything
+    if every.keys().isdisjoint(draft.document.species):  # a species that the file defines may have any composition
         over = elements_left_over(*sides)
         if over:
-            told = ", ".join(
+            message = ", ".join(
                 f"{abs(n)} {symbol} too {'many' if n < 0 else 'few'}" for symbol, n in sorted(over.items())
             )
-            faults.add(place, f"no element becomes another: {told} on the right")
+            faults.add(place, f"a reaction conserves every element: {message} on the right")
 
 
 def constant_of_order(order: int) -> Kind:
-    """The rate constant of a side with so many molecules: mol m⁻³ s⁻¹ over (mol m⁻³) to that power."""
+    """The rate constant of a side with this number of molecules: mol m⁻³ s⁻¹ over (mol m⁻³) to that power."""
     if order == 1:
         return quantity_kinds.RATE_CONSTANT
     volume = f"m^{3 * (order - 1)}"
@@ -134,7 +134,7 @@ def _read_exchange(draft: Draft, path: KeyPath, table: ExchangeTable) -> None:
         return
     a, b = table.between
     if all(every[c].bath for c in table.between):
-        faults.add(place, f"{a} and {b} are both baths, so that nothing changes; one must be finite")
+        faults.add(place, f"{a} and {b} are both baths, so the exchange has no effect; one must be finite")
         return
     known = not any(faults.is_faulty_within("compartments", c, "concentrations") for c in table.between)
     if known and not every[a].concentrations.keys() & every[b].concentrations.keys():
@@ -142,6 +142,6 @@ def _read_exchange(draft: Draft, path: KeyPath, table: ExchangeTable) -> None:
 
 
 def rinsed(draft: Draft, table: ExchangeTable) -> tuple[str, str]:
-    """The compartment that is rinsed, which is finite, and the one that it is rinsed by."""
+    """The compartment that is rinsed, which is finite, and the one that rinses it."""
     a, b = table.between
     return (b, a) if draft.document.compartments[a].bath else (a, b)

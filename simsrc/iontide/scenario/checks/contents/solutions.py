@@ -13,21 +13,21 @@ from ...schema import quantity_kinds
 from ...schema.document import CompartmentTable
 from ..context.draft import Draft
 
-#: Mismatch of the charges that passes for rounding in the published figures, as a fraction of all charge.
+#: Largest imbalance of charge that is taken for rounding of published numbers, as a fraction of all charge.
 CHARGE_TOLERANCE = 1e-3
 
-#: The same where it is not known, for another fault, how much charge the membranes hold.
+#: The same where the charge on the membranes is not known because of another fault.
 BLIND_TOLERANCE = 0.1
 
-#: The same where nothing was rounded but doubles.
+#: The same for rounding of double precision alone.
 ROUNDING = 1e-9
 
-#: No membrane is charged beyond this potential, V: it bounds the true excess that its capacitance can hold.
+#: Highest membrane potential, V: it bounds the excess charge that the capacitance can hold.
 HIGHEST_POTENTIAL = 0.2
 
 
 def read_species(draft: Draft) -> None:
-    """Find valence and properties of every species that some compartment holds."""
+    """Determine valence and properties of every species in the compartments."""
     for name, table in draft.document.species.items():
         path = ("species", name)
         for key, kind in (
@@ -36,7 +36,7 @@ def read_species(draft: Draft) -> None:
         ):
             draft.quantities.read((*path, key), getattr(table, key), kind, constant=True)
         if table.valence is None and find_ion(name) is None and not draft.faults.is_faulty(*path, "valence"):
-            draft.faults.add(path, "the ion library does not know it, so it needs a valence (as valence = 1)")
+            draft.faults.add(path, "is not in the ion library, so it needs a valence (as valence = 1)")
     for compartment in draft.compartments():
         for name in draft.document.compartments[compartment].concentrations:
             if name not in draft.species:
@@ -52,17 +52,17 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
         if not draft.faults.is_faulty(*path):
             salt = ions_of_salt(name)
             if salt is not None:
-                _tell_salt(draft, compartment, name, salt)
+                _report_salt(draft, compartment, name, salt)
                 return
             meant = suggestion(nearest_ions(name, 1))
             other = f"(declare another species with [species.{name}] and its valence)"
             draft.faults.add(path, f"no such ion in the library{meant} {other}")
             draft.faults.mark(("species", name))
         return
-    own = ("species", name)
+    place = ("species", name)
     valence = table.valence if table and table.valence is not None else ion.valence if ion else 0
-    diffusion = draft.value(*own, "diffusion_coefficient")
-    size = draft.value(*own, "ion_size")
+    diffusion = draft.value(*place, "diffusion_coefficient")
+    size = draft.value(*place, "ion_size")
     draft.species[name] = Species(
         name,
         valence,
@@ -73,8 +73,8 @@ def _find_species(draft: Draft, compartment: str, name: str) -> None:
     )
 
 
-def _tell_salt(draft: Draft, compartment: str, name: str, salt: Mapping[str, int]) -> None:
-    """Tell what to write in the place of a salt; that its ions are missing is no fault of its own."""
+def _report_salt(draft: Draft, compartment: str, name: str, salt: Mapping[str, int]) -> None:
+    """Report a salt with what to write instead; that its ions are missing is not another fault."""
     path, held = (
         ("compartments", compartment, "concentrations"),
         draft.document.compartments[compartment].concentrations,
@@ -86,7 +86,7 @@ def _tell_salt(draft: Draft, compartment: str, name: str, salt: Mapping[str, int
 
 
 def read_compartments(draft: Draft) -> None:
-    """Read every quantity of every compartment, and tell what does not go together."""
+    """Read every quantity of every compartment, and report contradictions."""
     if not draft.document.compartments and not draft.faults.is_faulty_within("compartments"):
         draft.faults.add(("compartments",), "a scenario needs at least one compartment")
     for name in draft.compartments():
@@ -98,10 +98,10 @@ def _read_compartment(draft: Draft, name: str, table: CompartmentTable) -> None:
     bath_known = not draft.faults.is_faulty(*path, "bath")
     volume_path = (*path, "volume")
     if table.bath and table.volume is not None:
-        draft.faults.add(volume_path, "a bath has no volume: it keeps its composition whatever flows")
+        draft.faults.add(volume_path, "a bath has no volume, as its composition is fixed; leave it out")
     elif bath_known and not table.bath and table.volume is None and not draft.faults.is_faulty(*volume_path):
-        told = 'missing; a compartment needs a volume (as "4.2 pL"), unless it says bath = true'
-        draft.faults.add(volume_path, told)
+        message = 'missing; a compartment needs a volume (as "4.2 pL"), unless bath = true'
+        draft.faults.add(volume_path, message)
     draft.quantities.read(volume_path, table.volume, quantity_kinds.VOLUME)
     for ion, raw in table.concentrations.items():
         draft.quantities.read((*path, "concentrations", ion), raw, quantity_kinds.CONCENTRATION)
@@ -116,7 +116,7 @@ def _read_compartment(draft: Draft, name: str, table: CompartmentTable) -> None:
 
 
 def _check_activity(draft: Draft, name: str, table: CompartmentTable) -> None:
-    """The model must know every species whose coefficient it is to give."""
+    """The activity model must have parameters for every species without a given coefficient."""
     from ....physics.activity import ACTIVITY_MODELS  # loads NumPy: only where it is asked for
 
     for ion in table.concentrations:
@@ -136,16 +136,18 @@ def _read_impermeants(draft: Draft, name: str, table: CompartmentTable) -> None:
             continue
         draft.quantities.read((*place, "valence"), given.valence, quantity_kinds.VALENCE)
         if given.concentration is not None and given.amount is not None:
-            draft.faults.add(place, "gives both concentration and amount; one of them is enough")
+            draft.faults.add(place, "has both concentration and amount; give one of them")
         elif given.concentration is None and given.amount is None:
             if not any(draft.faults.is_faulty(*place, key) for key in ("concentration", "amount")):
-                told = 'needs concentration (as "140 mM", or "balance") or amount (as "5e-13 mol")'
-                draft.faults.add(place, told)
+                problem = 'needs concentration (as "140 mM", or "balance") or amount (as "5e-13 mol")'
+                draft.faults.add(place, problem)
         elif given.amount is not None and table.bath:
             draft.faults.add((*place, "amount"), "a bath has no volume; give the concentration instead")
         elif given.concentration == "balance":
             if balancing is not None:
-                message = f"{balancing} balances the charge already; only one impermeant of a compartment can"
+                message = (
+                    f'{balancing} balances the charge already; write concentration = "balance" for one impermeant only'
+                )
                 draft.faults.add((*place, "concentration"), message)
             balancing = balancing or solute
         else:
@@ -154,17 +156,17 @@ def _read_impermeants(draft: Draft, name: str, table: CompartmentTable) -> None:
 
 
 def holds(draft: Draft, compartment: str, ion: str) -> bool:
-    """Whether a compartment gives a concentration of a species, be it a faulty one."""
+    """Whether a compartment gives a concentration of a species, possibly a faulty one."""
     return ion in draft.document.compartments[compartment].concentrations or draft.faults.is_faulty(
         "compartments", compartment, "concentrations", ion
     )
 
 
 def absent(draft: Draft, compartment: str, ion: str) -> str:
-    """What to say of a species that a compartment gives no concentration of."""
+    """The message about a species whose concentration a compartment does not give."""
     table = draft.document.compartments[compartment]
     if ion in table.impermeants:
-        return f"{ion} is an impermeant of {compartment}, which stays where it is ({_held(table)})"
+        return f"{ion} is an impermeant of {compartment}, which cannot be moved ({_held(table)})"
     near = did_you_mean(ion, table.concentrations)
     return f"{compartment} gives no concentration of {ion}{near} ({_held(table)})"
 
@@ -174,7 +176,7 @@ def _held(table: CompartmentTable) -> str:
 
 
 def check_charges(draft: Draft) -> None:
-    """In every compartment the charges must balance, but for what its membranes hold."""
+    """In every compartment the charges must balance, except for those on its membranes."""
     for name in draft.compartments():
         table = draft.document.compartments[name]
         charges = _charges(draft, name, table)
@@ -237,16 +239,16 @@ def _check_balancing(draft: Draft, name: str, solute: str, charges: list[float],
     valence = draft.value(*place, "valence")
     if valence is None:
         return
-    told = f"the charges of the rest of {name} come to {millimolar(excess)}"
+    problem = f"the other charges of {name} sum to {millimolar(excess)}"
     if valence == 0:
-        draft.faults.add((*place, "valence"), f"{told}; a solute of valence 0 cannot balance them")
+        draft.faults.add((*place, "valence"), f"{problem}; a solute of valence 0 cannot balance them")
     elif excess * valence > (allowance + ROUNDING * sum(map(abs, charges))) * abs(valence):
-        message = f"{told}; valence {valence:g} cannot balance them, for the amount would be negative"
+        message = f"{problem}; valence {valence:g} cannot balance them, as the amount would be negative"
         draft.faults.add((*place, "valence"), message)
 
 
 def _imbalance(draft: Draft, name: str, charges: list[float]) -> str:
-    """The fault of a compartment that is not neutral, and the two ways to mend it."""
+    """The message about a compartment that is not neutral, with two ways to correct it."""
     excess = sum(charges)
     sign = -1 if excess > 0 else 1
     positive, negative = sum(c for c in charges if c > 0), sum(c for c in charges if c < 0)
@@ -264,6 +266,6 @@ def _imbalance(draft: Draft, name: str, charges: list[float]) -> str:
 
 
 def millimolar(charge: float) -> str:
-    """A signed charge concentration, as people write it: ``−140 mM``."""
+    """A signed charge concentration, with its unit: ``−140 mM``."""
     sign = "−" if charge < 0 else "+" if charge > 0 else ""
     return f"{sign}{abs(charge):.6g} mM"

@@ -1,4 +1,4 @@
-"""Checks of what is brought into compartments, or taken out of them, from outside of the model."""
+"""Checks of sources: species supplied to compartments, or removed, from outside of the model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stoichiometry import signed
 
 
 def read_sources(draft: Draft) -> None:
-    """Read every source: where it leads, what it brings, and how fast."""
+    """Read every source: its compartment, its stoichiometry and its rate."""
     for name, table in draft.document.sources.items():
         if not draft.faults.is_faulty("sources", name):
             _read_source(draft, ("sources", name), table)
@@ -26,30 +26,30 @@ def _read_source(draft: Draft, path: KeyPath, table: SourceTable) -> None:
     if not names_compartment(draft, place, table.into):
         return
     if every[table.into].bath:
-        faults.add(place, f"{table.into} is a bath, which keeps its composition; what is brought there changes nothing")
+        faults.add(place, f"{table.into} is a bath, whose composition is fixed, so a source there has no effect")
         return
-    _check_brings(draft, (*path, "stoichiometry"), table)
+    _check_stoichiometry(draft, (*path, "stoichiometry"), table)
     draft.quantities.read(
         (*path, "rate"), table.rate, quantity_kinds.SUPPLY, local=compartment_names(draft, table.into)
     )
 
 
-def _check_brings(draft: Draft, place: KeyPath, table: SourceTable) -> None:
-    """What is brought must be held there, and carry no charge in all."""
+def _check_stoichiometry(draft: Draft, place: KeyPath, table: SourceTable) -> None:
+    """The compartment must have every species supplied, and the supply must carry no net charge."""
     faults, held = draft.faults, draft.document.compartments[table.into].concentrations
     if faults.is_faulty_within(*place) or faults.is_faulty("compartments", table.into, "concentrations"):
         return
     if not table.stoichiometry:
-        faults.add(place, "must name what is brought (as { glucose = 1 }; negative counts are taken out)")
+        faults.add(place, "must name the species supplied (as { glucose = 1 }; negative counts are removed)")
         return
     for species, count in table.stoichiometry.items():
         if count == 0:
-            faults.add((*place, species), "must not be 0; leave out what is not brought")
+            faults.add((*place, species), "must not be 0; leave out species that are not supplied")
         elif not holds(draft, table.into, species) and not faults.is_faulty("species", species):
-            told = f"{table.into} gives no concentration of {species}{did_you_mean(species, held)}"
-            faults.add((*place, species), f'{told}; write {species} = "0 mM" there if there is none at the start')
+            message = f"{table.into} gives no concentration of {species}{did_you_mean(species, held)}"
+            faults.add((*place, species), f'{message}; write {species} = "0 mM" there if there is none at the start')
     if not faults.is_faulty_within(*place) and table.stoichiometry.keys() <= draft.species.keys():
         charge = sum(count * draft.species[species].valence for species, count in table.stoichiometry.items())
         if charge:
-            told = f"brings {signed(charge)} charge{'s' if abs(charge) > 1 else ''}, which nothing balances"
-            faults.add(place, f"{told}; add the counter-ion, or use inject with carried_by in the protocol")
+            message = f"supplies a net charge of {signed(charge)}"
+            faults.add(place, f"{message}; add the counter-ion, or use inject with carried_by in the protocol")

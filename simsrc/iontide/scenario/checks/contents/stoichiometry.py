@@ -1,4 +1,4 @@
-"""What one cycle of a pathway carries: written out, by the name of a transporter, or as its law has it."""
+"""The stoichiometry of a pathway: written out, by the name of a transporter, or that of its law."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..context.draft import Draft
 MOST_IONS = 20
 
 
-def moves_of(given: PathwayTable, law: Law) -> Mapping[str, int]:
+def stoichiometry_of(given: PathwayTable, law: Law) -> Mapping[str, int]:
     """Ions carried outward per cycle by a pathway without faults."""
     if given.stoichiometry is not None:
         return given.stoichiometry
@@ -24,33 +24,35 @@ def moves_of(given: PathwayTable, law: Law) -> Mapping[str, int]:
     return law.stoichiometries[0]
 
 
-def read_moves(draft: Draft, path: KeyPath, given: PathwayTable, law: Law) -> Mapping[str, int] | None:
-    """Ions carried outward per cycle; None where that is faulty or missing, which is then told."""
+def read_stoichiometry(draft: Draft, path: KeyPath, given: PathwayTable, law: Law) -> Mapping[str, int] | None:
+    """Ions carried outward per cycle; None where that is faulty or missing, which is then reported."""
     faults = draft.faults
     if any(faults.is_faulty_within(*path, key) for key in ("stoichiometry", "transporter")):
         return None
     if given.stoichiometry is not None and given.transporter is not None:
-        faults.add((*path, "transporter"), "gives both moves and transporter; one of them is enough")
+        faults.add((*path, "transporter"), "stoichiometry and transporter are both given; leave one of them out")
         return None
     if given.transporter is not None and not _is_known(draft, (*path, "transporter"), given.transporter, law):
         return None
     if given.stoichiometry is not None and not _are_sound(draft, (*path, "stoichiometry"), given.stoichiometry):
         return None
     if given.stoichiometry is None and given.transporter is None and not law.stoichiometries:
-        told = f'missing; {law.name} needs what a cycle moves (as {{ K = 1, Cl = 1 }}), or transporter = "KCC"'
-        faults.add((*path, "stoichiometry"), told)
+        message = (
+            f'missing; {law.name} needs the ions that a cycle carries (as {{ K = 1, Cl = 1 }}), or transporter = "KCC"'
+        )
+        faults.add((*path, "stoichiometry"), message)
         return None
-    stoichiometry = moves_of(given, law)
+    stoichiometry = stoichiometry_of(given, law)
     if law.stoichiometries and stoichiometry not in law.stoichiometries:
         key = "stoichiometry" if given.stoichiometry is not None else "transporter"
         allowed = " or ".join(map(written, law.stoichiometries[:4]))
-        faults.add((*path, key), f"{law.name} moves {allowed} a cycle, got {written(stoichiometry)}")
+        faults.add((*path, key), f"{law.name} carries {allowed} per cycle, got {written(stoichiometry)}")
         return None
     return stoichiometry
 
 
 def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, stoichiometry: Mapping[str, int]) -> None:
-    """The charge that a pathway declares must be that of what it moves."""
+    """The charge that a pathway declares must be that of its stoichiometry."""
     if (
         given.charge is None
         or draft.faults.is_faulty(*path, "charge")
@@ -60,8 +62,8 @@ def check_charge(draft: Draft, path: KeyPath, given: PathwayTable, stoichiometry
     charge = sum(count * draft.species[ion].valence for ion, count in stoichiometry.items())
     if charge != given.charge:
         terms = " ".join(f"{count:+d}·({draft.species[ion].valence:+d}) {ion}" for ion, count in stoichiometry.items())
-        told = f"a cycle carries the charge {signed(charge)} outward ({terms}), not {signed(given.charge)}"
-        draft.faults.add((*path, "charge"), told)
+        message = f"a cycle carries the charge {signed(charge)} outward ({terms}), not {signed(given.charge)}"
+        draft.faults.add((*path, "charge"), message)
 
 
 def written(stoichiometry: Mapping[str, int]) -> str:
@@ -78,22 +80,26 @@ def _is_known(draft: Draft, place: KeyPath, name: str, law: Law) -> bool:
     transporter = TRANSPORTERS.get(name)
     if transporter is None:
         hint, known = did_you_mean(name, TRANSPORTERS), listed(TRANSPORTERS, most=30)
-        draft.faults.add(place, f"no such transporter as {name}{hint} (transporters are {known}; or write moves)")
+        draft.faults.add(
+            place, f"no such transporter as {name}{hint} (transporters are {known}; or write stoichiometry)"
+        )
     elif transporter.driven_by != law.driven_by and law is not FORMULA:
-        paid, pays = transporter.driven_by or "nothing", law.driven_by or "nothing"
-        draft.faults.add(place, f"{name} is driven by {paid}, but the law {law.name} is driven by {pays}")
+        source, expected = transporter.driven_by or "nothing", law.driven_by or "nothing"
+        draft.faults.add(place, f"{name} is driven by {source}, but the law {law.name} is driven by {expected}")
     else:
         return True
     return False
 
 
 def _are_sound(draft: Draft, place: KeyPath, stoichiometry: Mapping[str, int]) -> bool:
-    """Whether something is moved, and no ion 0 times."""
+    """Whether a cycle carries something, and no ion 0 times."""
     zero = [ion for ion, count in stoichiometry.items() if count == 0]
     for ion in zero:
-        draft.faults.add((*place, ion), "must not be 0; leave out what a cycle does not move")
+        draft.faults.add((*place, ion), "must not be 0; leave out ions that a cycle does not carry")
     if not stoichiometry:
-        draft.faults.add(place, "must name what a cycle moves (as { K = 1, Cl = 1 }; negative counts are inward)")
+        draft.faults.add(
+            place, "must name the ions that a cycle carries (as { K = 1, Cl = 1 }; negative counts are inward)"
+        )
     elif (total := sum(map(abs, stoichiometry.values()))) > MOST_IONS:
         draft.faults.add(place, f"a cycle carries at most {MOST_IONS} ions, got {total}")
     else:

@@ -6,6 +6,7 @@ from ....errors import did_you_mean, listed
 from ....model.tracers import Tracer
 from ...schema import quantity_kinds
 from ...schema.document import TracerTable
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .reactions import equation_of
@@ -13,13 +14,13 @@ from .solutions import holds
 
 
 def read_tracers(draft: Draft) -> None:
-    """Read every tracer: what it labels, and which share of that in each compartment."""
+    """Read every tracer: the species that it labels, and the labelled share in each compartment."""
     for name, table in draft.document.tracers.items():
         if draft.faults.is_faulty("tracers", name):
             continue
         if name in draft.species:
-            told = f"{name} is a species already; a tracer needs a name of its own"
-            draft.faults.add(("tracers", name), told, spoils=False)
+            message = f"{name} is a species already; a tracer needs a different name"
+            draft.faults.add(("tracers", name), message, spoils=False)
         _read_tracer(draft, ("tracers", name), table)
 
 
@@ -27,27 +28,26 @@ def _read_tracer(draft: Draft, path: KeyPath, table: TracerTable) -> None:
     faults, every, place = draft.faults, draft.document.compartments, (*path, "of")
     if not faults.is_faulty(*place):
         if not table.of:
-            faults.add(place, 'must name what is labelled (as "Na")')
+            faults.add(place, 'must name the labelled species (as "Na")')
         for name in table.of:
             if name not in draft.species and not faults.is_faulty_within("compartments"):
-                told = f"no compartment holds {name}{did_you_mean(name, draft.species)}"
-                faults.add(place, f"{told} (species are {listed(draft.species)})")
+                message = f"no compartment holds {name}{did_you_mean(name, draft.species)}"
+                faults.add(place, f"{message} (species are {listed(draft.species)})")
     for c, raw in table.share.items():
-        own = (*path, "share", c)
+        here = (*path, "share", c)
         if c not in every and not faults.is_faulty("compartments", c):
-            told = f"no such compartment as {c}{did_you_mean(c, every)}"
-            faults.add(own, f"{told} (compartments are {listed(every)})")
+            faults.add(here, no_such("compartment", c, every))
             continue
         labelled = faults.is_faulty_within(*place) or faults.is_faulty("compartments", c, "concentrations")
         if not labelled and not any(holds(draft, c, name) for name in table.of):
-            faults.add(own, f"{c} gives no concentration of {' or '.join(table.of)}")
-        draft.quantities.read(own, raw, quantity_kinds.SHARE)
+            faults.add(here, f"{c} gives no concentration of {' or '.join(table.of)}")
+        draft.quantities.read(here, raw, quantity_kinds.SHARE)
     if not faults.is_faulty_within(*place):
-        _check_followed(draft, place, table.of)
+        _check_label_is_conserved(draft, place, table.of)
 
 
-def _check_followed(draft: Draft, place: KeyPath, of: list[str]) -> None:
-    """What hands a labelled atom on must hand it to what may bear it, and what a clamp brings cannot be followed."""
+def _check_label_is_conserved(draft: Draft, place: KeyPath, of: list[str]) -> None:
+    """Reactions must pass the label on to labelled species, and a labelled ion must not be injected by a clamp."""
     for name, table in draft.document.reactions.items():
         sides = None if draft.faults.is_faulty_within("reactions", name) else equation_of(table.equation)
         if sides is None:
@@ -55,15 +55,15 @@ def _check_followed(draft: Draft, place: KeyPath, of: list[str]) -> None:
         taken, given = (sum(side.get(species, 0) for species in of) for side in sides)
         if taken != given:
             more = [x for x in sides[taken > given] if x not in of]
-            told = f"the reaction {name} takes {taken} and gives {given} of {', '.join(of)}, so the label would be lost"
-            hint = f'; name all that bear it, as of = ["{of[0]}", "{more[0]}"]' if more else ""
-            draft.faults.add(place, f"{told}{hint}")
+            message = f"the reaction {name} consumes {taken} and produces {given} of {', '.join(of)}"
+            hint = f'; name all species that carry it, as of = ["{of[0]}", "{more[0]}"]' if more else ""
+            draft.faults.add(place, f"{message}, so the label is not conserved{hint}")
             return
     for entry in draft.document.protocol:
         clamp = entry.clamp
-        brought = None if clamp is None else clamp.carried_by or clamp.ion
-        if brought in of:
-            draft.faults.add(place, f"a clamp of the protocol brings {brought}, which no tracer can follow yet")
+        injected = None if clamp is None else clamp.carried_by or clamp.ion
+        if injected in of:
+            draft.faults.add(place, f"a clamp of the protocol injects {injected}, which tracers do not support yet")
             return
 
 

@@ -1,4 +1,4 @@
-"""What the checks of a scenario work on and hand to one another."""
+"""The scenario that is being checked, which all checks share."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .quantities import Quantities
 
 @dataclass
 class Draft:
-    """A scenario on its way from the file to a Model.
+    """A scenario that is being checked, before its Model is built.
 
     Attributes
     ----------
     document : Document
-        Pruned of what is structurally wrong; a faulty place may hold a placeholder.
+        Without structural faults; a faulty place may have a placeholder.
     faults : Faults
     quantities : Quantities
     species : dict of str to Species
-        Those that some compartment holds, in the order of the file.
+        Those in any compartment, in the order of the file.
     """
 
     document: Document
@@ -30,7 +30,7 @@ class Draft:
     species: dict[str, Species] = field(default_factory=dict)
 
     def compartments(self) -> list[str]:
-        """Names of the compartments that can be looked at."""
+        """Names of the compartments without a fault of their own."""
         every = self.document.compartments
         return [name for name in every if not self.faults.is_faulty("compartments", name)]
 
@@ -59,7 +59,7 @@ class Draft:
         ]
 
     def value(self, *path: str | int) -> float | None:
-        """What the quantity at a path is worth, SI; None where it is absent or faulty."""
+        """The value of the quantity at a path, SI; None where it is absent or faulty."""
         return self.quantities.values.get(path)
 
     def kind_of(self, compartment: str) -> str:

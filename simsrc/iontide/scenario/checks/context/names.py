@@ -1,4 +1,4 @@
-"""What a formula may name besides the parameters, by its place, and what each name is measured in."""
+"""The names that a formula may use besides parameters, by its place, with their dimensions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SQUARE_METRE = parse_quantity("1 m^2")[1]
 CUBIC_METRE = parse_quantity("1 m^3")[1]
 MOLAR = parse_quantity("1 mol/m^3")[1]
 
-#: What a formula knows wherever it may name more than parameters.
+#: Names in every formula that may use more than parameters.
 EVERYWHERE = {"T": KELVIN, "t": SECOND}
 
 
 def membrane_names(draft: Draft, membrane: str, pathway: str | None = None) -> dict[str, Dimension]:
-    """What a formula on a membrane may name: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, …
+    """The names that a formula on a membrane may use: ``V``, ``area``, ``E.K``, ``K.inside``, ``K.inside.activity``, …
 
     Gates of other pathways than ``pathway`` are named with theirs, as ``K_delayed.n``.
     """
@@ -41,17 +41,17 @@ def membrane_names(draft: Draft, membrane: str, pathway: str | None = None) -> d
 
 
 def _gates_of_others(draft: Draft, membrane: str, pathway: str | None) -> dict[str, Dimension]:
-    """The gates of the pathways of a membrane but one, be they faulty ones; ``E.`` is the reversal potential's."""
-    found: dict[str, Dimension] = {}
+    """The gates of the pathways of a membrane but one, also faulty ones; ``E.`` is reserved for reversal potentials."""
+    names: dict[str, Dimension] = {}
     for other, given in draft.document.membranes[membrane].pathways.items():
         if other not in (pathway, "E"):
             faulty = map(str, draft.faults.faulty_below("membranes", membrane, "pathways", other, "gates"))
-            found |= gate_names(f"{other}.{gate}" for gate in (*given.gates, *faulty))
-    return found
+            names |= gate_names(f"{other}.{gate}" for gate in (*given.gates, *faulty))
+    return names
 
 
 def compartment_names(draft: Draft, compartment: str) -> dict[str, Dimension]:
-    """What a formula in a compartment may name: ``K``, ``K.activity``, ``volume``, ``potential``."""
+    """The names that a formula in a compartment may use: ``K``, ``K.activity``, ``volume``, ``potential``."""
     names = {**EVERYWHERE, "volume": CUBIC_METRE, "potential": VOLT}
     for ion in draft.document.compartments[compartment].concentrations:
         names |= {ion: MOLAR, f"{ion}.activity": MOLAR}
@@ -64,7 +64,7 @@ def gate_names(gates: object) -> dict[str, Dimension]:
 
 
 def gate_rates() -> dict[str, Dimension]:
-    """What the steady value of a gate may name of the gate itself."""
+    """The names of the gate itself that its steady value may use."""
     opening = quantity_kinds.OPENING.dimension
     assert opening is not None
     return {"alpha": opening, "beta": opening}

@@ -1,4 +1,4 @@
-"""Do the initial potentials of the membranes fix that of every compartment, and without contradiction?"""
+"""Check that the initial potentials of the membranes determine that of every compartment, without contradiction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ....numerics.grouping import connected_groups
 from ...schema.document import MembraneTable
 from .draft import Draft
 
-#: Two ways round to the same potential may differ by this much, V.
+#: Largest difference between two ways to the same potential, V.
 POTENTIAL_TOLERANCE = 1e-9
 
 
@@ -34,7 +34,7 @@ class Tied:
 
 
 def check_potentials(draft: Draft) -> None:
-    """Tell potentials that contradict one another, and membranes whose potential follows from nothing."""
+    """Report potentials that contradict one another, and membranes whose potential is not determined."""
     membranes = draft.membranes()
     valued, reached = Tied(draft.compartments()), Tied(draft.compartments())
     grounds = [name for name in draft.compartments() if draft.kind_of(name) == "bath"]
@@ -45,8 +45,8 @@ def check_potentials(draft: Draft) -> None:
         path = ("membranes", name, "potential")
         if not draft.has_capacitance(name):
             if table.potential is not None:
-                told = "a membrane without capacitance is always at the potential at which no net current flows"
-                draft.faults.add(path, f"{told}; leave potential out")
+                message = "a membrane without capacitance is always at the potential at which no net current flows"
+                draft.faults.add(path, f"{message}; leave potential out")
             continue
         if table.potential == "ghk":
             _check_ghk(draft, name, table)
@@ -54,8 +54,8 @@ def check_potentials(draft: Draft) -> None:
         if value is not None:
             already = valued.tie(table.inside, table.outside, value)
             if already is not None and abs(already - value) > POTENTIAL_TOLERANCE:
-                told = f"the other membranes make it {1e3 * already:.6g} mV, got {table.potential}"
-                draft.faults.add(path, f"{told}; leave it out here, or correct the others")
+                message = f"the potentials of the other membranes imply {1e3 * already:.6g} mV, got {table.potential}"
+                draft.faults.add(path, f"{message}; leave it out here, or correct the others")
         if table.potential is not None or draft.faults.is_faulty(*path):
             reached.tie(table.inside, table.outside, 0.0)
     unknown = draft.faults.faulty_below("membranes") or set(membranes) != set(draft.document.membranes)
@@ -65,12 +65,12 @@ def check_potentials(draft: Draft) -> None:
         if not draft.has_capacitance(name):
             continue
         if table.potential is None and reached.tie(table.inside, table.outside, 0.0) is None:
-            told = "missing; it does not follow from the other membranes, so write potential = "
-            draft.faults.add(("membranes", name, "potential"), f'{told}"-70 mV" or potential = "ghk"')
+            message = "missing; it does not follow from the other membranes, so write potential = "
+            draft.faults.add(("membranes", name, "potential"), f'{message}"-70 mV" or potential = "ghk"')
 
 
 def is_ground(draft: Draft, compartment: str) -> bool:
-    """Whether the potential of a compartment is 0 because nothing that its membranes join it to is a grounded bath."""
+    """Whether the potential of a compartment is set to 0 as no grounded bath is connected to it."""
     joins = [
         (table.inside, table.outside)
         for name, table in draft.membranes().items()
@@ -82,26 +82,26 @@ def is_ground(draft: Draft, compartment: str) -> bool:
 
 
 def _may_carry(draft: Draft, table: MembraneTable) -> bool:
-    """Whether something that goes through a membrane may carry a current."""
+    """Whether a pathway of a membrane may carry a current."""
     ions = [*table.permeability, *table.conductance]
     return bool(table.pathways) or any(_is_charged(draft, ion) for ion in ions)
 
 
 def _check_ghk(draft: Draft, name: str, table: MembraneTable) -> None:
-    """Tell a membrane that should start where its net current is 0, but has no passive current."""
+    """Report a membrane that should start where its net current is 0, but has no passive current."""
     path = ("membranes", name)
     passive = [(*path, key, ion) for key in ("permeability", "conductance") for ion in getattr(table, key)]
     if any(draft.faults.is_faulty_within(*path, key) for key in ("permeability", "conductance")):
         return
     if any(given.law is None for given in draft.document.membranes[name].pathways.values()):
-        return  # what a channel or a rate of its own carries is known only in the run
+        return  # the current of a channel or a custom rate is known only in the run
     values = [draft.value(*place) for place in passive]
     if None in values:
         return
     charged = [v for place, v in zip(passive, values, strict=True) if _is_charged(draft, str(place[-1]))]
     if not any(charged):
-        told = '"ghk" needs an ion with a permeability or a conductance above 0'
-        draft.faults.add((*path, "potential"), told)
+        message = '"ghk" needs an ion with a permeability or a conductance above 0'
+        draft.faults.add((*path, "potential"), message)
 
 
 def _is_charged(draft: Draft, ion: str) -> bool:

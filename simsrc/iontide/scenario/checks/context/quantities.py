@@ -1,4 +1,4 @@
-"""Quantities of the file read into SI: whether they fit where they stand, and what they are worth."""
+"""Quantities of the file converted to SI: their dimensions, ranges and values."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from ...schema.quantity_kinds import AREA, BALANCED_CONCENTRATION, POTENTIAL, TE
 from ...text.faults import Faults
 from ...text.key_lines import KeyPath
 
-#: Words that may stand in the place of a quantity, so that no parameter may bear them.
+#: Names with a meaning in formulas, or keywords instead of a quantity, which no parameter may have.
 _RESERVED = (
     frozenset(FLOAT_FUNCTIONS)
-    | set(POTENTIAL.words)
-    | set(BALANCED_CONCENTRATION.words)
-    | set(AREA.words)
+    | set(POTENTIAL.keywords)
+    | set(BALANCED_CONCENTRATION.keywords)
+    | set(AREA.keywords)
     | {"V", "T", "t", "E", "area", "volume", "potential"}
 )
 
-#: The one name besides its fellows that a parameter may use.
+#: The only name besides parameters that the formula of a parameter may use.
 _TIME = {"t": parse_quantity("1 s")[1]}
 
-#: A number and what must be its unit.
+#: A number and text that must be its unit.
 _PLAIN = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*[^\s()*+,-]+\s*")
 
-#: A temperature in what is meant to be degrees Celsius.
+#: A temperature probably meant to be in degrees Celsius.
 _CELSIUS = re.compile(rf"\s*[+-]?{NUMBER_PATTERN}\s*C\s*")
 
 _NOT_FINITE = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\b", re.IGNORECASE)
@@ -52,13 +52,13 @@ class Quantities:
     parameters : dict of str to Parameter
         Those without a fault, in the order of the file.
     quantities : dict of tuple to Quantity
-        What stands at each path: a float (SI) where the text is a constant, else a formula over parameters.
+        The quantity at each path: a float (SI) where the text is a constant, else a formula over parameters.
     values : dict of tuple to float
-        What it is worth, SI, at time 0, before any protocol; not there where it depends on the state.
+        Its value, SI, at time 0, before any protocol; absent where it depends on the state.
     kinds : dict of tuple to Kind
-        What it was read as.
+        Its kind.
 
-    ``declared`` gives the dimensions that parameters must keep, where the file's values are overridden.
+    ``declared`` gives the dimensions that parameters must have, where the file's values are overridden.
     """
 
     def __init__(self, faults: Faults, declared: Mapping[str, Dimension] | None = None) -> None:
@@ -72,12 +72,12 @@ class Quantities:
         self._parameter_values: dict[str, float] = {"t": 0.0}
 
     def know_temperature(self, value: float | None) -> None:
-        """Give ``T``, K, at the start, so that formulas over it and parameters alone have a value there."""
+        """Set the initial temperature ``T``, K, so that formulas over it and parameters alone have an initial value."""
         if value is not None:
             self._parameter_values["T"] = value
 
     def read_parameters(self, table: Mapping[str, str | float], species: Collection[str] = ()) -> None:
-        """Read ``[parameters]``: formulas in any order, but not in a circle; none may bear the name of a species."""
+        """Read ``[parameters]``: formulas in any order, but not in a circle; none may have the name of a species."""
         self._written = tuple(table)
         parsed: dict[str, Quantity] = {}
         for name, raw in table.items():
@@ -103,30 +103,30 @@ class Quantities:
         constant: bool = False,
         local: Mapping[str, Dimension] | None = None,
     ) -> float | None:
-        """Read what stands at a path.
+        """Read the quantity at a path.
 
         Parameters
         ----------
         path : tuple
         raw : str or float or None
-            As written; None where the key is not there.
+            As written; None where the key is absent.
         kind : Kind
             What is expected.
         dimension : Dimension, optional
-            Expected where the kind itself leaves it open.
+            Expected where the kind does not determine it.
         constant : bool
             Whether names are refused.
         local : mapping of str to Dimension, optional
-            What a formula may name here besides parameters. One that does has no value before the run.
+            Names that a formula may use here besides parameters. One that does has no value before the run.
 
         Returns
         -------
         float or None
-            Its value, SI; None where it is absent, faulty, depends on what is, or follows the state.
+            Its value, SI; None where it is absent or faulty, depends on something faulty, or depends on the state.
         """
         if raw is None or self._faults.is_faulty(*path):
             return None
-        quantity = self._parse(path, raw, constant, kind.words, local or {})
+        quantity = self._parse(path, raw, constant, kind.keywords, local or {})
         if quantity is None:
             return None
         expected = kind.dimension or dimension
@@ -143,7 +143,7 @@ class Quantities:
             return None
         rule = kind.range_fault(value)
         if rule is not None:
-            self._faults.add(path, f"{rule}, got {self._worth(raw, quantity, value, expected)}")
+            self._faults.add(path, f"{rule}, got {self._described(raw, quantity, value, expected)}")
             return None
         self.quantities[path] = _settled(quantity, value)
         self.values[path] = value
@@ -151,7 +151,7 @@ class Quantities:
         return value
 
     def read_dimension(self, path: KeyPath, raw: str, local: Mapping[str, Dimension]) -> Dimension | None:
-        """What a formula that may be of any dimension is measured in; None where it has a fault."""
+        """The dimension of a formula that may have any; None where it has a fault."""
         formula = self._parse(path, raw, local=local)
         if not isinstance(formula, Formula):
             return None
@@ -166,7 +166,7 @@ class Quantities:
         path: KeyPath,
         raw: str | float,
         constant: bool = False,
-        words: tuple[str, ...] = (),
+        keywords: tuple[str, ...] = (),
         local: Mapping[str, Dimension] = MappingProxyType({}),
     ) -> Quantity | None:
         """A bare number as it is, text as a formula whose names are all known; None where that fails."""
@@ -178,35 +178,35 @@ class Quantities:
             self._faults.add(path, _unit_message(raw) or str(error))
             return None
         if constant and formula.names:
-            told = f"must be a number with its unit, not a formula over parameters, got {show(raw)}"
-            self._faults.add(path, told)
+            message = f"must be a number with its unit, not a formula over parameters, got {show(raw)}"
+            self._faults.add(path, message)
             return None
         unknown = sorted(formula.names - set(self._written) - local.keys())
         unknown = [name for name in unknown if not self._faults.is_faulty("parameters", name)]
         if unknown:
-            self._faults.add(path, self._unknown(unknown[0], words, local))
+            self._faults.add(path, self._unknown(unknown[0], keywords, local))
             return None
         if any(self._faults.is_faulty("parameters", name) for name in formula.names):
             self._faults.mark(path)
             return None
         return formula
 
-    def _unknown(self, name: str, words: tuple[str, ...], local: Mapping[str, Dimension]) -> str:
-        """What to say of a name that means nothing where it stands."""
+    def _unknown(self, name: str, keywords: tuple[str, ...], local: Mapping[str, Dimension]) -> str:
+        """The message about a name that is not defined where it is used."""
         if name == "T" and name not in local:
-            return "the temperature T is not known here; write this where it is used, in a law of a membrane or so"
-        near = did_you_mean(name, [*words, *self._written, *local])
+            return "the temperature T cannot be used here; use it in a rate or a permeability"
+        near = did_you_mean(name, [*keywords, *self._written, *local])
         if not near:  # a gate of another pathway
             near = suggestion([other for other in local if other.endswith(f".{name}")][:1])
         every = f"parameters are {listed(self._written)}"
         if not near and (unit := _unit_meant(name)):
             return f"no such name as {name}{suggestion([f'the unit {unit}'])}"
-        if len(local) <= len(_TIME) or nearest(name, [*words, *self._written]):
+        if len(local) <= len(_TIME) or nearest(name, [*keywords, *self._written]):
             return f"no such parameter as {name}{near} ({every})"
         if near:
             return f"no such name as {name}{near}"
         known = [other for other in local if not other.endswith(".activity")]
-        return f"no such name as {name} ({every}; a formula here also knows {listed(known, most=24)})"
+        return f"no such name as {name} ({every}; a formula here can also use {listed(known, most=24)})"
 
     def _misfit(
         self, quantity: Quantity, raw: str | float, kind: Kind, expected: Dimension, local: Mapping[str, Dimension]
@@ -234,8 +234,8 @@ class Quantities:
             self._faults.add(path, str(error))
             return None
 
-    def _worth(self, raw: str | float, quantity: Quantity, value: float, expected: Dimension | None) -> str:
-        """The value as written, and what it comes to where that is not plain to see."""
+    def _described(self, raw: str | float, quantity: Quantity, value: float, expected: Dimension | None) -> str:
+        """The value as written, with the number that it evaluates to where that is not obvious."""
         if not isinstance(quantity, Formula) or quantity.is_constant or expected is None:
             return str(raw)
         return f"{format_quantity(value, expected)} from {show(raw)}"
@@ -262,7 +262,7 @@ class Quantities:
         self._parameter_values[name] = value
 
     def _in_order(self, parsed: dict[str, Quantity]) -> list[str]:
-        """Names in the order of evaluation; those that go round in a circle are told and left out."""
+        """Names in the order of evaluation; those that form a circle are reported and left out."""
         while True:
             try:
                 return dependency_order(parsed)
@@ -277,7 +277,7 @@ class Quantities:
 
 
 def declared_dimensions(written: Mapping[str, Any]) -> dict[str, Dimension]:
-    """What the parameters of a file are measured in, before any is overridden; those with a fault are left out."""
+    """The dimensions of the parameters of a file, before any is overridden; those with a fault are left out."""
     table = written.get("parameters")
     quantities = Quantities(Faults({}))
     if isinstance(table, dict):
@@ -300,14 +300,14 @@ def _unit_message(raw: str) -> str | None:
 
 def _unit_meant(name: str) -> str:
     """The unit of which a name would be a power if it were written so: ``cm^2`` for ``cm2``; else empty."""
-    found = re.fullmatch(r"([A-Za-z]+)([2-4])", name)
-    if found is None:
+    match = re.fullmatch(r"([A-Za-z]+)([2-4])", name)
+    if match is None:
         return ""
     try:
-        parse_unit(found[1])
+        parse_unit(match[1])
     except UnitError:
         return ""
-    return f"{found[1]}^{found[2]}"
+    return f"{match[1]}^{match[2]}"
 
 
 def _settled(quantity: Quantity, value: float) -> Quantity:

@@ -1,29 +1,28 @@
-"""Does a name in the file mean a compartment, or two of them?"""
+"""Check names of compartments in the file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....errors import did_you_mean, listed
 from ...schema.quantity_kinds import show
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from .draft import Draft
 
 
 def names_compartment(draft: Draft, place: KeyPath, name: str) -> bool:
-    """Whether a name means a compartment that can be looked at; if there is none of that name, that is told."""
+    """Whether a name is that of a compartment without fault; reports it if there is none of that name."""
     every = draft.document.compartments
     if draft.faults.is_faulty(*place) or draft.faults.is_faulty("compartments", name):
         return False
     if name not in every:
-        told = f"no such compartment as {name}{did_you_mean(name, every)}"
-        draft.faults.add(place, f"{told} (compartments are {listed(every)})")
+        draft.faults.add(place, no_such("compartment", name, every))
         return False
     return True
 
 
 def names_pair(draft: Draft, place: KeyPath, names: Sequence[str], example: str) -> bool:
-    """Whether a list names two compartments that can be looked at; what is wrong with it is told."""
+    """Whether a list names two compartments without fault; reports what is wrong with it."""
     if draft.faults.is_faulty_within(*place):
         return False
     if len(names) != 2 or names[0] == names[1]:

@@ -1,1 +1,1 @@
-"""Rules for what crosses membranes: pathways, channels, water, diffusion."""
+"""Rules for membranes and what crosses them: pathways, channels, water, diffusion."""

@@ -13,7 +13,7 @@ from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE, gate_names, gate_rates
 
-#: What a gate may not be called, since formulas know it as something else.
+#: Names that a gate may not have, as they have another meaning in formulas.
 _TAKEN = frozenset(FLOAT_FUNCTIONS) | {
     "V",
     "T",
@@ -29,8 +29,8 @@ _TAKEN = frozenset(FLOAT_FUNCTIONS) | {
     "time_constant",
 }
 
-#: The ways of giving a gate.
-_WAYS = (
+#: The combinations of keys that define a gate.
+_COMBINATIONS = (
     {"alpha", "beta"},
     {"steady"},
     {"steady", "time_constant"},
@@ -44,7 +44,7 @@ def read_gates(
 ) -> dict[str, Dimension]:
     """Read the gates of the pathway at ``path``; returns them as names that its formulas may use.
 
-    ``around``: what a formula on the membrane may name.
+    ``around``: the names that a formula on the membrane may use.
     """
     faults, names = draft.faults, gate_names(gates)
     names |= gate_names(map(str, faults.faulty_below(*path, "gates")))
@@ -61,59 +61,59 @@ def read_gates(
 
 
 def is_state(table: GateTable) -> bool:
-    """Whether a gate takes time to follow."""
+    """Whether a gate has a state, and is not instantaneous."""
     return table.time_constant is not None or (table.alpha is not None and table.steady is None)
 
 
 def _read_gate(draft: Draft, place: KeyPath, table: GateTable, names: Mapping[str, Dimension]) -> None:
     faults, quantities = draft.faults, draft.quantities
-    _check_way(draft, place, table)
-    own = gate_rates() if table.alpha is not None and table.beta is not None else {}
-    clash = next((name for name in own if name in draft.document.parameters), None)
+    _check_combination(draft, place, table)
+    rates = gate_rates() if table.alpha is not None and table.beta is not None else {}
+    clash = next((name for name in rates if name in draft.document.parameters), None)
     if clash and (table.steady is not None or table.time_constant is not None):
-        told = f"a formula here knows {clash} of this gate, but there is a parameter of that name"
-        faults.add((*place, clash), f"{told}; call the parameter otherwise")
+        message = f"{clash} of this gate has the name of a parameter"
+        faults.add((*place, clash), f"{message}; rename the parameter")
     quantities.read((*place, "alpha"), table.alpha, quantity_kinds.OPENING, local=names)
     quantities.read((*place, "beta"), table.beta, quantity_kinds.OPENING, local=names)
-    quantities.read((*place, "steady"), table.steady, quantity_kinds.STEADY, local={**names, **own})
+    quantities.read((*place, "steady"), table.steady, quantity_kinds.STEADY, local={**names, **rates})
     quantities.read(
-        (*place, "time_constant"), table.time_constant, quantity_kinds.TIME_CONSTANT, local={**names, **own}
+        (*place, "time_constant"), table.time_constant, quantity_kinds.TIME_CONSTANT, local={**names, **rates}
     )
     quantities.read((*place, "speed"), table.speed, quantity_kinds.SPEED, local=EVERYWHERE)
     quantities.read((*place, "initial"), table.initial, quantity_kinds.INITIAL)
     for key in ("speed", "initial"):
         known = not any(faults.is_faulty(*place, k) for k in ("alpha", "beta", "steady", "time_constant"))
         if known and table.steady is not None and getattr(table, key) is not None and not is_state(table):
-            faults.add((*place, key), "a gate that has no time_constant follows at once; leave it out")
+            faults.add((*place, key), f"a gate without time_constant is instantaneous and has no {key}; leave it out")
 
 
-def _check_way(draft: Draft, place: KeyPath, table: GateTable) -> None:
+def _check_combination(draft: Draft, place: KeyPath, table: GateTable) -> None:
     keys = ("alpha", "beta", "steady", "time_constant")
     given = {k for k in keys if getattr(table, k) is not None or draft.faults.is_faulty(*place, k)}
-    if given in _WAYS:
+    if given in _COMBINATIONS:
         return
     if "time_constant" in given and "steady" not in given:
-        message = "a time_constant goes with steady, the value that it leads to"
+        message = "a time_constant applies only together with steady"
         draft.faults.add((*place, "time_constant"), message)
         return
-    said = " and ".join(key for key in keys if key in given) or "none of them"
-    told = "a gate says alpha and beta, or steady and time_constant, or steady alone where it follows at once"
-    draft.faults.add(place, f"{told}; this one says {said}", spoils=False)
+    got = " and ".join(key for key in keys if key in given) or "none of them"
+    problem = "a gate needs alpha and beta, or steady and time_constant, or steady alone if it is instantaneous"
+    draft.faults.add(place, f"{problem}, got {got}", spoils=False)
 
 
 def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
-    """Gates may name one another, but not in a circle: their steady values would have no beginning."""
+    """Gates may depend on one another, but not in a circle, in which no steady value could be computed first."""
     path = ("membranes", membrane, "pathways")
     every = {f"{pathway}.{gate}" for pathway, given in table.pathways.items() for gate in given.gates}
     needs: dict[str, set[str]] = {}
     for pathway, given in table.pathways.items():
         for gate in given.gates:
-            own = needs[f"{pathway}.{gate}"] = set()
+            used = needs[f"{pathway}.{gate}"] = set()
             for key in ("alpha", "beta", "steady", "time_constant"):
                 quantity = draft.quantities.quantities.get((*path, pathway, "gates", gate, key))
                 if isinstance(quantity, Formula):
-                    own |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
-                    own |= quantity.names & every
+                    used |= {f"{pathway}.{name}" for name in quantity.names & given.gates.keys()}
+                    used |= quantity.names & every
     try:
         _order(needs)
     except ValueError as error:
@@ -121,10 +121,10 @@ def check_circles(draft: Draft, membrane: str, table: MembraneTable) -> None:
         pathway, _, gate = circle[0].partition(".")
         if all(name.startswith(f"{pathway}.") for name in circle):
             circle = [name.partition(".")[2] for name in circle]
-        told = f"the gates name one another in a circle: {' → '.join(circle)}"
-        draft.faults.add((*path, pathway, "gates", gate), told)
+        message = f"the gates depend on one another in a circle: {' → '.join(circle)}"
+        draft.faults.add((*path, pathway, "gates", gate), message)
 
 
 def _order(needs: Mapping[str, set[str]]) -> None:
-    """Raise ValueError where names need one another in a circle."""
-    dependency_order({name: parse_formula(" + ".join(sorted(own)) or "0") for name, own in needs.items()})
+    """Raise ValueError where names depend on one another in a circle."""
+    dependency_order({name: parse_formula(" + ".join(sorted(used)) or "0") for name, used in needs.items()})

@@ -1,6 +1,6 @@
 """Electrodiffusion between two compartments of one medium: a membrane without capacitance, ``P = D / length``.
 
-Its flux is that of the constant field (PHYSICS of the two ends of a cable); a tortuosity λ makes D smaller by λ²
+Its flux is that of the constant field ; a tortuosity λ divides D by λ²
 (Nicholson & Phillips 1981, J Physiol 321:225, doi:10.1113/jphysiol.1981.sp013981).
 """
 
@@ -38,35 +38,35 @@ def _read(draft: Draft, path: KeyPath, table: DiffusionTable) -> None:
         return
     a, b = table.between
     if draft.kind_of(a) == draft.kind_of(b) == "bath":
-        faults.add(place, f"{a} and {b} are both grounded baths, so that nothing changes; one must be finite")
+        faults.add(place, f"{a} and {b} are both grounded baths, so diffusion has no effect; one must be finite")
     elif not any(faults.is_faulty_within("compartments", c, "concentrations") for c in table.between):
         _check_ions(draft, path, table)
 
 
 def _check_ions(draft: Draft, path: KeyPath, table: DiffusionTable) -> None:
-    """Every ion that diffuses is on both sides, and has a diffusion coefficient."""
+    """Every ion that diffuses must be on both sides and have a diffusion coefficient."""
     a, b = table.between
     shared = [ion for ion in draft.document.compartments[a].concentrations if holds(draft, b, ion)]
     named = [((*path, "ions", i), ion) for i, ion in enumerate(table.ions or ())]
     named += [((*path, "diffusion_coefficients", ion), ion) for ion in table.diffusion_coefficients]
     for place, ion in named:
         if ion not in shared and not draft.faults.is_faulty(*place):
-            told = f"{a} and {b} do not both give a concentration of {ion}{did_you_mean(ion, shared)}"
-            draft.faults.add(place, f"{told} (both hold {listed(shared)})")
+            message = f"{a} and {b} do not both give a concentration of {ion}{did_you_mean(ion, shared)}"
+            draft.faults.add(place, f"{message} (both have {listed(shared)})")
     if table.ions is not None:
         left = [ion for ion in table.diffusion_coefficients if ion not in table.ions]
         for ion in left:
-            told = f"{ion} is not among the ions that diffuse here ({listed(table.ions)})"
-            draft.faults.add((*path, "diffusion_coefficients", ion), told)
+            message = f"{ion} is not among the ions that diffuse here ({listed(table.ions)})"
+            draft.faults.add((*path, "diffusion_coefficients", ion), message)
     if not shared or table.ions == []:
         draft.faults.add((*path, "between"), f"{a} and {b} have no species in common that could diffuse")
     for ion in ions_of(draft, table):
         known = draft.species.get(ion)
         if known is not None and known.diffusion_coefficient is None and ion not in table.diffusion_coefficients:
-            told = (
+            message = (
                 f'no diffusion coefficient of {ion} is known; give diffusion_coefficients = {{ {ion} = "1e-9 m^2/s" }}'
             )
-            draft.faults.add(path, f"{told}, or name in ions those that diffuse", spoils=False)
+            draft.faults.add(path, f"{message}, or list in ions those that diffuse", spoils=False)
 
 
 def ions_of(draft: Draft, table: DiffusionTable) -> list[str]:
@@ -77,14 +77,14 @@ def ions_of(draft: Draft, table: DiffusionTable) -> list[str]:
 
 
 def coupling(draft: Draft, name: str, table: DiffusionTable) -> Membrane:
-    """The membrane without capacitance that a coupling is to the model."""
+    """The membrane without capacitance that represents a coupling in the model."""
     path = ("diffusion", name)
     quantities = draft.quantities.quantities
     through = {key: quantities.get((*path, key), 1.0) for key in ("length", "tortuosity")}
 
     def permeability(ion: str) -> Quantity:
-        own = quantities.get((*path, "diffusion_coefficients", ion))
-        coefficient = own if own is not None else draft.species[ion].diffusion_coefficient
+        given = quantities.get((*path, "diffusion_coefficients", ion))
+        coefficient = given if given is not None else draft.species[ion].diffusion_coefficient
         assert coefficient is not None
         parts = (_text(coefficient, " m^2/s"), _text(through["length"], " m"), _text(through["tortuosity"], ""))
         formula = parse_formula("({}) / (({}) * ({})^2)".format(*parts))
@@ -98,5 +98,5 @@ def coupling(draft: Draft, name: str, table: DiffusionTable) -> Membrane:
 
 
 def _text(quantity: Quantity, unit: str) -> str:
-    """A quantity as a formula writes it."""
+    """A quantity as text for a formula."""
     return quantity.text if isinstance(quantity, Formula) else f"{quantity!r}{unit}"

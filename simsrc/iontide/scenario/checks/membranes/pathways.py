@@ -1,4 +1,4 @@
-"""Checks of the membranes: what they part, and what goes through them by which law."""
+"""Checks of the membranes: their sides, and their pathways with the laws and arguments."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from ...library.laws import EVERY_ION, FORMULA, LIBRARY, TABLES, Law
 from ...schema import quantity_kinds
 from ...schema.document import MembraneTable, PathwayTable
 from ...schema.quantity_kinds import Kind
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..contents.solutions import holds
-from ..contents.stoichiometry import check_charge, read_moves
+from ..contents.stoichiometry import check_charge, read_stoichiometry
 from ..context.draft import Draft
 from ..context.names import membrane_names
 from .channels import check_circles, read_gates
 from .water import read_area, read_water
 
 _NO_LAW = (
-    "missing; a pathway needs it, unless it gives what it moves and its rate as a formula, or an ion with its "
+    "missing; a pathway needs it, unless it gives its stoichiometry and its rate as a formula, or an ion with its "
     "conductance or permeability"
 )
 
 
 def read_membranes(draft: Draft) -> None:
-    """Read every quantity of every membrane, and tell what does not go together."""
+    """Read every quantity of every membrane, and report contradictions."""
     for name, table in draft.document.membranes.items():
         path = ("membranes", name)
         if draft.faults.is_faulty(*path):
@@ -42,7 +43,7 @@ def read_membranes(draft: Draft) -> None:
         names = membrane_names(draft, name)
         for law in TABLES.values():
             for ion, raw in getattr(table, law.table).items():
-                _check_moves(draft, name, (*path, law.table, ion), [ion])
+                _check_ions(draft, name, (*path, law.table, ion), [ion])
                 _read_formula(draft, name, (*path, law.table, ion), raw, law.kind, names)
         for ion in table.conductance:
             _check_reversal_potential(draft, name, (*path, "conductance", ion), ion)
@@ -53,12 +54,12 @@ def read_membranes(draft: Draft) -> None:
 
 
 def _read_capacitance(draft: Draft, path: KeyPath, raw: str) -> None:
-    """0 itself is a membrane without capacitance; what is made of parameters, and might change, must be more."""
+    """Exactly 0 is a membrane without capacitance; a value that depends on parameters must be greater than 0."""
     place = (*path, "specific_capacitance")
     value = draft.quantities.read(place, raw, quantity_kinds.CAPACITANCE)
     if value == 0.0 and isinstance(draft.quantities.quantities[place], Formula):
-        told = "made of parameters it must be greater than 0"
-        draft.faults.add(place, f'{told}; a membrane that has none at all says so itself, as "0 uF/cm^2"')
+        message = "a capacitance that depends on parameters must be greater than 0"
+        draft.faults.add(place, f'{message}; write "0 uF/cm^2" for a membrane without capacitance')
 
 
 def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:
@@ -72,22 +73,20 @@ def _check_sides(draft: Draft, name: str, table: MembraneTable) -> None:
         if draft.faults.is_faulty("compartments", compartment):
             draft.faults.mark(place)
         else:
-            hint = did_you_mean(compartment, every)
-            told = f"no such compartment as {compartment}{hint}"
-            draft.faults.add(place, f"{told} (compartments are {listed(every)})")
+            draft.faults.add(place, no_such("compartment", compartment, every))
     if name not in draft.membranes():
         return
     if table.inside == table.outside:
-        told = f"must be another compartment than inside, got {table.outside} for both"
-        draft.faults.add((*path, "outside"), told)
+        message = f"must be another compartment than inside, got {table.outside} for both"
+        draft.faults.add((*path, "outside"), message)
     elif draft.kind_of(table.inside) == draft.kind_of(table.outside) == "bath":
-        told = f"{table.inside} and {table.outside} are both grounded baths, so its potential could not move"
-        draft.faults.add(path, f'{told}; make one of them bath = "floating"', spoils=False)
+        message = f"{table.inside} and {table.outside} are both grounded baths, so its potential could not change"
+        draft.faults.add(path, f'{message}; make one of them bath = "floating"', spoils=False)
         draft.faults.mark((*path, "potential"))
 
 
-def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -> None:
-    """Both sides of a membrane must say how much there is of each ion that something moves."""
+def _check_ions(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -> None:
+    """Both sides of a membrane must give a concentration of each ion that a pathway carries."""
     sides = _sides(draft, name)
     if not sides or draft.faults.is_faulty(*place):
         return
@@ -95,20 +94,20 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
         without = [side for side in sides if not holds(draft, side, ion)]
         if not without or draft.faults.is_faulty("species", ion):
             continue
-        seen = [i for i in draft.document.compartments[sides[0]].concentrations if holds(draft, sides[1], i)]
-        sees = f"(this membrane sees {listed(seen)})"
+        shared = [i for i in draft.document.compartments[sides[0]].concentrations if holds(draft, sides[1], i)]
+        sees = f"(ions at this membrane are {listed(shared)})"
         known = ion in draft.document.species or find_ion(ion) is not None
         if not known:
             named = "" if place[-1] == ion else f" as {ion}"
-            draft.faults.add(place, f"no such ion{named}{did_you_mean(ion, seen)} {sees}")
+            draft.faults.add(place, f"no such ion{named}{did_you_mean(ion, shared)} {sees}")
         elif len(without) == len(sides):
-            told = f"neither {sides[0]} nor {sides[1]} gives a concentration of {ion}"
-            draft.faults.add(place, f"{told}{did_you_mean(ion, seen)} {sees}")
+            message = f"neither {sides[0]} nor {sides[1]} gives a concentration of {ion}"
+            draft.faults.add(place, f"{message}{did_you_mean(ion, shared)} {sees}")
         else:
             draft.faults.mark(place)
             draft.faults.add(
                 ("compartments", without[0], "concentrations", ion),
-                f"{without[0]} gives no concentration of {ion}, which {name} lets through; "
+                f"{without[0]} gives no concentration of {ion}, which crosses {name}; "
                 f'write {ion} = "0 mM" if there is none',
             )
 
@@ -116,20 +115,20 @@ def _check_moves(draft: Draft, name: str, place: KeyPath, ions: Iterable[str]) -
 def _read_formula(
     draft: Draft, name: str, place: KeyPath, raw: Any, kind: Kind, names: Mapping[str, Dimension]
 ) -> None:
-    """Read a quantity that may follow the state, and see that every E in it has a value at the start."""
+    """Read a quantity that may depend on the state, and check that every E in it has an initial value."""
     draft.quantities.read(place, raw, kind, local=names)
     quantity = draft.quantities.quantities.get(place)
     for used in sorted(quantity.names) if isinstance(quantity, Formula) else ():
         first, _, ion = used.partition(".")
         for side in _sides(draft, name) if first == "E" and ion else ():
             if draft.value("compartments", side, "concentrations", ion) == 0:
-                told = f"{used} has no value, for {side} has no {ion}"
-                draft.faults.add(place, f"{told}; its concentration must be greater than 0")
+                message = f"{used} has no value, as {side} has no {ion}"
+                draft.faults.add(place, f"{message}; its concentration must be greater than 0")
                 return
 
 
 def _check_reversal_potential(draft: Draft, name: str, place: KeyPath, ion: str) -> None:
-    """An ohmic pathway needs E: an ion with a charge, and some of it on both sides."""
+    """An ohmic pathway needs a reversal potential: an ion with a charge, and some of it on both sides."""
     if draft.faults.is_faulty(*place) or ion not in draft.species:
         return
     if draft.species[ion].valence == 0:
@@ -137,8 +136,8 @@ def _check_reversal_potential(draft: Draft, name: str, place: KeyPath, ion: str)
         return
     for side in _sides(draft, name):
         if draft.value("compartments", side, "concentrations", ion) == 0:
-            told = f"a conductance needs a reversal potential, but {side} has no {ion}"
-            draft.faults.add(place, f"{told}; its concentration must be greater than 0, or give a permeability")
+            message = f"a conductance needs a reversal potential, but {side} has no {ion}"
+            draft.faults.add(place, f"{message}; its concentration must be greater than 0, or give a permeability")
             return
 
 
@@ -159,31 +158,31 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
     names = membrane_names(draft, name, pathway)
     names |= read_gates(draft, path, given.gates, names)
     if given.law is not None and given.ion is not None:
-        draft.faults.add((*path, "ion"), "a channel names its ion, and no law; leave out ion or law")
+        draft.faults.add((*path, "ion"), "a channel has ion and no law; leave out ion or law")
         return
     if given.law is None:
         if given.ion is not None or draft.faults.is_faulty(*path, "ion"):
             _read_channel(draft, name, path, given, names)
             return
-        if not _says_its_rate(draft, path, given):
+        if not _gives_its_rate(draft, path, given):
             way = next((law.table for law in TABLES.values() if law.table in (given.model_extra or {})), None)
             if way is not None:
-                told = f'missing; a pathway with a {way} and no law is a channel of one ion (as ion = "K")'
-                draft.faults.add((*path, "ion"), told)
+                message = f'missing; a pathway with a {way} and no law is a channel of one ion (as ion = "K")'
+                draft.faults.add((*path, "ion"), message)
             else:
                 draft.faults.add((*path, "law"), _NO_LAW)
             return
     elif given.driven_by is not None:
-        draft.faults.add((*path, "driven_by"), "a law says itself what drives it; leave out driven_by or law")
+        draft.faults.add((*path, "driven_by"), "a law determines itself what drives it; leave out driven_by or law")
     law = LIBRARY.get(given.law) if given.law is not None else FORMULA
     if law is None:
         tables = next((t for t in TABLES.values() if t.name == given.law), None)
         hint = f"; write it as {tables.table} = {{ … }}" if tables else did_you_mean(given.law, LIBRARY)
         draft.faults.add(
-            (*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)}; iontide laws tells of all)"
+            (*path, "law"), f"no such law as {given.law}{hint} (laws are {listed(LIBRARY)}; iontide laws lists all)"
         )
         return
-    stoichiometry = read_moves(draft, path, given, law)
+    stoichiometry = read_stoichiometry(draft, path, given, law)
     if stoichiometry is not None:
         key = (
             "stoichiometry"
@@ -193,10 +192,10 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
             else "law"
         )
         for ion in stoichiometry:
-            _check_moves(draft, name, (*path, key, ion) if key == "stoichiometry" else (*path, key), [ion])
+            _check_ions(draft, name, (*path, key, ion) if key == "stoichiometry" else (*path, key), [ion])
         check_charge(draft, path, given, stoichiometry)
         _check_presence(draft, name, (*path, key), law, stoichiometry)
-    kinds_asked, known = law.kinds(stoichiometry), law.every_kind(stoichiometry)
+    required, known = law.kinds(stoichiometry), law.every_kind(stoichiometry)
     arguments = flattened(given.model_extra or {})
     for argument, raw in arguments.items():
         kind = known.get(argument)
@@ -205,7 +204,7 @@ def _read_pathway(draft: Draft, name: str, pathway: str, given: PathwayTable) ->
         elif stoichiometry is not None or not law.asks_by_ion:
             draft.faults.add((*path, *argument.split(".")), _unknown_argument(argument, law.name, known))
     _check_choice(draft, path, law, arguments)
-    for argument, kind in kinds_asked.items():
+    for argument, kind in required.items():
         _check_argument(draft, (*path, *argument.split(".")), law, kind, argument in arguments)
 
 
@@ -215,7 +214,7 @@ def _check_argument(draft: Draft, place: KeyPath, law: Law, kind: Kind, is_given
 
 
 def _check_choice(draft: Draft, path: KeyPath, law: Law, arguments: Mapping[str, Any]) -> None:
-    """Of the groups of arguments that a law leaves to choose, one must be there, and the whole of it."""
+    """Of the alternative groups of arguments of a law, one must be given completely."""
     begun = [group for group in law.choices if any(argument in arguments for argument in group)]
     if len(begun) > 1:
         first, second = (next(argument for argument in group if argument in arguments) for group in begun[:2])
@@ -232,20 +231,20 @@ def _check_choice(draft: Draft, path: KeyPath, law: Law, arguments: Mapping[str,
 
 
 def _check_presence(draft: Draft, name: str, place: KeyPath, law: Law, stoichiometry: Mapping[str, int]) -> None:
-    """Some laws take the ratio, or the logarithm, of concentrations that must then not be 0."""
+    """Some laws have a ratio or a logarithm of concentrations, which must then not be 0."""
     if draft.faults.is_faulty_within(*place):
         return
     for side, compartment in zip(("inside", "outside"), _sides(draft, name), strict=False):
         for ion in stoichiometry:
             needed = EVERY_ION in law.never_zero or f"{ion}.{side}" in law.never_zero
             if needed and draft.value("compartments", compartment, "concentrations", ion) == 0:
-                told = f"{law.name} divides by the concentration of {ion}, but {compartment} has none"
-                draft.faults.add(place, f"{told}; it must be greater than 0")
+                message = f"{law.name} divides by the concentration of {ion}, but {compartment} has none"
+                draft.faults.add(place, f"{message}; it must be greater than 0")
                 return
 
 
-def _says_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
-    """Whether a pathway without a law gives what it takes to do without."""
+def _gives_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
+    """Whether a pathway without a law gives its stoichiometry and its rate."""
     stoichiometry = any(
         getattr(given, key) is not None or draft.faults.is_faulty_within(*path, key)
         for key in ("stoichiometry", "transporter")
@@ -254,25 +253,25 @@ def _says_its_rate(draft: Draft, path: KeyPath, given: PathwayTable) -> bool:
 
 
 def _read_channel(draft: Draft, name: str, path: KeyPath, given: PathwayTable, names: Mapping[str, Dimension]) -> None:
-    """A pathway that lets one ion through, by a conductance or a permeability."""
+    """A channel of one ion, with a conductance or a permeability."""
     ways = {law.table: law for law in TABLES.values()}
     extra = flattened(given.model_extra or {})
     for key in ("stoichiometry", "transporter", "charge", "driven_by"):
         if getattr(given, key) is not None:
-            draft.faults.add((*path, key), f"a channel of one ion is passive and moves that alone; leave out {key}")
+            draft.faults.add((*path, key), f"a channel carries one ion and is passive; leave out {key}")
     for key in extra:
         if key not in ways:
-            told = f"no such key{did_you_mean(key, ways)} (a channel has ion, {listed(ways)}, gates)"
-            draft.faults.add((*path, *key.split(".")), told)
+            message = f"no such key{did_you_mean(key, ways)} (a channel has ion, {listed(ways)}, gates)"
+            draft.faults.add((*path, *key.split(".")), message)
     given_ways = [key for key in ways if key in extra]
     if len(given_ways) != 1:
-        said = "both" if given_ways else "neither"
-        told = f"a channel takes either a conductance or a permeability; this one says {said}"
-        draft.faults.add(path, told, spoils=False)
+        got = "both" if given_ways else "neither"
+        message = f"a channel needs either a conductance or a permeability, got {got}"
+        draft.faults.add(path, message, spoils=False)
         return
     (way,) = given_ways
     if given.ion is not None:
-        _check_moves(draft, name, (*path, "ion"), [given.ion])
+        _check_ions(draft, name, (*path, "ion"), [given.ion])
         _read_argument(draft, name, (*path, way), extra[way], ways[way].kind, names)
         if way == "conductance":
             _check_reversal_potential(draft, name, (*path, "ion"), given.ion)
@@ -290,8 +289,8 @@ def _read_argument(
 
 def _unknown_argument(argument: str, law: str, known: Mapping[str, Kind]) -> str:
     keys = [*known, "stoichiometry", "transporter", "charge", "gates"]
-    told = f"{law} has law, " if law != FORMULA.name else "a pathway of its own rate has driven_by, "
-    return f"no such key{did_you_mean(argument, keys)} ({told}{listed(keys)})"
+    message = f"{law} has law, " if law != FORMULA.name else "a pathway without a law has driven_by, "
+    return f"no such key{did_you_mean(argument, keys)} ({message}{listed(keys)})"
 
 
 def flattened(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:

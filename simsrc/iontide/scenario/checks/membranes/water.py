@@ -1,4 +1,4 @@
-"""Checks of volumes and areas that move: water, walls, and membranes whose area follows the volume inside."""
+"""Checks of volumes and areas that change: water, walls, and areas that follow the volume inside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..context.names import EVERYWHERE
 
 
 def read_area(draft: Draft, name: str, table: MembraneTable) -> None:
-    """Read the area, or what it follows; where it follows the volume its value is that at the start."""
+    """Read the area; where it follows the volume its value is the initial one."""
     path = ("membranes", name, "area")
     if draft.faults.is_faulty(*path):
         return
@@ -22,8 +22,8 @@ def read_area(draft: Draft, name: str, table: MembraneTable) -> None:
         draft.quantities.read(path, str(table.area), quantity_kinds.AREA)
         return
     if name in draft.membranes() and draft.document.compartments[table.inside].bath:
-        told = f"the area follows the volume of the inside, but {table.inside} is a bath, which has none"
-        draft.faults.add(path, f'{told}; give the area (as "{quantity_kinds.AREA.example}")')
+        message = f"the area follows the volume of the inside, but {table.inside} is a bath, which has none"
+        draft.faults.add(path, f'{message}; give the area (as "{quantity_kinds.AREA.example}")')
         return
     volume = draft.value("compartments", table.inside, "volume")
     if shape == "sphere":
@@ -44,7 +44,7 @@ def shape_of(table: MembraneTable) -> str:
 
 
 def read_water(draft: Draft, name: str, table: MembraneTable) -> None:
-    """Read what a membrane lets through of water, and what holds it back."""
+    """Read the water permeability of a membrane, its reflection coefficients and its wall."""
     path = ("membranes", name)
     permeability = (*path, "water_permeability")
     draft.quantities.read(permeability, table.water_permeability, quantity_kinds.WATER_PERMEABILITY, local=EVERYWHERE)
@@ -53,8 +53,8 @@ def read_water(draft: Draft, name: str, table: MembraneTable) -> None:
     for solute, raw in table.reflection.items():
         place = (*path, "reflection", solute)
         if solutes is not None and solute not in solutes and not draft.faults.is_faulty(*place):
-            told = f"neither {table.inside} nor {table.outside} holds {solute}{did_you_mean(solute, solutes)}"
-            draft.faults.add(place, f"{told} (this membrane sees {listed(solutes)})")
+            problem = f"neither {table.inside} nor {table.outside} has {solute}{did_you_mean(solute, solutes)}"
+            draft.faults.add(place, f"{problem} (solutes at this membrane are {listed(solutes)})")
         draft.quantities.read(place, raw, quantity_kinds.REFLECTION)
     if table.wall is not None:
         wall = (*path, "wall")
@@ -64,11 +64,11 @@ def read_water(draft: Draft, name: str, table: MembraneTable) -> None:
         if name in draft.membranes() and not draft.faults.is_faulty("compartments", table.inside, "water"):
             water = draft.document.compartments[table.inside].water
             if water != "osmotic":
-                told = f"a wall presses on an inside whose volume moves by osmosis, but {table.inside} has"
-                draft.faults.add(wall, f'{told} water = "{water}"; write water = "osmotic" there', spoils=False)
+                problem = f"a wall needs an inside whose volume changes by osmosis, but {table.inside} has"
+                draft.faults.add(wall, f'{problem} water = "{water}"; write water = "osmotic" there', spoils=False)
     for key, given in (("reflection", bool(table.reflection)), ("wall", table.wall is not None)):
         if given and not passes and not draft.faults.is_faulty(*path, key):
-            message = 'counts only where water passes; give water_permeability = "2e-5 m/s" too'
+            message = 'has no effect without water_permeability; give it (as "2e-5 m/s")'
             draft.faults.add((*path, key), message, spoils=False)
 
 
@@ -76,33 +76,33 @@ def _solutes(draft: Draft, name: str, table: MembraneTable) -> list[str] | None:
     """Every solute on either side of a membrane; None where that is not known."""
     if name not in draft.membranes():
         return None
-    found: dict[str, None] = {}
+    solutes: dict[str, None] = {}
     for side in (table.inside, table.outside):
         for key in ("concentrations", "impermeants"):
             if draft.faults.is_faulty("compartments", side, key):
                 return None
-            found |= dict.fromkeys(getattr(draft.document.compartments[side], key))
-            found |= dict.fromkeys(map(str, draft.faults.faulty_below("compartments", side, key)))
-    return list(found)
+            solutes |= dict.fromkeys(getattr(draft.document.compartments[side], key))
+            solutes |= dict.fromkeys(map(str, draft.faults.faulty_below("compartments", side, key)))
+    return list(solutes)
 
 
 def check_water(draft: Draft) -> None:
-    """A volume that moves must belong to a compartment, and to one that water can reach."""
+    """A volume that changes must be that of a compartment that water can reach."""
     faults = draft.faults
-    blind = set(draft.membranes()) != set(draft.document.membranes) or faults.is_faulty_within("membranes")
+    uncertain = set(draft.membranes()) != set(draft.document.membranes) or faults.is_faulty_within("membranes")
     for name in draft.compartments():
         table, place = draft.document.compartments[name], ("compartments", name, "water")
         if table.water == "fixed" or faults.is_faulty(*place):
             continue
         if table.bath:
-            told = f"a bath keeps its composition and has no volume that could move, got {show(table.water)}"
-            faults.add(place, f"{told}; leave it out")
-        elif not blind and table.water == "osmotic":
+            message = f"a bath has no volume that could change, got {show(table.water)}"
+            faults.add(place, f"{message}; leave it out")
+        elif not uncertain and table.water == "osmotic":
             around = [m for m in draft.membranes().values() if name in (m.inside, m.outside)]
             if all(m.water_permeability is None for m in around):
-                told = f"no membrane of {name} lets water through; give one a water_permeability"
-                faults.add(place, f'{told} (as "2e-5 m/s"), or leave the water fixed', spoils=False)
-        elif not blind:
+                message = f"no membrane of {name} is permeable to water; give one a water_permeability"
+                faults.add(place, f'{message} (as "2e-5 m/s"), or write water = "fixed"', spoils=False)
+        elif not uncertain:
             beside = [
                 b
                 for m in draft.membranes().values()
@@ -110,15 +110,15 @@ def check_water(draft: Draft) -> None:
                 if a == name and draft.document.compartments[b].bath
             ]
             if not beside:
-                told = f"{name} has no bath beside it that could set its osmolarity"
-                faults.add(place, f'{told}; write water = "osmotic" and give a water_permeability', spoils=False)
-            elif not _is_wet(draft, beside[0]):
-                told = f"{beside[0]} holds no solute, so that no volume of {name} has its osmolarity"
-                faults.add(place, told, spoils=False)
+                message = f"{name} has no neighbouring bath that could determine its osmolarity"
+                faults.add(place, f'{message}; write water = "osmotic" and give a water_permeability', spoils=False)
+            elif not _has_solutes(draft, beside[0]):
+                message = f"{beside[0]} has no solute, so {name} has no volume at which the osmolarities are equal"
+                faults.add(place, message, spoils=False)
 
 
-def _is_wet(draft: Draft, bath: str) -> bool:
-    """Whether a bath holds any solute, so far as is known."""
+def _has_solutes(draft: Draft, bath: str) -> bool:
+    """Whether a bath has any solute, as far as is known."""
     table, path = draft.document.compartments[bath], ("compartments", bath)
     held = [draft.value(*path, "concentrations", ion) for ion in table.concentrations]
     held += [draft.value(*path, "impermeants", solute, "concentration") for solute in table.impermeants]

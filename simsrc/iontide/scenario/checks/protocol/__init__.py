@@ -1,1 +1,1 @@
-"""Rules for what happens in time: protocol entries, clamps, events, the recording."""
+"""Rules for the course of a run: protocol entries, clamps, events, the recording."""

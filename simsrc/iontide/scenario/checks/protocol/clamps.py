@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....errors import did_you_mean, listed
+from ....errors import listed
 from ....formulas.formula import parse_formula
 from ....model.model import Clamp, Hold, IonClamp
 from ...schema import quantity_kinds
 from ...schema.protocol import ClampTable
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..contents.solutions import absent, holds
 from ..context.draft import Draft
@@ -16,18 +17,18 @@ from ..context.names import EVERYWHERE
 from ..context.potentials import Tied
 from ..context.references import names_compartment
 
-_WAYS = "a clamp names a membrane and its potential, or a compartment, an ion and its concentration"
+_NEEDS = "a clamp needs a membrane and its potential, or a compartment, an ion and its concentration"
 
 
 def read_clamp(draft: Draft, path: KeyPath, table: ClampTable) -> None:
-    """Read what one entry of the protocol holds."""
+    """Read the clamp of one entry of the protocol."""
     faults, place = draft.faults, (*path, "clamp")
     given = {key for key in ("membrane", "compartment") if getattr(table, key) is not None}
     given |= {key for key in ("membrane", "compartment") if faults.is_faulty(*place, key)}
     if len(given) == 2:
-        faults.add(place, f"{_WAYS}; this one names both membrane and compartment", spoils=False)
+        faults.add(place, f"{_NEEDS}; got both membrane and compartment", spoils=False)
     elif not given:
-        faults.add(place, f"{_WAYS}; this one names neither membrane nor compartment", spoils=False)
+        faults.add(place, f"{_NEEDS}; got neither membrane nor compartment", spoils=False)
     elif given == {"membrane"}:
         _read_membrane(draft, place, table)
     else:
@@ -36,7 +37,7 @@ def read_clamp(draft: Draft, path: KeyPath, table: ClampTable) -> None:
 
 def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
     faults, every = draft.faults, draft.document.membranes
-    _refuse(draft, place, table, ("ion", "concentration"), "goes with an ion clamp, which names its compartment")
+    _refuse(draft, place, table, ("ion", "concentration"), "applies only to an ion clamp, which has a compartment")
     if table.potential is None and not faults.is_faulty(*place, "potential"):
         faults.add(
             (*place, "potential"), f'missing; a voltage clamp needs a potential (as "{quantity_kinds.HELD.example}")'
@@ -48,10 +49,10 @@ def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
         return
     if name not in every:
         if name in draft.document.diffusion:
-            told = f"{name} is electrodiffusion within one medium, which a clamp cannot hold"
+            message = f"{name} is electrodiffusion within one medium, which cannot be clamped"
+            faults.add((*place, "membrane"), f"{message} (membranes are {listed(every)})")
         else:
-            told = f"no such membrane as {name}{did_you_mean(name, every)}"
-        faults.add((*place, "membrane"), f"{told} (membranes are {listed(every)})")
+            faults.add((*place, "membrane"), no_such("membrane", name, every))
         return
     sides = (every[name].inside, every[name].outside)
     ion = table.carried_by
@@ -68,7 +69,7 @@ def _read_membrane(draft: Draft, place: KeyPath, table: ClampTable) -> None:
 def _read_ion(draft: Draft, place: KeyPath, table: ClampTable) -> None:
     faults, every = draft.faults, draft.document.compartments
     keys = ("potential", "series_resistance", "carried_by")
-    _refuse(draft, place, table, keys, "goes with a voltage clamp, which names its membrane")
+    _refuse(draft, place, table, keys, "applies only to a voltage clamp, which has a membrane")
     for key, kind in (
         ("ion", "an ion"),
         ("concentration", f'a concentration (as "{quantity_kinds.CONCENTRATION.example}")'),
@@ -82,8 +83,8 @@ def _read_ion(draft: Draft, place: KeyPath, table: ClampTable) -> None:
     if name is None or not names_compartment(draft, (*place, "compartment"), name):
         return
     if every[name].bath:
-        told = f"{name} is a bath, whose concentrations stay; set them"
-        faults.add((*place, "compartment"), f'{told} as set = {{ "compartments.{name}.{ion}" = … }}')
+        message = f"{name} is a bath, whose concentrations are fixed; change them"
+        faults.add((*place, "compartment"), f'{message} by set = {{ "compartments.{name}.{ion}" = … }}')
     elif ion is not None and not faults.is_faulty("species", ion) and not holds(draft, name, ion):
         faults.add((*place, "ion"), absent(draft, name, ion))
 
@@ -95,12 +96,12 @@ def _refuse(draft: Draft, place: KeyPath, table: ClampTable, keys: tuple[str, ..
 
 
 def check_clamps(draft: Draft) -> None:
-    """The entries that clamp one thing must do it in one way, and no membrane be held by the clamps of others."""
+    """Entries that clamp the same thing must agree, and clamps of other membranes must not fix its potential."""
     first: dict[str, tuple[int, ClampTable]] = {}
-    held = Tied(draft.compartments())
+    tied = Tied(draft.compartments())
     grounds = [name for name in draft.compartments() if draft.kind_of(name) == "bath"]
     for ground in grounds[1:]:
-        held.tie(ground, grounds[0], 0.0)
+        tied.tie(ground, grounds[0], 0.0)
     for index, table in clamp_tables(draft):
         path = ("protocol", index, "clamp")
         if draft.faults.is_faulty_within(*path) or table.membrane is None:
@@ -110,17 +111,17 @@ def check_clamps(draft: Draft) -> None:
             for key in ("carried_by", "series_resistance"):
                 was = getattr(other, key)
                 if getattr(table, key) != was:
-                    said = f'{key} = "{was}"' if was else f"no {key}"
-                    told = f"must be as in protocol.{before}, which clamps {table.membrane} too and says {said}"
-                    draft.faults.add((*path, key), told)
+                    setting = f'{key} = "{was}"' if was else f"no {key}"
+                    message = f"must be as in protocol.{before}, which clamps {table.membrane} too with {setting}"
+                    draft.faults.add((*path, key), message)
             continue
         first[table.membrane] = (index, table)
         sides = draft.membranes().get(table.membrane)
         if table.series_resistance is not None or sides is None:
             continue
-        if held.tie(sides.inside, sides.outside, 0.0) is not None:
-            told = f"the potential of {table.membrane} is fixed by the other clamps and grounds already"
-            draft.faults.add((*path, "membrane"), f"{told}; clamp it through a series_resistance")
+        if tied.tie(sides.inside, sides.outside, 0.0) is not None:
+            message = f"the potential of {table.membrane} is determined by the other clamps and grounds already"
+            draft.faults.add((*path, "membrane"), f"{message}; clamp it through a series_resistance")
 
 
 def clamp_tables(draft: Draft) -> Iterator[tuple[int, ClampTable]]:
@@ -136,18 +137,18 @@ def clamp_name(table: ClampTable) -> str:
 
 
 def switch_of(draft: Draft, index: int) -> str:
-    """The parameter that is 1 while the clamp of an entry of the protocol holds, else 0."""
+    """The parameter that is 1 while the clamp of an entry of the protocol is on, else 0."""
     tables = dict(clamp_tables(draft))
-    own = clamp_name(tables[index])
-    number = sum(clamp_name(table) == own for i, table in tables.items() if i <= index)
-    return f"clamps.{own}.hold_{number}"
+    name = clamp_name(tables[index])
+    number = sum(clamp_name(table) == name for i, table in tables.items() if i <= index)
+    return f"clamps.{name}.hold_{number}"
 
 
 def switches(draft: Draft, index: int) -> dict[str, float]:
-    """What an entry makes of the switches: its own is on, those of the entries before it for the same thing are off."""
+    """Values of the switches during an entry: on for its own clamp, off for earlier entries of the same clamp."""
     tables = dict(clamp_tables(draft))
-    own = clamp_name(tables[index])
-    earlier = [i for i, table in tables.items() if i < index and clamp_name(table) == own]
+    name = clamp_name(tables[index])
+    earlier = [i for i, table in tables.items() if i < index and clamp_name(table) == name]
     return {switch_of(draft, i): 0.0 for i in earlier} | {switch_of(draft, index): 1.0}
 
 

@@ -1,4 +1,4 @@
-"""Checks of a protocol, entry by entry: when, and what it changes."""
+"""Checks of the entries of a protocol: their times, and what they change."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def read_protocol(draft: Draft) -> None:
         parts = {"set": bool(entry.set), "ramp": bool(entry.ramp)}
         parts |= {key: getattr(entry, key) is not None for key in ("table", "inject", "clamp")}
         if not any(parts.values()) and not any(draft.faults.is_faulty_within(*path, key) for key in parts):
-            told = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, table, inject or clamp'
-            draft.faults.add((*path, "set"), told)
+            message = 'sets nothing; write as set = { "parameters.NAME" = … }, or give a ramp, table, inject or clamp'
+            draft.faults.add((*path, "set"), message)
         check_targets(draft, (*path, "set"), entry.set)
         for target, raw in entry.set.items():
             read_setting(draft, (*path, "set", target), target, raw)
@@ -60,11 +60,11 @@ def _read_ramp(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
     else:
         draft.quantities.read((*place, "over"), over, quantity_kinds.RAMP_TIME, constant=True)
     if not entry.ramp.keys() - {"over"} and not draft.faults.is_faulty_within(*place):
-        draft.faults.add(place, 'names nothing that changes; write as ramp = { "parameters.NAME" = …, over = "30 s" }')
+        draft.faults.add(place, 'names nothing to change; write as ramp = { "parameters.NAME" = …, over = "30 s" }')
     for key, given in (("from", entry.from_), ("to", entry.to)):
         if given is not None:
-            told = "a ramp begins at a time and stays where it leads: write at = …, and another ramp to come back"
-            draft.faults.add((*path, key), told)
+            problem = "a ramp has at instead of from and to: write at = …, and another ramp to return"
+            draft.faults.add((*path, key), problem)
             return
 
 
@@ -76,15 +76,15 @@ def _read_times(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
     named = {key for key, raw in given.items() if raw is not None or draft.faults.is_faulty(*path, key)}
     if named not in ({"at"}, {"from", "to"}):
         written = " and ".join(key for key in given if key in named) or "none of them"
-        told = f"an entry says at (a change for good), or from and to (for a while); this one says {written}"
-        draft.faults.add(path, told, spoils=False)
+        message = f"an entry needs at (for a permanent change), or from and to (for a temporary one), got {written}"
+        draft.faults.add(path, message, spoils=False)
     start, end = draft.value(*path, "from"), draft.value(*path, "to")
     if start is not None and end is not None and end <= start:
         draft.faults.add((*path, "to"), f"must be after from = {show(entry.from_)}, got {entry.to}")
 
 
 def read_injection(draft: Draft, path: KeyPath, table: InjectionTable) -> None:
-    """Read a current into a compartment, or from one into another."""
+    """Read an injected current: into a compartment, or from one into another."""
     faults, place = draft.faults, (*path, "inject")
     draft.quantities.read((*place, "current"), table.current, quantity_kinds.CURRENT)
     ends = {"into": table.into} if table.out_of is None else {"into": table.into, "out_of": table.out_of}
@@ -115,13 +115,13 @@ def _membranes_known(draft: Draft) -> bool:
 
 
 def _check_way_out(draft: Draft, place: KeyPath, name: str) -> None:
-    """A current from outside of the model must be able to leave it by a ground."""
+    """A current from outside of the model needs a ground by which it can return."""
     if draft.document.compartments[name].bath is True:
-        draft.faults.add(place, f"{name} is a grounded bath: no current into it changes anything")
+        draft.faults.add(place, f"{name} is a grounded bath, so a current into it has no effect")
     elif _membranes_known(draft) and is_ground(draft, name):
-        told = f"{name} is the ground of a model without a grounded bath, so that a current into it is lost"
-        hint = "say out_of which compartment it comes"
-        draft.faults.add(place, f"{told}; {hint} (the compartment that the file names last is the ground)")
+        message = f"{name} is the ground of a model without a grounded bath, so a current into it has no effect"
+        hint = "give out_of, the compartment that it comes from"
+        draft.faults.add(place, f"{message}; {hint} (the last compartment of the file is the ground)")
 
 
 def _check_carrier(draft: Draft, place: KeyPath, name: str, ion: str | None) -> None:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from ....errors import did_you_mean, listed
+from ....errors import listed
 from ....formulas.formula import FormulaError, parse_formula
 from ....formulas.units import Dimension, UnitError
 from ....model.model import Event
 from ...schema import quantity_kinds
 from ...schema.events import EventTable
 from ...schema.quantity_kinds import show
+from ...text.faults import no_such
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from ..context.names import EVERYWHERE, compartment_names, membrane_names
@@ -22,7 +23,7 @@ _VERB = re.compile(r"\s(rises|falls|passes)\s+through\s")
 
 
 def read_events(draft: Draft) -> None:
-    """Read every event: what it watches, and what it does."""
+    """Read every event: its condition and its action."""
     taken: dict[str, int] = {}
     for index, table in enumerate(draft.document.events):
         path = ("events", index)
@@ -32,18 +33,18 @@ def read_events(draft: Draft) -> None:
         _read_action(draft, path, table)
         name = event_name(index, table)
         if name in taken:
-            told = f"events.{taken[name]} is called {name} already; name it otherwise by record"
-            draft.faults.add((*path, "record"), told)
+            message = f"events.{taken[name]} is called {name} already; choose another name in record"
+            draft.faults.add((*path, "record"), message)
         taken.setdefault(name, index)
 
 
 def event_name(index: int, table: EventTable) -> str:
-    """What it is called: as ``record`` says, else by its number."""
+    """The name of an event: ``record``, else by its number."""
     return table.record or f"event_{index + 1}"
 
 
 def _parts(when: str) -> tuple[str, str, str] | None:
-    """What is watched, which way it goes and the level that it goes through; None where the text does not say so."""
+    """Value, direction and level of a condition; None where the text does not have this form."""
     parts = _VERB.split(" ".join(when.split()))
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 and parts[0] and parts[2] else None
 
@@ -55,12 +56,12 @@ def _read_when(draft: Draft, path: KeyPath, table: EventTable) -> None:
         return
     parts = _parts(table.when)
     if parts is None:
-        told = 'must say what passes what, as "V rises through 0 mV" (rises, falls, or passes for either)'
-        draft.faults.add(place, f"{told}, got {show(table.when)}")
+        message = 'must name a value and a level, as "V rises through 0 mV" (rises, falls, or passes for either)'
+        draft.faults.add(place, f"{message}, got {show(table.when)}")
         return
     value, _, level = parts
-    if not watched_place(draft, table) and (told := _elsewhere(draft, f"{value} - ({level})", names)):
-        draft.faults.add(place, told)
+    if not watched_place(draft, table) and (message := _of_a_place(draft, f"{value} - ({level})", names)):
+        draft.faults.add(place, message)
         return
     dimension = draft.quantities.read_dimension((*place, "value"), value, names)
     if dimension is None:
@@ -69,8 +70,8 @@ def _read_when(draft: Draft, path: KeyPath, table: EventTable) -> None:
         draft.quantities.read((*place, key), written, quantity_kinds.WATCHED, dimension=dimension, local=names)
 
 
-def _elsewhere(draft: Draft, text: str, names: Mapping[str, Dimension]) -> str:
-    """What to say of a formula that names what only a membrane or a compartment knows; else nothing."""
+def _of_a_place(draft: Draft, text: str, names: Mapping[str, Dimension]) -> str:
+    """The message about a formula with names that only a membrane or a compartment has; else empty."""
     try:
         formula = parse_formula(text)
     except (FormulaError, UnitError):
@@ -83,21 +84,22 @@ def _elsewhere(draft: Draft, text: str, names: Mapping[str, Dimension]) -> str:
         ):
             places = [where for where in every if name in known(draft, where)]
             if places:
-                return f'{name} is of a {key}; say of which, as {key} = "{places[0]}" ({key}s are {listed(every)})'
+                return (
+                    f'{name} belongs to a {key}; name the {key}, as {key} = "{places[0]}" ({key}s are {listed(every)})'
+                )
     return ""
 
 
 def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimension] | None:
-    """What ``when`` may name; None where that is not known for a fault."""
+    """The names that ``when`` may use; None where a fault leaves them unknown."""
     faults = draft.faults
     if table.membrane is not None and table.compartment is not None:
-        faults.add(path, "an event watches a membrane or a compartment; this one says both", spoils=False)
+        faults.add(path, "an event has either a membrane or a compartment, got both", spoils=False)
         return None
     for key, every in (("membrane", draft.document.membranes), ("compartment", draft.document.compartments)):
         name = getattr(table, key)
         if name is not None and name not in every and not faults.is_faulty(f"{key}s", name):
-            told = f"no such {key} as {name}{did_you_mean(name, every)}"
-            faults.add((*path, key), f"{told} ({key}s are {listed(every)})")
+            faults.add((*path, key), no_such(key, name, every))
         if faults.is_faulty(*path, key) or (name is not None and faults.is_faulty(f"{key}s", name)):
             return None
     where = watched_place(draft, table)
@@ -107,7 +109,7 @@ def _names(draft: Draft, path: KeyPath, table: EventTable) -> Mapping[str, Dimen
 
 
 def watched_place(draft: Draft, table: EventTable) -> str:
-    """The membrane or compartment that an event watches (see ``Event.on``); the only membrane where it names none."""
+    """The membrane or compartment of an event (see ``Event.on``); the only membrane where it names none."""
     if table.compartment in draft.document.membranes:
         return f"compartments.{table.compartment}"
     named = table.membrane or table.compartment
@@ -119,8 +121,10 @@ def watched_place(draft: Draft, table: EventTable) -> str:
 def _read_action(draft: Draft, path: KeyPath, table: EventTable) -> None:
     faults = draft.faults
     if not (table.record or table.stop or table.set) and not faults.is_faulty_within(*path):
-        told = 'does nothing; write record = "NAME" to note its times, stop = true, or set = { "parameters.NAME" = … }'
-        faults.add(path, told, spoils=False)
+        message = (
+            'does nothing; write record = "NAME" to record its times, stop = true, or set = { "parameters.NAME" = … }'
+        )
+        faults.add(path, message, spoils=False)
     if table.stop and table.set:
         faults.add((*path, "stop"), "an event that stops the run cannot set anything; leave out stop or set")
     check_targets(draft, (*path, "set"), table.set)
@@ -128,7 +132,7 @@ def _read_action(draft: Draft, path: KeyPath, table: EventTable) -> None:
         read_setting(draft, (*path, "set", target), target, raw)
     draft.quantities.read((*path, "for"), table.for_, quantity_kinds.DURATION, constant=True)
     if table.for_ is not None and not table.set:
-        faults.add((*path, "for"), "goes with set, for how long the new values hold; leave it out")
+        faults.add((*path, "for"), "applies only to set, as the time for which the new values hold; leave it out")
 
 
 def build_event(draft: Draft, index: int, table: EventTable) -> Event:

@@ -1,4 +1,4 @@
-"""Checks of how long a run is, how warm, and when samples are taken."""
+"""Checks of the duration and the temperature of a run, and of its sample times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_before_end(draft: Draft, path: KeyPath, raw: str | None, value: float 
     duration = draft.value(*DURATION_PATH)
     if value is not None and duration is not None and value >= duration:
         end = draft.document.simulation.duration
-        hint = "; for a change that stays write at = …" if path[-1] == "to" else ""
+        hint = "; for a permanent change write at = …" if path[-1] == "to" else ""
         draft.faults.add(path, f"must be before the end, {end}, got {raw}{hint}")
 
 
@@ -47,7 +47,7 @@ def _read_spaced(draft: Draft, times: TimesTable) -> None:
         return
     if times.spacing == "linear":
         if times.first is not None:
-            draft.faults.add(path, 'goes with spacing = "log" only; even spacing starts at 0')
+            draft.faults.add(path, 'applies only to spacing = "log"; linear spacing starts at 0; leave it out')
         return
     first = draft.quantities.read(path, times.first, quantity_kinds.DURATION, constant=True)
     if times.first is None and not draft.faults.is_faulty(*path):

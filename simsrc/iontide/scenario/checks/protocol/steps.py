@@ -1,4 +1,4 @@
-"""The steps that the entries of a protocol come to, in seconds and SI: what the model has, and what is checked."""
+"""The steps that the entries of a protocol make, in seconds and SI: for the model, and to be checked."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .trains import repeats, times_of
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Values that an entry of the protocol gives, and from when to when (s; None: for good).
+class Interval:
+    """Values that an entry of the protocol sets in an interval of time (s; end None: permanently).
 
     Attributes
     ----------
     path : tuple
-        Where in the file they stand; two stretches with one path give the same values.
+        Where they are in the file; two intervals with the same path have the same values.
     """
 
     path: KeyPath
@@ -34,8 +34,8 @@ class Stretch:
 def steps_of(draft: Draft, index: int) -> Iterator[ParameterStep]:
     """The steps that one entry of the protocol makes."""
     entry, path = draft.document.protocol[index], ("protocol", index)
-    for stretch in _held(draft, index):
-        yield ParameterStep(stretch.start, stretch.end, stretch.settings)
+    for interval in _held(draft, index):
+        yield ParameterStep(interval.start, interval.end, interval.settings)
     if entry.ramp:
         start, over = (
             draft.quantities.values[(*path, start_key(entry))],
@@ -46,20 +46,20 @@ def steps_of(draft: Draft, index: int) -> Iterator[ParameterStep]:
         yield from table_steps(draft, path, entry.table)
 
 
-def stretches_of(draft: Draft, index: int) -> Iterator[Stretch]:
-    """Every value that one entry leads to, with the time from which it holds; injected currents are left out."""
+def intervals_of(draft: Draft, index: int) -> Iterator[Interval]:
+    """Every value that one entry sets or reaches, with its interval; injected currents are left out."""
     entry, path = draft.document.protocol[index], ("protocol", index)
     if entry.set:
         yield from _held(draft, index)
     if entry.ramp:
         reached = draft.quantities.values[(*path, start_key(entry))] + draft.quantities.values[(*path, "ramp", "over")]
-        yield Stretch((*path, "ramp"), reached, None, _reached(draft, index))
+        yield Interval((*path, "ramp"), reached, None, _reached(draft, index))
     if entry.table is not None:
-        yield from (Stretch(*row) for row in table_rows(draft, path, entry.table))
+        yield from (Interval(*row) for row in table_rows(draft, path, entry.table))
 
 
-def _held(draft: Draft, index: int) -> Iterator[Stretch]:
-    """What an entry sets, and the current that it injects."""
+def _held(draft: Draft, index: int) -> Iterator[Interval]:
+    """The values that an entry sets, its injected current and its clamp included."""
     entry, path = draft.document.protocol[index], ("protocol", index)
     every = draft.quantities.quantities
     settings = {parameter_of(target): every[(*path, "set", target)] for target in entry.set}
@@ -70,14 +70,14 @@ def _held(draft: Draft, index: int) -> Iterator[Stretch]:
     if settings:
         if entry.every is None:
             start, end = draft.quantities.values[(*path, start_key(entry))], draft.value(*path, "to")
-            yield Stretch((*path, "set"), start, end, settings)
+            yield Interval((*path, "set"), start, end, settings)
             return
         for number in range(repeats(draft, path)):
-            yield Stretch((*path, "set"), *times_of(draft, path, number), settings)
+            yield Interval((*path, "set"), *times_of(draft, path, number), settings)
 
 
 def _reached(draft: Draft, index: int) -> dict[str, Quantity]:
-    """Where a ramp leads."""
+    """The values at the end of a ramp."""
     return {
         parameter_of(target): draft.quantities.quantities["protocol", index, "ramp", target]
         for target in draft.document.protocol[index].ramp
@@ -92,5 +92,5 @@ def injection_parameter(draft: Draft, index: int) -> str:
 
 
 def start_key(entry: ProtocolTable) -> str:
-    """Key that tells when an entry begins."""
+    """Key of the time at which an entry begins."""
     return "at" if entry.at is not None else "from"

@@ -1,4 +1,4 @@
-"""Entries of a protocol that give values by a table of times: in steps, or in straight lines from one to the next."""
+"""Entries of a protocol with a table of values by time: in steps, or linear from one to the next."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_table(draft: Draft, path: KeyPath, entry: ProtocolTable, table: ValuesT
     faults, place = draft.faults, (*path, "table")
     for key, given in (("from", entry.from_), ("to", entry.to)):
         if given is not None:
-            told = "a table begins at a time, from which its times count, and its last value stays: write at = …"
-            faults.add((*path, key), told)
+            message = "a table has at instead of from and to, as its last value holds: write at = …"
+            faults.add((*path, key), message)
             return
     _read_times(draft, path, table)
     check_targets(draft, place, values_in(table))
@@ -32,15 +32,15 @@ def read_table(draft: Draft, path: KeyPath, entry: ProtocolTable, table: ValuesT
         if faults.is_faulty(*here) or not _is_target(draft, here, target):
             continue
         if not faults.is_faulty(*place, "times") and len(values) != len(table.times):
-            told = f"needs a value for each of the {len(table.times)} times, got {len(values)}"
-            faults.add(here, told)
+            message = f"needs a value for each of the {len(table.times)} times, got {len(values)}"
+            faults.add(here, message)
             continue
         for number, raw in enumerate(values):
             if not faults.is_faulty(*here, number):
                 read_value(draft, (*here, number), target, raw)
     if not values_in(table) and not faults.is_faulty_within(*place):
-        told = 'names nothing that changes; write as table = { times = ["0 s", "10 s"], "parameters.NAME" = [ …, … ] }'
-        faults.add(place, told)
+        message = 'names nothing to change; write as table = { times = ["0 s", "10 s"], "parameters.NAME" = [ …, … ] }'
+        faults.add(place, message)
 
 
 def _is_target(draft: Draft, path: KeyPath, target: str) -> bool:
@@ -59,7 +59,7 @@ def _read_times(draft: Draft, path: KeyPath, table: ValuesTable) -> None:
         return
     least = 1 if table.between == "steps" else 2
     if len(table.times) < least:
-        needs = "at least one time" if least == 1 else "at least two times for its lines to join"
+        needs = "at least one time" if least == 1 else "at least two times for linear change"
         faults.add(place, f"a table needs {needs}, got {len(table.times)}")
         return
     at, duration = draft.value(*path, "at"), draft.value(*DURATION_PATH)
@@ -75,8 +75,8 @@ def _read_times(draft: Draft, path: KeyPath, table: ValuesTable) -> None:
             return
         if at is not None and duration is not None and exactly(at) + exactly(value) > exactly(duration):
             comes = float(exactly(at) + exactly(value))
-            told = f"must not be after the end, {draft.document.simulation.duration}"
-            faults.add((*place, number), f"{told}, but counted from at it is at {comes:.9g} s")
+            message = f"must not be after the end, {draft.document.simulation.duration}"
+            faults.add((*place, number), f"{message}, but at plus this time is {comes:.9g} s")
             return
         before = value
 
@@ -97,7 +97,7 @@ def table_steps(draft: Draft, path: KeyPath, table: ValuesTable) -> Iterator[Par
 def table_rows(
     draft: Draft, path: KeyPath, table: ValuesTable
 ) -> Iterator[tuple[KeyPath, float, float | None, dict[str, Quantity]]]:
-    """Every row of a table: its place, when it holds (s), and its values."""
+    """Every row of a table: its place, its interval (s), and its values."""
     times, targets = _times(draft, path, table), list(values_in(table))
     key = targets[0] if len(targets) == 1 else "times"
     for number, (start, end) in enumerate(zip(times, [*times[1:], None], strict=True)):
@@ -105,7 +105,7 @@ def table_rows(
 
 
 def _times(draft: Draft, path: KeyPath, table: ValuesTable) -> list[float]:
-    """s since the start of the run."""
+    """Times of the rows, s since the start of the run."""
     values = draft.quantities.values
     at = exactly(values[(*path, "at")])
     return [float(at + exactly(values[(*path, "table", "times", k)])) for k in range(len(table.times))]
@@ -117,7 +117,7 @@ def _row(draft: Draft, path: KeyPath, table: ValuesTable, number: int) -> dict[s
 
 
 def _between(start: float, end: float) -> float:
-    """The time that leads from ``start`` to ``end``, to the last bit where there is one: no gap between two lines."""
+    """The time from ``start`` to ``end`` that adds up exactly, if there is one, so that lines join without a gap."""
     over = end - start
     near = (over, math.nextafter(over, 0.0), math.nextafter(over, math.inf))
     return next((time for time in near if start + time == end), near[1])

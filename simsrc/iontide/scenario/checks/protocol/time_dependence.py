@@ -1,4 +1,4 @@
-"""Checks of what changes between the steps of a protocol, and of what every step makes of the quantities."""
+"""Checks of quantities that change between the steps of a protocol, and of all quantities at every step."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ...schema.quantity_kinds import Kind
 from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .recording import TEMPERATURE_PATH
-from .steps import stretches_of
+from .steps import intervals_of
 from .targets import TEMPERATURE, parameter_of, place_of, targets_of
 
 
-def moving_parameters(draft: Draft) -> dict[str, str]:
-    """Parameters that change between the steps of the protocol, each with why: by a ramp, by time, by another."""
-    return _and_made_of(draft, {parameter_of(target): "ramped" for target in _targets(draft, ramped=True)})
+def variable_parameters(draft: Draft) -> dict[str, str]:
+    """Parameters that change between the steps of the protocol, with the reason: a ramp, time, another parameter."""
+    return _and_dependent(draft, {parameter_of(target): "is ramped" for target in _targets(draft, ramped=True)})
 
 
 def changing_parameters(draft: Draft) -> dict[str, str]:
     """The same, and those that change at a step of the protocol."""
-    found = {parameter_of(target): "set by the protocol" for target in _targets(draft, ramped=False)}
-    found |= {parameter_of(target): "set by an event" for event in draft.document.events for target in event.set}
-    return _and_made_of(draft, found | moving_parameters(draft))
+    reasons = {parameter_of(target): "is set by the protocol" for target in _targets(draft, ramped=False)}
+    reasons |= {parameter_of(target): "is set by an event" for event in draft.document.events for target in event.set}
+    return _and_dependent(draft, reasons | variable_parameters(draft))
 
 
 def _targets(draft: Draft, ramped: bool) -> set[str]:
-    """What the protocol moves in straight lines; or what it sets."""
+    """Targets that the protocol changes linearly in time; or those that it sets."""
     return {
         target
         for entry in draft.document.protocol
@@ -37,31 +37,31 @@ def _targets(draft: Draft, ramped: bool) -> set[str]:
     }
 
 
-def _and_made_of(draft: Draft, found: dict[str, str]) -> dict[str, str]:
-    """These parameters, and those made of them or of time."""
+def _and_dependent(draft: Draft, reasons: dict[str, str]) -> dict[str, str]:
+    """These parameters, and those that depend on them or on time."""
     while True:
         more = {
-            name: "made of time" if "t" in p.value.names else f"made of {min(p.value.names & found.keys())}"
+            name: "depends on time" if "t" in p.value.names else f"depends on {min(p.value.names & reasons.keys())}"
             for name, p in draft.quantities.parameters.items()
-            if name not in found and isinstance(p.value, Formula) and p.value.names & (found.keys() | {"t"})
+            if name not in reasons and isinstance(p.value, Formula) and p.value.names & (reasons.keys() | {"t"})
         }
         if not more:
-            return found
-        found |= more
+            return reasons
+        reasons |= more
 
 
 #: Places below a membrane whose values may change at any time.
-_MAY_MOVE = ("permeability", "conductance", "pathways", "water_permeability")
+_MAY_CHANGE = ("permeability", "conductance", "pathways", "water_permeability")
 
 
-def _may_move(draft: Draft, place: KeyPath) -> bool:
+def _may_change(draft: Draft, place: KeyPath) -> bool:
     match place:
         case ("parameters", *_) | ("simulation", "temperature") | ("reactions" | "exchange" | "sources", *_):
             return True
         case ("protocol", _, "clamp", "potential" | "concentration") | ("events", _, "when", _):
             return True
         case ("membranes", _, key, *_):
-            return key in _MAY_MOVE
+            return key in _MAY_CHANGE
         case ("compartments", name, "concentrations", _):
             return bool(draft.document.compartments[str(name)].bath)
         case ("compartments", _, "activity_coefficients", _):
@@ -72,50 +72,50 @@ def _may_move(draft: Draft, place: KeyPath) -> bool:
 
 
 def _is_fixed(place: KeyPath) -> bool:
-    """Whether a value is part of what the model is, so that not even a step of the protocol may change it."""
+    """Whether a value is part of the structure of the model, so that not even a step may change it."""
     return place[0] == "compartments" and place[2:3] == ("impermeants",) and place[-1] == "valence"
 
 
-def check_moving(draft: Draft) -> None:
-    """What moves between the steps of the protocol must not stand where a value holds from step to step."""
-    moving, changing = moving_parameters(draft), changing_parameters(draft)
+def check_variable(draft: Draft) -> None:
+    """A quantity that changes between the steps must not be used where a value is constant from step to step."""
+    variable, changing = variable_parameters(draft), changing_parameters(draft)
     quantities = draft.quantities
     for place, quantity in quantities.quantities.items():
-        names = changing if _is_fixed(place) else moving
+        names = changing if _is_fixed(place) else variable
         used = sorted(quantity.names & names.keys()) if isinstance(quantity, Formula) else []
-        is_new = place[0] in ("protocol", "events") and not _may_move(draft, place)
+        is_new = place[0] in ("protocol", "events") and not _may_change(draft, place)
         if isinstance(quantity, Formula) and is_new and (used or "t" in quantity.names):
-            what = f"{used[0]}, which is {moving[used[0]]}" if used else "t"
+            what = f"{used[0]}, which {variable[used[0]]}" if used else "t"
             draft.faults.add(place, f"a new value must be known when it is set, but it uses {what}")
-        elif used and not _may_move(draft, place):
-            told = f"this value cannot change in the run, but {used[0]} is {names[used[0]]}"
-            draft.faults.add(place, f"{told}; write a value of its own here")
+        elif used and not _may_change(draft, place):
+            message = f"this value must be constant during the run, but {used[0]} {names[used[0]]}"
+            draft.faults.add(place, f"{message}; write another value here")
     for index, entry in enumerate(draft.document.protocol):
         for key, target in targets_of(entry):
-            _check_own_motion(draft, ("protocol", index, key, target), target, moving)
+            _check_own_change(draft, ("protocol", index, key, target), target, variable)
     for index, event in enumerate(draft.document.events):
         for target in event.set:
-            _check_own_motion(draft, ("events", index, "set", target), target, moving)
+            _check_own_change(draft, ("events", index, "set", target), target, variable)
 
 
-def _check_own_motion(draft: Draft, path: KeyPath, target: str, moving: Mapping[str, str]) -> None:
-    """A parameter that moves by itself cannot be set, nor go in a straight line."""
+def _check_own_change(draft: Draft, path: KeyPath, target: str, variable: Mapping[str, str]) -> None:
+    """A parameter that changes by itself cannot be set or ramped."""
     if draft.faults.is_faulty(*path):
         return
     name, place = parameter_of(target), place_of(target)
-    own = draft.quantities.quantities.get(place) if place else draft.quantities.parameters[name].value
-    if isinstance(own, Formula) and own.names & (moving.keys() | {"t"}):
-        of = min(own.names & (moving.keys() | {"t"}))
-        why = f"it is made of {of}" if of == "t" else f"it is made of {of}, which is {moving[of]}"
+    quantity = draft.quantities.quantities.get(place) if place else draft.quantities.parameters[name].value
+    if isinstance(quantity, Formula) and quantity.names & (variable.keys() | {"t"}):
+        of = min(quantity.names & (variable.keys() | {"t"}))
+        why = f"it depends on {of}" if of == "t" else f"it depends on {of}, which {variable[of]}"
         draft.faults.add(path, f"{name} cannot be given another value: {why}")
 
 
 def check_steps(draft: Draft) -> None:
-    """Whatever the protocol sets, every quantity must keep to its range. Only for a draft without faults."""
-    stretches = [s for index in range(len(draft.document.protocol)) for s in stretches_of(draft, index)]
+    """Whatever the protocol sets, every quantity must be in its range. Only for a draft without faults."""
+    intervals = [s for index in range(len(draft.document.protocol)) for s in intervals_of(draft, index)]
     changes: dict[float, list[int]] = {}
-    for number, stretch in enumerate(stretches):
-        for moment in (stretch.start, stretch.end):
+    for number, interval in enumerate(intervals):
+        for moment in (interval.start, interval.end):
             if moment is not None:
                 changes.setdefault(moment, []).append(number)
     formulas: dict[KeyPath, Quantity] = {
@@ -127,18 +127,18 @@ def check_steps(draft: Draft) -> None:
         if event.set:
             path: KeyPath = ("events", index, "set")
             every = draft.quantities.quantities
-            own = {parameter_of(target): every[(*path, target)] for target in event.set}
-            _check_step(draft, path, own, 0.0, formulas)
+            new_values = {parameter_of(target): every[(*path, target)] for target in event.set}
+            _check_step(draft, path, new_values, 0.0, formulas)
     active: set[int] = set()
     seen: set[tuple[KeyPath, ...]] = set()
     for moment in sorted(changes):
-        # Each begins and ends once: at its second moment it goes.
+        # Each interval begins and ends once.
         active ^= set(changes[moment])
-        now = [stretches[number] for number in sorted(active)]
-        together = tuple(stretch.path for stretch in now)
+        now = [intervals[number] for number in sorted(active)]
+        together = tuple(interval.path for interval in now)
         if now and together not in seen:
             seen.add(together)
-            settings = {name: value for stretch in now for name, value in stretch.settings.items()}
+            settings = {name: value for interval in now for name, value in interval.settings.items()}
             _check_step(draft, now[-1].path, settings, moment, formulas)
 
 
@@ -149,7 +149,7 @@ def _check_step(
     moment: float,
     formulas: dict[KeyPath, Quantity],
 ) -> None:
-    """Values of all formulas while these settings hold."""
+    """Check the values of all formulas with these settings."""
     quantities = draft.quantities
     chosen = {name: p.value for name, p in quantities.parameters.items()} | dict(active)
     values: dict[str, float] = {"t": moment}
@@ -168,8 +168,8 @@ def _check_step(
                 value = evaluate_float(quantity, values)
                 rule = quantities.kinds[place].range_fault(value)
                 if rule is not None:
-                    came_to = _shown(value, quantities.kinds[place])
-                    draft.faults.add(path, f"makes {'.'.join(map(str, place))} {came_to}: it {rule}")
+                    shown = _shown(value, quantities.kinds[place])
+                    draft.faults.add(path, f"makes {'.'.join(map(str, place))} {shown}: it {rule}")
                     return
     except FormulaError as error:
         draft.faults.add(path, f"with it {'.'.join(map(str, place))} has no value: {error}")

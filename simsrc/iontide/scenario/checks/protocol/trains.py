@@ -1,7 +1,7 @@
-"""Entries of a protocol that repeat: how often, and when.
+"""Repeated entries of a protocol: their number and their times.
 
-Times are reckoned in decimals, as they are written: the third repeat of 50 ms is at 150 ms to the last bit, and so
-falls together with what another entry does at 150 ms.
+Times are computed in decimals, as they are written: the third repeat of 50 ms is at 150 ms to the last bit, and so
+coincides with another entry at 150 ms.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ from ...text.key_lines import KeyPath
 from ..context.draft import Draft
 from .recording import DURATION_PATH
 
-#: Most steps that the entries of a protocol may come to, all counted.
+#: Most steps of all entries of a protocol together.
 MOST_STEPS = 100_000
 
-#: Between two pulses that touch, or nearly, there would be no pause.
+#: Smallest pause between two pulses, relative to a pulse.
 _TOUCHING = Decimal("1e-9")
 
 
 def exactly(seconds: float) -> Decimal:
-    """The shortest decimal that a time is the double of."""
+    """The shortest decimal that rounds to a time."""
     return Decimal(repr(seconds))
 
 
 def read_train(draft: Draft, path: KeyPath, entry: ProtocolTable) -> None:
-    """Read how an entry repeats: it must have a from and a to, a pause after each, and end before the run does."""
+    """Read the repetition of an entry: it needs from and to, a pause after each repeat, and an end within the run."""
     faults, place = draft.faults, (*path, "every")
     every = draft.quantities.read(place, entry.every, quantity_kinds.INTERVAL, constant=True)
     if entry.every is None:
         if entry.count is not None and not faults.is_faulty(*place):
-            faults.add(place, 'missing; count says how often, every says how soon again (as "50 ms")')
+            faults.add(place, 'missing; count needs every, the interval between repeats (as "50 ms")')
         return
     if entry.at is not None or faults.is_faulty(*path, "at"):
-        faults.add(place, "what repeats lasts for a while each time: write from = … and to = … in the place of at")
+        faults.add(place, "a repeated entry needs from and to instead of at")
         return
     start, end = draft.value(*path, "from"), draft.value(*path, "to")
     if every is None or start is None or end is None or end <= start:
         return
     lasts = exactly(end) - exactly(start)
     if exactly(every) <= lasts * (1 + _TOUCHING):
-        told = f"must be longer than what it repeats, which lasts {float(lasts):.9g} s, got {entry.every}"
-        faults.add(place, told)
+        message = f"must be longer than the repeated entry, which lasts {float(lasts):.9g} s, got {entry.every}"
+        faults.add(place, message)
         return
     fits = _fitting(draft, path, every)
     if fits is None or faults.is_faulty(*path, "count"):
         return
     if entry.count is not None and entry.count > fits:
         first, last = times_of(draft, path, fits)
-        ends = f"number {fits + 1} of {entry.count} would last from {first:.9g} s to {last:.9g} s, after the end, "
+        ends = f"repeat {fits + 1} of {entry.count} would last from {first:.9g} s to {last:.9g} s, after the end, "
         ends += f"{draft.document.simulation.duration}"
         faults.add((*path, "count"), f"{ends}; write count = {fits}, or leave it out to repeat until the end")
 
 
 def repeats(draft: Draft, path: KeyPath) -> int:
-    """How often an entry without a fault happens: once, ``count`` times, or until the end of the run."""
+    """Number of repeats of an entry without a fault: 1, ``count``, or as many as fit into the run."""
     entry, every = draft.document.protocol[int(path[1])], draft.value(*path, "every")
     if every is None:
         return 1
@@ -71,7 +71,7 @@ def times_of(draft: Draft, path: KeyPath, number: int) -> tuple[float, float]:
 
 
 def _fitting(draft: Draft, path: KeyPath, every: float) -> int | None:
-    """How many repeats end before the run does, or with it; None where it is not known when that is."""
+    """Number of repeats that end within the run; None where its duration is not known."""
     duration, end = draft.value(*DURATION_PATH), draft.value(*path, "to")
     if duration is None or end is None:
         return None
@@ -79,7 +79,7 @@ def _fitting(draft: Draft, path: KeyPath, every: float) -> int | None:
 
 
 def check_number(draft: Draft) -> None:
-    """The steps of a protocol must not be too many, all entries together."""
+    """Limit the number of steps of all entries together."""
     total = 0
     for index, entry in enumerate(draft.document.protocol):
         path = ("protocol", index)
@@ -88,8 +88,8 @@ def check_number(draft: Draft) -> None:
         total += repeats(draft, path) + (len(entry.table.times) if entry.table is not None else 0)
         if total > MOST_STEPS:
             key = "count" if entry.count is not None else "every" if entry.every is not None else "at"
-            told = f"with it the protocol comes to {total} steps, more than {MOST_STEPS}"
+            message = f"makes {total} protocol steps, more than {MOST_STEPS}"
             draft.faults.add(
-                (*path, key), told + (f"; {show(entry.every)} is short for this run" if entry.every else "")
+                (*path, key), message + (f"; {show(entry.every)} is too short for this run" if entry.every else "")
             )
             return
