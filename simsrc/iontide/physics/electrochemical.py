@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..constants import FARADAY, GAS_CONSTANT
-from ..symbolic.expression import log
+from ..symbolic.expression import Number, log
 
 #: A ratio between these is a number of full precision.
 SMALLEST_RATIO, LARGEST_RATIO = 1e-290, 1e290
 
 
-def thermal_potential(temperature: Any, valence: Any = 1) -> Any:
+def thermal_potential(temperature: Number, valence: Number = 1) -> Any:
     """R T / (z F), V; 25.69 mV at 25 °C for z = 1.
 
     Parameters
@@ -34,7 +34,7 @@ def thermal_potential(temperature: Any, valence: Any = 1) -> Any:
     return GAS_CONSTANT * temperature / (valence * FARADAY)
 
 
-def reversal_potential(valence: Any, inside: Any, outside: Any, temperature: Any) -> Any:
+def reversal_potential(valence: Number, inside: Number, outside: Number, temperature: Number) -> Any:
     """Nernst potential E = (R T / z F) ln(a_out / a_in), inside minus outside, V, of numbers.
 
     Parameters
@@ -49,12 +49,12 @@ def reversal_potential(valence: Any, inside: Any, outside: Any, temperature: Any
     return thermal_potential(temperature, valence) * log_ratio(outside, inside)
 
 
-def reversal_potential_in_laws(valence: int, inside: Any, outside: Any, temperature: Any) -> Any:
+def reversal_potential_in_laws(valence: int, inside: Number, outside: Number, temperature: Number) -> Any:
     """The same to rounding, over any kind of number: what depends on no state is one factor of the tape."""
     return GAS_CONSTANT / (FARADAY * valence) * temperature * (log(outside) - log(inside))
 
 
-def driving_force(valence: Any, log_ratio_inward: Any, potential: Any, temperature: Any) -> Any:
+def driving_force(valence: Number, log_ratio_inward: Number, potential: Number, temperature: Number) -> Any:
     """Δmu~ = R T ln(a_in / a_out) + z F V, J mol⁻¹; positive drives outward.
 
     Parameters

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..constants import GAS_CONSTANT
 
@@ -373,3 +374,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "less_equal": less_equal,
     "equal": equal,
 }
+
+
+#: What a law or formula is evaluated over: a float, an array with one entry a sample, or an expression.
+Number = float | NDArray | Expression

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...symbolic.expression import Number
 from .atp_cycles import atpase_reversible, na_k_atpase_reversible
 from .carriers import glut
 from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
@@ -32,7 +33,7 @@ from .sides import Sides, sides_of
 __all__ = ["LAWS", "UNIDIRECTIONAL", "Sides", "sides_of"]
 
 #: Rate law by name: ``law(sides, moves, arguments) -> cycles``.
-LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], Any]] = {
+LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], Number]] = {
     "ghk": ghk_flux,
     "ohmic": ohmic_flux,
     "na_k_atpase_constant": na_k_atpase_constant,
@@ -56,6 +57,6 @@ LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], Any]]
 }
 
 #: Laws that know both one-way fluxes: ``law(sides, moves, arguments) -> (efflux, influx)``.
-UNIDIRECTIONAL: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Any]], tuple[Any, Any]]] = {
+UNIDIRECTIONAL: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], tuple[Number, Number]]] = {
     "ghk": ghk_efflux_and_influx,
 }

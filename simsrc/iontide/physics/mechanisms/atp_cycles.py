@@ -19,10 +19,9 @@ Na/K-ATPase so reduced, with more states); Tran et al. 2009, Biophys J 96:2029, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ...constants import GAS_CONSTANT
-from ...symbolic.expression import exp, log
+from ...symbolic.expression import Number, exp, log
 from .sides import Sides
 
 #: The laws of this module: they turn back where their gradients are worth more than ATP, and then make it.
@@ -32,7 +31,7 @@ REVERSIBLE = ("na_k_atpase_reversible", "atpase_reversible")
 STANDARD_CONCENTRATION = 1000.0
 
 
-def free_energy_of_atp(sides: Sides, arguments: Mapping[str, Any]) -> Any:
+def free_energy_of_atp(sides: Sides, arguments: Mapping[str, Number]) -> Number:
     """ΔG of ATP hydrolysis, J mol⁻¹, usually near −57e3 in a cell.
 
     ``free_energy`` where it is given, else ``ΔG° + R T ln(ADP · Pi / (ATP · 1 M))``: Alberty 2003, Thermodynamics of
@@ -44,7 +43,7 @@ def free_energy_of_atp(sides: Sides, arguments: Mapping[str, Any]) -> Any:
     return arguments["standard_free_energy"] + GAS_CONSTANT * sides.temperature * quotient
 
 
-def na_k_atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in for one ATP, mol m⁻² s⁻¹, < 0 where it makes ATP.
 
     The law of this module with h_Na for Na inside and h_K for K outside. Driven by ATP; thermodynamic: it stops where
@@ -58,7 +57,7 @@ def na_k_atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], argum
     return _cycles(sides, stoichiometry, half, arguments)
 
 
-def atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of any pump that carries ``stoichiometry`` for one ATP, mol m⁻² s⁻¹, < 0 where it makes ATP.
 
     The law of this module. Driven by ATP; thermodynamic: it stops where Σ nu Δmu~ = ΔG, so V counts unless the cycle
@@ -71,10 +70,10 @@ def atpase_reversible(sides: Sides, stoichiometry: Mapping[str, int], arguments:
 
 
 def _cycles(
-    sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Any], arguments: Mapping[str, Any]
-) -> Any:
-    forward: Any = 1.0
-    backward: Any = 1.0  # f exp(−A/RT), written without a logarithm: finite where a concentration is 0
+    sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Number], arguments: Mapping[str, Number]
+) -> Number:
+    forward: Number = 1.0
+    backward: Number = 1.0  # f exp(−A/RT), written without a logarithm: finite where a concentration is 0
     charge = 0
     for ion, count in stoichiometry.items():
         inside, outside = sides.inside_activity[ion], sides.outside_activity[ion]

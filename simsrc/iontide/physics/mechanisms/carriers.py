@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ...symbolic.expression import Number
 from .binding import sites
 from .sides import Sides
 
 
-def glut(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def glut(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Glucose outward, mol m⁻² s⁻¹, by a carrier that is alike from both sides: each one-way flux saturates.
 
     ``rate · (G_in / (G_in + h) − G_out / (G_out + h))``. Driven by nothing; thermodynamic. Source: Carruthers 1990,

@@ -9,15 +9,14 @@ the sign of D everywhere else, so that J D ≥ 0. In what follows ``from`` is th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ...constants import FARADAY, GAS_CONSTANT
-from ...symbolic.expression import exp, log
+from ...symbolic.expression import Number, exp, log
 from .binding import sigmoid
 from .sides import Sides
 
 
-def mass_action(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def mass_action(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹, as a difference of two products.
 
     ``rate · (e^(z phi/2) Π a_from^|nu| − e^(−z phi/2) Π a_to^|nu|)``; for KCC ``rate · (K_i Cl_i − K_o Cl_o)``. An
@@ -31,7 +30,7 @@ def mass_action(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mappi
     return arguments["rate"] * (forward - backward)
 
 
-def saturating(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def saturating(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹, as a difference of two products that saturates at ``rate`` either way.
 
     ``rate · (f − b) / (1 + f + b)`` with ``f = e^(z phi/2) Π (a_from / h)^|nu|`` and ``b`` the same of a_to with
@@ -46,7 +45,7 @@ def saturating(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mappin
     return arguments["rate"] * ((forward - backward) / (1.0 + forward + backward))
 
 
-def linear_force(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def linear_force(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹, in proportion to their driving force: ``rate · D``, or ``conductance / F² · D``.
 
     For KCC2 the latter is ``g (E_Cl − E_K) / F``, the conductance form of physiologists; where they write
@@ -61,7 +60,7 @@ def linear_force(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapp
     return (scale * GAS_CONSTANT * sides.temperature) * _reduced_force(sides, stoichiometry)
 
 
-def log_ratio(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def log_ratio(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹: ``rate · (ln Π (a_in / a_out)^nu + z phi)``, which is ``rate · D / (R T)``.
 
     For KCC2 ``rate · ln(K_i Cl_i / (K_o Cl_o))``. Driven by nothing; thermodynamic. Source: Østby et al. 2009, PLoS
@@ -73,7 +72,7 @@ def log_ratio(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping
     return arguments["rate"] * _reduced_force(sides, stoichiometry)
 
 
-def nkcc1_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def nkcc1_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of NKCC1 outward (1 Na, 1 K, 2 Cl), mol m⁻² s⁻¹, switched on by K outside.
 
     ``rate / (1 + exp((half_K − K_o) / slope_K)) · ln(Na_i K_i Cl_i² / (Na_o K_o Cl_o²))``: ``log_ratio`` with a factor
@@ -92,19 +91,21 @@ def _charge(sides: Sides, stoichiometry: Mapping[str, int]) -> int:
     return sum(count * sides.valence[ion] for ion, count in stoichiometry.items())
 
 
-def _reduced_force(sides: Sides, stoichiometry: Mapping[str, int]) -> Any:
+def _reduced_force(sides: Sides, stoichiometry: Mapping[str, int]) -> Number:
     """D / (R T) = Σ nu ln(a_in / a_out) + z phi."""
-    force: Any = 0.0
+    force: Number = 0.0
     for ion, count in stoichiometry.items():
         force = force + count * (log(sides.inside_activity[ion]) - log(sides.outside_activity[ion]))
     charge = _charge(sides, stoichiometry)
     return force + charge * sides.reduced_potential if charge else force
 
 
-def _products(sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+def _products(
+    sides: Sides, stoichiometry: Mapping[str, int], half: Mapping[str, Number] | None = None
+) -> tuple[Number, Number]:
     """``e^(z phi/2) Π (a_from / h)^|nu|`` and ``e^(−z phi/2) Π (a_to / h)^|nu|``, h = 1 where none is given."""
-    forward: Any = 1.0
-    backward: Any = 1.0
+    forward: Number = 1.0
+    backward: Number = 1.0
     for ion, count in stoichiometry.items():
         inside, outside = sides.inside_activity[ion], sides.outside_activity[ion]
         if half is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ...symbolic.expression import Number
 from .sides import Sides
 
 
-def formula_rate(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def formula_rate(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, the value of the scenario's formula."""
     return arguments["rate"]

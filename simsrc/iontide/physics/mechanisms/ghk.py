@@ -9,15 +9,14 @@ doi:10.1111/j.1748-1716.1949.tb00633.x.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from ...symbolic.expression import bernoulli
+from ...symbolic.expression import Number, bernoulli
 from .sides import Sides
 
 
 def ghk_efflux_and_influx(
-    sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]
-) -> tuple[Any, Any]:
+    sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]
+) -> tuple[Number, Number]:
     """One-way fluxes of the one ion in ``stoichiometry``, mol m⁻² s⁻¹, both ≥ 0.
 
     ``efflux = P B(−z phi) a_in``, ``influx = P B(z phi) a_out``; ``arguments[""]`` is the permeability P, m s⁻¹.
@@ -30,7 +29,7 @@ def ghk_efflux_and_influx(
     return efflux, influx
 
 
-def ghk_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def ghk_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Net outward flux ``J = efflux − influx``, mol m⁻² s⁻¹."""
     efflux, influx = ghk_efflux_and_influx(sides, stoichiometry, arguments)
     return efflux - influx

@@ -6,13 +6,13 @@ Source: Hodgkin & Huxley 1952, J Physiol 117:500, doi:10.1113/jphysiol.1952.sp00
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ...constants import FARADAY
+from ...symbolic.expression import Number
 from .sides import Sides
 
 
-def ohmic_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def ohmic_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Net outward flux ``J = g (V − E) / (z F)``, mol m⁻² s⁻¹; ``arguments[""]`` is g, S m⁻²."""
     (ion,) = stoichiometry
     scale = arguments[""] / (sides.valence[ion] * FARADAY)

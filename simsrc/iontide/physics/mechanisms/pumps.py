@@ -7,13 +7,13 @@ and do not depend on the potential. They are convenient, and *not thermodynamic*
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ...symbolic.expression import Number
 from .binding import hill, sigmoid, sites
 from .sides import Sides
 
 
-def na_k_atpase_constant(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_constant(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase at a fixed ``rate``, each 3 Na out and 2 K in, mol m⁻² s⁻¹.
 
     Driven by ATP; not thermodynamic: it runs on where there is no Na left. Source: the pump-leak model of Tosteson &
@@ -24,7 +24,7 @@ def na_k_atpase_constant(sides: Sides, stoichiometry: Mapping[str, int], argumen
     return arguments["rate"]
 
 
-def na_k_atpase_linear(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_linear(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in: ``rate · Na_i / 3``, mol m⁻² s⁻¹.
 
     So ``rate · Na_i`` is the flux of Na, and 2/3 of it that of K. Driven by ATP; not thermodynamic. Source:
@@ -36,7 +36,7 @@ def na_k_atpase_linear(sides: Sides, stoichiometry: Mapping[str, int], arguments
     return (arguments["rate"] / 3.0) * sides.inside["Na"]
 
 
-def na_k_atpase_power(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_power(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in: ``rate · (Na_i / Na_o)³``, mol m⁻² s⁻¹.
 
     Driven by ATP; not thermodynamic, and it does not saturate. Source: Düsterwald et al. 2018, eLife 7:e39575,
@@ -47,7 +47,7 @@ def na_k_atpase_power(sides: Sides, stoichiometry: Mapping[str, int], arguments:
     return arguments["rate"] * (sides.inside["Na"] / sides.outside["Na"]) ** 3
 
 
-def na_k_atpase_cubic(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_cubic(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in, mol m⁻² s⁻¹.
 
     ``rate · (Na_i / (Na_i + h_Na))³ · (K_o / (K_o + h_K))²``: independent, equal binding sites for three Na inside
@@ -62,7 +62,7 @@ def na_k_atpase_cubic(sides: Sides, stoichiometry: Mapping[str, int], arguments:
     return arguments["rate"] * (bound_sodium**3 * bound_potassium**2)
 
 
-def na_k_atpase_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in, mol m⁻² s⁻¹, with Hill exponents as measured.
 
     ``rate / (1 + (h_Na / Na_i)^n_Na) / (1 + (h_K / K_o)^n_K)``. Driven by ATP; not thermodynamic. Source: the form of
@@ -76,7 +76,7 @@ def na_k_atpase_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: 
     return arguments["rate"] * (bound_sodium * bound_potassium)
 
 
-def na_k_atpase_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def na_k_atpase_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of the Na/K-ATPase, each 3 Na out and 2 K in, mol m⁻² s⁻¹, sigmoidal in both concentrations.
 
     ``rate / (1 + exp((half_Na − Na_i) / slope_Na)) / (1 + exp((half_K − K_o) / slope_K))``. Driven by ATP; not
@@ -92,7 +92,7 @@ def na_k_atpase_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], argume
     return arguments["rate"] * (bound_sodium * bound_potassium)
 
 
-def single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Any]) -> Any:
+def single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of a pump by the Hill law of the one ion that ``half_saturation`` names, mol m⁻² s⁻¹.
 
     ``rate · cⁿ / (cⁿ + hⁿ)``, c on the side from which the cycle takes the ion: inside where ``stoichiometry`` has it

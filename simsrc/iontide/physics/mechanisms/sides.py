@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...constants import FARADAY, GAS_CONSTANT
 from ...model.model import Membrane, Model
+from ...symbolic.expression import Number
 from ..electrochemical import reversal_potential_in_laws
 
 
@@ -29,19 +29,19 @@ class Sides:
     """
 
     valence: Mapping[str, int]
-    inside: Mapping[str, Any]
-    outside: Mapping[str, Any]
-    inside_activity: Mapping[str, Any]
-    outside_activity: Mapping[str, Any]
-    potential: Any
-    temperature: Any
+    inside: Mapping[str, Number]
+    outside: Mapping[str, Number]
+    inside_activity: Mapping[str, Number]
+    outside_activity: Mapping[str, Number]
+    potential: Number
+    temperature: Number
 
     @property
-    def reduced_potential(self) -> Any:
+    def reduced_potential(self) -> Number:
         """phi = F V / (R T)."""
         return FARADAY / (GAS_CONSTANT * self.temperature) * self.potential
 
-    def reversal_potential(self, ion: str) -> Any:
+    def reversal_potential(self, ion: str) -> Number:
         """Nernst potential of an ion, V."""
         inside, outside = self.inside_activity[ion], self.outside_activity[ion]
         return reversal_potential_in_laws(self.valence[ion], inside, outside, self.temperature)
@@ -50,10 +50,10 @@ class Sides:
 def sides_of(
     model: Model,
     membrane: Membrane,
-    concentration: Callable[[str, str], Any],
-    activity_coefficient: Callable[[str, str], Any],
-    potential: Callable[[str], Any],
-    temperature: Any,
+    concentration: Callable[[str, str], Number],
+    activity_coefficient: Callable[[str, str], Number],
+    potential: Callable[[str], Number],
+    temperature: Number,
 ) -> Sides:
     """The sides of one membrane, from functions of (compartment, species) and of compartment."""
     inside, outside = membrane.inside, membrane.outside
