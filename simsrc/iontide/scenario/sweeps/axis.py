@@ -106,7 +106,7 @@ def read_values(
     dimension, unit = known[0][1:]
     for number, (_, other, _) in enumerate(known):
         if other != dimension:
-            faults.add(places[number], f"has the dimension {other}; the first of these values has {dimension}")
+            faults.add(places[number], f"must be {_in_words(dimension)} like the first of these values, got {other}")
             return None
     return AxisForm(path, "values", tuple(written), tuple(k[0] for k in known), unit, dimension)
 
@@ -145,7 +145,7 @@ def read_rule(path: str, table: SpreadTable, place: KeyPath, faults: Faults) -> 
     (first, dimension, unit), (second, other, unit_of_second) = read[0], read[1]
     due = DIMENSIONLESS if rule == "log_normal" else dimension
     if other != due:
-        faults.add((*below, 1), f"has the dimension {other}, but {_second(rule, due)}")
+        faults.add((*below, 1), f"must be {_in_words(due)}{_reason(rule)}, got {other}")
         return None
     message = _fault(rule, pair, first, second, unit, unit_of_second)
     if message:
@@ -192,10 +192,13 @@ def _meaning(rule: str) -> str:
     return meanings.get(rule, "the first and the last" if rule in ("linear", "log") else "the least and the largest")
 
 
-def _second(rule: str, due: Dimension) -> str:
-    if rule == "log_normal":
-        return "the second number of log_normal is a factor, a pure number"
-    return f"the first number has {due}"
+def _in_words(dimension: Dimension) -> str:
+    return str(dimension) if dimension.is_dimensionless else f"a quantity in {dimension}"
+
+
+def _reason(rule: str) -> str:
+    """Why the second number of a rule must have its dimension."""
+    return ", the factor of log_normal" if rule == "log_normal" else " like the first number"
 
 
 def _stepped(rule: str) -> str:
@@ -242,7 +245,7 @@ def _within(
         return None
     for k, quantity in enumerate(read):
         if quantity is not None and quantity[1] != dimension:
-            faults.add((*below, k), f"has the dimension {quantity[1]}, but the values have {dimension}")
+            faults.add((*below, k), f"must be {_in_words(dimension)} like the values, got {quantity[1]}")
             return None
     least, largest = read[0][0], read[1][0]
     if not least < largest or (rule == "log_normal" and not least >= 0.0):
