@@ -51,7 +51,7 @@ def iontide_(*arguments: str, folder: Path, code: int = 0, **environment: str) -
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -279,7 +279,7 @@ def test_what_the_readme_does_on_this_machine(folder):
     code += "assert sweep.counts == {'done': 1681}\nprint(_)"
     code = code.replace("sweep.to_xarray()", "_ = sweep.to_xarray()")
     pytest.importorskip("xarray")
-    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     assert "(parameters.pump_rate: 41)" in ran.stdout
 
