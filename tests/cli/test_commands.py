@@ -27,7 +27,7 @@ def iontide(*words: str, folder: Path | None = None, **environment: str) -> subp
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -142,7 +142,7 @@ def test_broken_pipe_is_silent(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "iontide", "schema"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+        [sys.executable, "-m", "iontide", "schema"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=300
     )
     os.close(writer)
     assert done.stderr == ""
@@ -172,7 +172,7 @@ def test_signals_leave_no_half_file(number: int, code: int, told: str, tmp_path:
 
 def test_start_up_imports_are_light() -> None:
     code = "import sys, iontide.cli.parser as p; p.build_parser().format_help(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "numba", "pydantic", "h5py", "matplotlib", "scipy", "rich"}
 
@@ -226,7 +226,7 @@ try:
 except signals.Stopped as stop:
     print(stop.exit_code)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.stderr) == ("143\n", "")
 
 

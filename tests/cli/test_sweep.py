@@ -1,7 +1,8 @@
-"""``iontide sweep`` as a user meets it: what is said where, exit codes, files; the README's words on Slurm and Dask."""
+"""``iontide sweep`` as a user meets it: messages, exit codes, files; the tutorial's commands for Slurm and Dask."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,8 +26,7 @@ from tests.support.slurm_loopback import Loopback, free_ports, slurm
 
 __all__ = ["slurm"]
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README[README.index("## Sweeps, on this machine") : README.index("## What an electrode sees")]
+TUTORIAL = (ROOT / "docs/tutorials/cluster_sweep.md").read_text(encoding="utf-8")
 PUMP_LEAK_SWEEP = ROOT / "scenarios/cells_and_tissues/pump_leak_sweep.toml"
 
 #: Of the pump-leak cell, with a point that no solver can do anything with, and two that are left out.
@@ -51,7 +51,7 @@ def iontide_(*arguments: str, folder: Path, code: int = 0, **environment: str) -
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -256,36 +256,44 @@ def test_a_terminal_gets_a_bar(tmp_path):
     assert b"8 points: 4 done, 2 failed, 2 excluded" in seen
 
 
-# -- the README -------------------------------------------------------------------------------------------------------
+# -- the tutorial -----------------------------------------------------------------------------------------------------
 
 
-def commands_of(number: int) -> list[list[str]]:
-    """The commands of one of the README's blocks on sweeps."""
-    block = re.findall(r"^```bash\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)[number]
-    return [shlex.split(line, comments=True) for line in block.splitlines()]
+def commands_with(text: str) -> list[list[str]]:
+    """The commands of the tutorial's blocks that contain a text."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", TUTORIAL, flags=re.MULTILINE | re.DOTALL)
+    chosen = [block for block in blocks if text in block]
+    return [shlex.split(line, comments=True) for block in chosen for line in block.splitlines()]
 
 
 def test_the_sweep_shown_is_that_of_the_scenario():
-    (shown,) = re.findall(r"^```toml\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^```toml\n(.*?)^```", TUTORIAL, flags=re.MULTILINE | re.DOTALL)[0]
     assert tomllib.loads(shown)["sweep"] == tomllib.loads(PUMP_LEAK_SWEEP.read_text())["sweep"]
 
 
-def test_what_the_readme_does_on_this_machine(folder):
-    for name, *arguments in commands_of(0):
-        assert name == "iontide"
-        done = iontide_(*arguments, folder=folder)
-    assert done.stdout == "outputs/pump_leak_sweep.sweep.h5\n"
-    (code,) = re.findall(r"^```py\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
-    code += "assert sweep.counts == {'done': 1681}\nprint(_)"
-    code = code.replace("sweep.to_xarray()", "_ = sweep.to_xarray()")
+def test_the_whole_sweep_of_the_tutorial_on_this_machine(folder):
+    plan, store = "scenarios/cells_and_tissues/pump_leak_sweep.toml", "outputs/pump_leak_sweep.sweep"
+    for arguments in (
+        ("plan", plan, "--dry-run"),
+        ("run", plan),
+        ("status", store),
+        ("merge", store),
+    ):
+        done = iontide_("sweep", *arguments, folder=folder)
+    assert done.stdout == f"{store}.h5\n"
+    iontide_("plot", store, "--kind", "verdicts", folder=folder)
     pytest.importorskip("xarray")
-    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert "(parameters.pump_rate: 41)" in ran.stdout
+    with contextlib.chdir(folder):
+        sweep = iontide.open_sweep(store)
+        assert sweep.counts == {"done": 1681}
+        row = sweep.to_xarray()["plasma.V"].sel({"parameters.P_Na": 1e-9}, method="nearest")
+        assert dict(row.sizes) == {"parameters.pump_rate": 41}
 
 
-def test_what_the_readme_does_with_slurm(slurm: Loopback, folder):
-    submit, status, again = (arguments[1:] for arguments in commands_of(1))
+def test_what_the_tutorial_does_with_slurm(slurm: Loopback, folder):
+    warmup, submit, status = (arguments[1:] for arguments in commands_with("--slurm"))
+    again = commands_with("submit outputs")[0][1:]
+    assert warmup == ["warmup"]
     done = iontide_(*submit, folder=folder)
     assert "submitted job array" in done.stderr
     message = subprocess.run([sys.executable, "-m", "iontide", *status], cwd=folder, capture_output=True, text=True)
@@ -298,10 +306,12 @@ def test_what_the_readme_does_with_slurm(slurm: Loopback, folder):
     iontide_(*status, folder=folder)
 
 
-def test_what_the_readme_does_with_dask(folder):
+def test_what_the_tutorial_does_with_dask(folder):
     pytest.importorskip("distributed")
     (port,) = free_ports(1)
-    scheduler, worker, run = ([word.replace("8786", str(port)) for word in arguments] for arguments in commands_of(2))
+    scheduler, worker, run = (
+        [word.replace("8786", str(port)) for word in arguments] for arguments in commands_with("dask scheduler")[:3]
+    )
     started = []
     try:
         for arguments in (scheduler, worker):

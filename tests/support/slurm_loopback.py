@@ -146,7 +146,7 @@ class Loopback:
 
     def ask(self, *words: str) -> str:
         """What a command prints."""
-        return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+        return subprocess.run(words, capture_output=True, text=True, timeout=300, check=True).stdout
 
     def queue(self, job: str) -> dict[int, str]:
         """States of the elements of an array that wait or run, by number; 0 is a job that is no array."""
@@ -159,7 +159,7 @@ class Loopback:
         words = self.ask("scontrol", "--oneliner", "show", "job", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def wait_until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], object], seconds: float = 300.0) -> None:
         """Look until a condition holds."""
         end = time.monotonic() + seconds
         while not condition():
@@ -167,7 +167,7 @@ class Loopback:
                 raise TimeoutError(f"not within {seconds:g} s; the queue:\n{self.ask('squeue', '--array')}")
             time.sleep(0.1)
 
-    def wait_for(self, *jobs: str, seconds: float = 60.0) -> None:
+    def wait_for(self, *jobs: str, seconds: float = 300.0) -> None:
         """Until jobs have left the queue."""
         self.wait_until(lambda: not any(self.queue(job) for job in jobs), seconds)
 

@@ -59,7 +59,7 @@ def start_script(code, *arguments):
 
 def run_script(code, *arguments):
     with start_script(code, *arguments) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert err == ""
     return out
