@@ -103,7 +103,7 @@ def test_without_dask_it_says_so(tmp_path, monkeypatch):
 
 def test_without_a_scheduler_it_says_so(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(dask_cluster, "ANSWER", 0.5)
+    monkeypatch.setattr(dask_cluster, "SCHEDULER_TIMEOUT", 0.5)
     (port,) = free_ports(1)
     with pytest.raises(IontideError, match=f"no Dask scheduler answers at tcp://127.0.0.1:{port}"):
         run_on_dask(make_sweep(tmp_path / "sweep").folder, f"tcp://127.0.0.1:{port}")
@@ -281,7 +281,7 @@ def test_a_scheduler_that_goes_away_is_told(processes: Processes, tmp_path, monk
             began.append(time.monotonic())
             processes.started[0].kill()
 
-    with pytest.raises(IontideError, match="the Dask scheduler has gone away; what is finished is in"):
+    with pytest.raises(IontideError, match="the Dask scheduler has ended; finished blocks are in"):
         run_on_dask(store.folder, processes.address, report=kill_the_scheduler, patience=3.0)
     assert time.monotonic() - began[0] < 300.0
 

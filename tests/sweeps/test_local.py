@@ -204,7 +204,9 @@ def test_a_worker_that_is_killed_is_told_of_and_replaced(tmp_path):
     os.kill(workers_of(process)[0], signal.SIGKILL)
     _, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
-    assert "a worker was killed (SIGKILL, as by the system when memory runs out) while it computed block" in told
+    assert (
+        "a worker was killed (SIGKILL, possibly by the system because memory ran out) while it computed block" in told
+    )
     assert "which goes to another" in told
     assert_whole_and_same(store)
 
@@ -214,11 +216,11 @@ def test_a_block_that_kills_its_workers_is_given_up_and_no_other(tmp_path, monke
     make_trouble(monkeypatch, "number == 3 and os.kill(os.getpid(), signal.SIGKILL)")
     told: list[str] = []
     reports: list[BlockReport] = []
-    outcome = run_locally(store.folder, report=reports.append, workers=2, tell=told.append)
+    outcome = run_locally(store.folder, report=reports.append, workers=2, warn=told.append)
     assert (outcome.blocks, list(outcome.given_up), outcome.exit_code) == (7, [3], 5)
     assert outcome.given_up[3] == (
-        "block 3 (points 12 to 15) was given up: 2 workers that computed it ended, the last one was killed "
-        "(SIGKILL, as by the system when memory runs out)"
+        "block 3 (points 12 to 15) was given up: 2 workers ended while they computed it, the last one was killed "
+        "(SIGKILL, possibly by the system because memory ran out)"
     )
     assert len(told) == 1
     assert [r.messages for r in reports if not r.points] == [(outcome.given_up[3],)]
@@ -254,10 +256,10 @@ def test_where_nothing_can_be_computed_not_everything_is_tried(tmp_path, monkeyp
     tried: list[BlockReport] = []
     monkeypatch.setattr("iontide.sweeps.compute.engine.Engine.block", None)
     make_trouble(monkeypatch, "raise TypeError")
-    with pytest.raises(IontideError, match="not one block can be computed") as caught:
+    with pytest.raises(IontideError, match="none of the first blocks can be computed") as caught:
         run_locally(store.folder, report=tried.append, workers=workers)
     assert caught.value.exit_code == 5
-    assert len(tried) == worker_log.MOST_IN_VAIN
+    assert len(tried) == worker_log.MOST_FAILED
 
 
 def test_workers_that_cannot_start_are_told_of(tmp_path, monkeypatch):
@@ -265,7 +267,7 @@ def test_workers_that_cannot_start_are_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(
         worker_pool, "_worker_command", lambda *_: [sys.executable, "-c", "import nothing_of_that_name"]
     )
-    with pytest.raises(IontideError, match=r"ended with code 1 before it could work.*workers\.log"):
+    with pytest.raises(IontideError, match=r"ended with code 1 before it could compute.*workers\.log"):
         run_locally(store.folder, workers=2)
     assert "nothing_of_that_name" in (store.folder / "logs" / "workers.log").read_text()
     monkeypatch.setattr(worker_pool, "_worker_command", lambda *_: [str(tmp_path / "no_python")])
@@ -319,8 +321,8 @@ def test_stopped_by_a_signal(tmp_path, number, to_all):
     out, told = process.communicate(timeout=300)
     assert process.returncode == 128 + number, told
     assert out == f"{store.folder}\n"
-    assert "stopping: blocks in hand are finished" in told
-    assert f"are missing; go on with: iontide sweep resume {store.folder}" in told
+    assert "stopping: workers finish their blocks" in told
+    assert f"are missing; to resume: iontide sweep resume {store.folder}" in told
     assert "Traceback" not in told
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
     assert not any((store.folder / "locks").glob("[0-9]*"))
@@ -375,7 +377,7 @@ def test_a_disk_that_is_full(tmp_path, workers):
     _, told = full.communicate(timeout=300)
     assert full.returncode == 6, told
     assert "the file would be larger than the system allows" in told
-    assert f"go on with it by: iontide sweep resume {store.folder}" in told
+    assert f"to resume: iontide sweep resume {store.folder}" in told
     assert "Traceback" not in told
     assert shards(store) == 1
     assert run_locally(store.folder, workers=1).blocks == 3
@@ -388,15 +390,15 @@ def test_a_disk_that_is_full(tmp_path, workers):
 def test_the_pace_is_that_of_late():
     pace = Pace(0.0, 100)
     assert pace.rate is None
-    pace.note(3.0, 100)
+    pace.record(3.0, 100)
     assert pace.rate is None
-    pace.note(10.0, 200)
+    pace.record(10.0, 200)
     assert pace.rate == 10.0
-    pace.note(11.0, 200)
-    pace.note(12.0, 300)
+    pace.record(11.0, 200)
+    pace.record(12.0, 300)
     assert pace.rate == 50.0, "the start of the workers is no measure of the rest"
     for second in range(13, 200):
-        pace.note(float(second), 300 + second)
+        pace.record(float(second), 300 + second)
     assert pace.rate == pytest.approx(1.0)
 
 
@@ -414,7 +416,7 @@ def test_a_watch_counts_what_is_there_whoever_made_it(tmp_path):
     assert (seen[1].done, seen[1].missing, seen[1].rate, seen[1].remaining) == (16, 24, 8.0, 3.0)
     assert read_status(store.folder) == seen[1]
     work(store.folder)
-    assert watch.look().remaining == 0.0
+    assert watch.scan().remaining == 0.0
     assert index_of(store).counts["done"] == read_status(store.folder).done == 40
 
 
@@ -434,7 +436,7 @@ def test_from_python(tmp_path):
     assert (again.output("end") == sweep.output("end")).all()
     with pytest.raises(FileError, match="the sweep of another plan: points in a block: 4 there, 2 here"):
         iontide.sweep(file, tmp_path / "sweep", set={"sweep.block": 2})
-    with pytest.raises(UsageError, match="set goes with the name of a file"):
+    with pytest.raises(UsageError, match="set applies only to the name of a file"):
         iontide.sweep(store.plan, tmp_path / "sweep", set={"sweep.block": 2})
     assert iontide.open_sweep(tmp_path / "sweep").digest == store.plan.digest
 
@@ -455,7 +457,7 @@ def test_from_python_what_is_given_up_is_a_warning(tmp_path, monkeypatch):
     assert sweep.counts == {"done": 12, "missing": 4}
     told = [str(w.message) for w in caught]
     assert told[0] == "block 2 (points 8 to 11) was given up: ZeroDivisionError: oh"
-    assert told[1].endswith("missing are 1 of 4 blocks")
+    assert told[1].endswith("1 of 4 blocks are missing")
 
 
 def test_a_plan_that_was_changed_is_refused(tmp_path):
