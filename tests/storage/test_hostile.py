@@ -226,8 +226,8 @@ def with_model(path, text):
     ("changes", "sentence"),
     [
         ({"format": "other"}, "this HDF5 file is no result of iontide"),
-        ({"format_version": 2}, "the file is of format version 2, this iontide reads version 1"),
-        ({"format_version": "1"}, "the file is of format version 1, this"),
+        ({"format_version": 1}, "the file is of format version 1, this iontide reads version 2"),
+        ({"format_version": "2"}, "the file is of format version 2, this"),
         ({"status": "fine"}, "the status 'fine' is none of done, steady, stopped, failed"),
         ({"status": 1}, "the header in the file lacks status"),
         ({"run_id": "0" * 16}, "the model in the file is not the one that its run_id names"),

@@ -431,9 +431,9 @@ def test_index_and_merge_take_no_more_memory_for_more_points(tmp_path):
         from dataclasses import replace
         from tests.support.plain_plan import PlainPlan, made_block, stand_in
         stand_in()
-        from iontide.sweeps.index import rebuild_index
-        from iontide.sweeps.merging import merge
-        from iontide.sweeps.store import Store
+        from iontide.sweeps.store.status_index import rebuild_index
+        from iontide.sweeps.store.merging import merge
+        from iontide.sweeps.store.store import Store
         store = Store.create(sys.argv[1], PlainPlan((int(sys.argv[2]),), 4096))
         for number in range(store.plan.blocks):
             store.write(replace(made_block(store.plan, number), messages={}))

@@ -10,7 +10,6 @@ equations, and with arrays to recompute fluxes; so they use operators and the fu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ...symbolic.expression import Number
 from .atp_cycles import atpase_reversible, na_k_atpase_reversible
