@@ -102,7 +102,7 @@ def warmup(arguments: Namespace) -> int:
     compiles = object_files.must_compile(), object_files.must_compile(LANES)
     began = time.perf_counter()
     if compiles[0] and not arguments.quiet:
-        print("compiling the integrator for this machine (once, about ten seconds) …", file=sys.stderr)
+        print("compiling the integrator for this machine (once, up to a minute or so) …", file=sys.stderr)
     simulate(
         Model(
             species={"K": Species("K", 1)},

@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> int:
     from .progress import ProgressDisplay
 
     if object_files.must_compile() and not arguments.quiet:
-        print("compiling the integrator for this machine (once, about ten seconds) …", file=sys.stderr)
+        print("compiling the integrator for this machine (once, up to a minute or so) …", file=sys.stderr)
     began, started = time.perf_counter(), datetime.now(UTC)
     with scenario.locating():
         integration = Integration(scenario.model, origin_of(scenario))

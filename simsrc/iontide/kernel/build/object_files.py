@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 def must_compile(kind: str = RUN) -> bool:
-    """Whether the next run has to compile the integrator first (some ten seconds), where there is no object file."""
+    """Whether the next run has to compile the integrator first (up to a minute), where there is no object file."""
     return kind not in _loaded and _stored(kind) is None
 
 
