@@ -102,8 +102,8 @@ class _Worker:
 class WorkerPool:
     """The worker processes of one sweep."""
 
-    def __init__(self, folder: Path, count: int, ledger: WorkerLog) -> None:
-        self._folder, self._count, self._worker_log = folder, count, ledger
+    def __init__(self, folder: Path, count: int, worker_log: WorkerLog) -> None:
+        self._folder, self._count, self._worker_log = folder, count, worker_log
         self._workers: list[_Worker] = []
         self._log_file = folder / "logs" / "workers.log"
 

@@ -53,7 +53,7 @@ class Contents(Protocol):
     shape : tuple of int
         Shape of the grid in C order, one axis for each varied path; empty if the points form no grid.
     varied : tuple of Varied
-    kept, coordinates : mapping of str to ColumnDescription
+    outputs, coordinates : mapping of str to ColumnDescription
     faults : tuple of str
         Why some files are ignored.
     """
