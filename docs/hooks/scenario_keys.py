@@ -239,7 +239,7 @@ def _flat(annotation: Any) -> Iterator[Any]:
 def _kind_text(kind: Kind) -> str:
     unit = {None: "any unit", "": "a pure number"}.get(kind.unit, kind.unit or "")
     text = f"{code(chr(34) + kind.example + chr(34))} ({unit}{_range(kind)})"
-    return text + "".join(f' or `"{word}"`' for word in kind.words)
+    return text + "".join(f' or `"{word}"`' for word in kind.keywords)
 
 
 def _range(kind: Kind) -> str:

@@ -119,7 +119,7 @@ def warmup(arguments: Namespace) -> int:
         )
     )
     if compiles[1] and not arguments.quiet:
-        print("compiling the integrator for sweeps on this machine (once, about twenty seconds) …", file=sys.stderr)
+        print("compiling the integrator for sweeps on this machine (once, up to a minute or so) …", file=sys.stderr)
     object_files.load(LANES)
     if not arguments.quiet:
         folder = usable_cache_folder()

@@ -89,7 +89,7 @@ def announce_compiling(sweep_plan: Plan, quiet: bool) -> None:
     from ...sweeps.backends.local import integrator_of
 
     if not quiet and object_files.must_compile(integrator_of(sweep_plan)):
-        say("compiling the integrator for sweeps (once on this machine, about twenty seconds) …")
+        say("compiling the integrator for sweeps (once on this machine, up to a minute or so) …")
 
 
 # -- run and resume ---------------------------------------------------------------------------------------------------

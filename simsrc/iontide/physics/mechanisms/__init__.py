@@ -3,59 +3,42 @@
 A law gets the two *sides* of a membrane and its arguments and returns the rate of its cycle, mol m⁻² s⁻¹,
 positive outward; what a cycle carries is the pathway's stoichiometry. Laws are called with expressions to build the
 equations, and with arrays to recompute fluxes; so they use operators and the functions of
-``iontide.symbolic.expression``. To add one: write the function, enter it in ``LAWS`` below and in
-``scenario/library/laws.py``, and test it.
+``iontide.symbolic.expression``. To add one: write the function in a
+module below, enter it in ``scenario/library/laws.py``, and test it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType, ModuleType
 
 from ...symbolic.expression import Number
-from .atp_cycles import atpase_reversible, na_k_atpase_reversible
-from .carriers import glut
-from .coupled import linear_force, log_ratio, mass_action, nkcc1_sigmoidal, saturating
-from .formula import formula_rate
-from .ghk import ghk_efflux_and_influx, ghk_flux
-from .ohmic import ohmic_flux
-from .pumps import (
-    na_k_atpase_constant,
-    na_k_atpase_cubic,
-    na_k_atpase_hill,
-    na_k_atpase_linear,
-    na_k_atpase_power,
-    na_k_atpase_sigmoidal,
-    single_ion_hill,
-)
+from . import atp_cycles, carriers, coupled, formula, ghk, ohmic, pumps
 from .sides import Sides, sides_of
 
 __all__ = ["LAWS", "UNIDIRECTIONAL", "Sides", "sides_of"]
 
-#: Rate law by name: ``law(sides, moves, arguments) -> cycles``.
-LAWS: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], Number]] = {
-    "ghk": ghk_flux,
-    "ohmic": ohmic_flux,
-    "na_k_atpase_constant": na_k_atpase_constant,
-    "na_k_atpase_linear": na_k_atpase_linear,
-    "na_k_atpase_power": na_k_atpase_power,
-    "na_k_atpase_cubic": na_k_atpase_cubic,
-    "na_k_atpase_hill": na_k_atpase_hill,
-    "na_k_atpase_sigmoidal": na_k_atpase_sigmoidal,
-    "na_k_atpase_reversible": na_k_atpase_reversible,
-    "h_atpase": single_ion_hill,
-    "pmca": single_ion_hill,
-    "serca": single_ion_hill,
-    "atpase_reversible": atpase_reversible,
-    "mass_action": mass_action,
-    "saturating": saturating,
-    "linear_force": linear_force,
-    "log_ratio": log_ratio,
-    "nkcc1_sigmoidal": nkcc1_sigmoidal,
-    "glut": glut,
-    "formula": formula_rate,
+#: Laws that know both one-way fluxes: ``law(sides, stoichiometry, arguments) -> (efflux, influx)``.
+UNIDIRECTIONAL: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], tuple[Number, Number]]] = {
+    "ghk": ghk.ghk_efflux_and_influx,
 }
 
-#: Laws that know both one-way fluxes: ``law(sides, moves, arguments) -> (efflux, influx)``.
-UNIDIRECTIONAL: Mapping[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], tuple[Number, Number]]] = {
-    "ghk": ghk_efflux_and_influx,
+
+def _laws_of(module: ModuleType) -> dict[str, Callable[[Sides, Mapping[str, int], Mapping[str, Number]], Number]]:
+    """The rate laws of a module: its public functions of ``(sides, stoichiometry, arguments)``."""
+    return {
+        name: function
+        for name, function in vars(module).items()
+        if not name.startswith("_")
+        and isinstance(function, FunctionType)
+        and function.__code__.co_varnames[: function.__code__.co_argcount] == ("sides", "stoichiometry", "arguments")
+        and function not in UNIDIRECTIONAL.values()
+    }
+
+
+#: Rate law by name: ``law(sides, stoichiometry, arguments) -> cycles``.
+LAWS = {
+    name: law
+    for module in (ghk, ohmic, pumps, atp_cycles, coupled, carriers, formula)
+    for name, law in _laws_of(module).items()
 }

@@ -8,6 +8,6 @@ from ...symbolic.expression import Number
 from .sides import Sides
 
 
-def formula_rate(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
+def formula(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles outward, mol m⁻² s⁻¹: ``arguments["rate"]``, the value of the scenario's formula."""
     return arguments["rate"]

@@ -29,7 +29,7 @@ def ghk_efflux_and_influx(
     return efflux, influx
 
 
-def ghk_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
+def ghk(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Net outward flux ``J = efflux − influx``, mol m⁻² s⁻¹."""
     efflux, influx = ghk_efflux_and_influx(sides, stoichiometry, arguments)
     return efflux - influx

@@ -12,7 +12,7 @@ from ...symbolic.expression import Number
 from .sides import Sides
 
 
-def ohmic_flux(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
+def ohmic(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Net outward flux ``J = g (V − E) / (z F)``, mol m⁻² s⁻¹; ``arguments[""]`` is g, S m⁻²."""
     (ion,) = stoichiometry
     scale = arguments[""] / (sides.valence[ion] * FARADAY)

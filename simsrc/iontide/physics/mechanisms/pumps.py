@@ -92,7 +92,7 @@ def na_k_atpase_sigmoidal(sides: Sides, stoichiometry: Mapping[str, int], argume
     return arguments["rate"] * (bound_sodium * bound_potassium)
 
 
-def single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
+def _single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: Mapping[str, Number]) -> Number:
     """Cycles of a pump by the Hill law of the one ion that ``half_saturation`` names, mol m⁻² s⁻¹.
 
     ``rate · cⁿ / (cⁿ + hⁿ)``, c on the side from which the cycle takes the ion: inside where ``stoichiometry`` has it
@@ -109,3 +109,7 @@ def single_ion_hill(sides: Sides, stoichiometry: Mapping[str, int], arguments: M
     ion = next(name for name in stoichiometry if f"half_saturation.{name}" in arguments)
     concentration = (sides.inside if stoichiometry[ion] > 0 else sides.outside)[ion]
     return arguments["rate"] * hill(concentration, arguments[f"half_saturation.{ion}"], arguments[f"exponent.{ion}"])
+
+
+#: One law by three names, of the pumps that follow it.
+h_atpase = pmca = serca = _single_ion_hill
