@@ -40,8 +40,8 @@ class UnknownNameError(UsageError, LookupError):
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = list(known)
-        hint = suggestion(nearest(name, names, 3))
-        super().__init__(f"there is no {what} {name}{hint} (there is {listed(names)})")
+        verb = "are" if len(names) > 1 else "is"
+        super().__init__(f"there is no {what} {name}{did_you_mean(name, names)} (there {verb} {listed(names)})")
 
 
 @dataclass(frozen=True, order=True)

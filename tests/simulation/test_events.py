@@ -216,7 +216,7 @@ def test_events_come_back_from_the_file(tmp_path):
     assert again.run.segments == trajectory.run.segments
     assert again.model == trajectory.model
     np.testing.assert_array_equal(again.flux("plasma", "Na"), trajectory.flux("plasma", "Na"))
-    with pytest.raises(UnknownNameError, match=r"there is no event spike \(there is on, off\)"):
+    with pytest.raises(UnknownNameError, match=r"there is no event spike \(there are on, off\)"):
         again.event_times("spike")
 
 

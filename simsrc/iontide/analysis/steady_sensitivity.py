@@ -49,7 +49,7 @@ class Sensitivities:
     parameter_values : array, shape (parameters,)
         SI, as they hold at the end of the protocol.
     outputs : tuple of str
-        ``V_MEMBRANE`` (V), ``COMPARTMENT_SPECIES`` (mol m⁻³), ``volume_COMPARTMENT`` (m³): the names of result files.
+        ``plasma.V`` (V), ``cell.K`` (mol m⁻³), ``cell.volume`` (m³): the names of result files.
     output_values : array, shape (outputs,)
         SI.
     absolute : array, shape (outputs, parameters)

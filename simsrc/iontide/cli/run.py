@@ -138,9 +138,10 @@ def _report(outcome: Run, scenario: Scenario, elapsed: float, verbose: bool) -> 
         "stopped": f"{outcome.message} at",
         "failed": "stopped at",
     }[outcome.status]
+    potentials = _end_potentials(outcome)
     print(
-        f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s; {_end_potentials(outcome)} "
-        f"({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
+        f"{outcome.model.title or scenario.source}: {ended} t = {outcome.end_time:g} s"
+        f"{f'; {potentials}' if potentials else ''} ({outcome.statistics.steps} steps, {elapsed * 1e3:.0f} ms)",
         file=sys.stderr,
     )
     for name, times in outcome.crossing_times().items():

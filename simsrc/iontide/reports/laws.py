@@ -116,7 +116,8 @@ def _law_text(law: Mapping[str, Any]) -> str:
         rows["written"] = law["written"]
     rows["source"] = law["source"]
     lines = [law["name"], _wrapped(law["description"], "  ", "  ")]
-    lines += [_wrapped(text, f"  {label.ljust(8)}", " " * 10) for label, text in rows.items() if text]
+    width = max(map(len, rows)) + 1
+    lines += [_wrapped(text, f"  {label.ljust(width)}", " " * (width + 2)) for label, text in rows.items() if text]
     return "\n".join(lines)
 
 

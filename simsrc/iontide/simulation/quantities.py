@@ -331,7 +331,7 @@ def _tracers(model: Model) -> Iterator[Quantity]:
 
 
 #: What each group of ``recording.quantities`` stands for; the order is that of a result file. The groups
-#: ``energetics`` and ``electrodes`` need packages above this one, and are added in ``storage.columns``.
+#: ``energetics`` and ``electrodes`` need packages above this one, and are added in ``storage.recorded``.
 GROUPS: Mapping[str, Callable[[Model], Iterator[Quantity]]] = {
     "potentials": _potentials,
     "concentrations": _concentrations,

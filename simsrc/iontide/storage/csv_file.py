@@ -21,7 +21,7 @@ def write_csv(path: str | os.PathLike[str], columns: Mapping[str, NDArray]) -> P
     ----------
     path : path
     columns : mapping of str to array, shape (rows,)
-        Each under its name in the header, which ends in its unit: ``V plasma (mV)``. A number has as many digits as
+        Each under its name in the header, which ends in its unit: ``plasma.V (mV)``. A number has as many digits as
         it takes to read the same double again; one that is not defined (NaN) is an empty field.
 
     Returns

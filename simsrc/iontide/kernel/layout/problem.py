@@ -58,9 +58,9 @@ DIRECTION, INTERRUPTS = 0, 1
 NEVER = 2
 
 
-def options_of(relative_tolerance: float, stop_at_steady_state: bool, most_steps: float) -> NDArray:
+def options_of(rtol: float, stop_at_steady_state: bool, most_steps: float) -> NDArray:
     """``Problem.options``: relative tolerance; whether a steady state ends the run; most steps."""
-    return np.array([relative_tolerance, float(stop_at_steady_state), float(most_steps)])
+    return np.array([rtol, float(stop_at_steady_state), float(most_steps)])
 
 
 def counts_of(nonnegative: int, algebraic: bool, sample_by_steps: bool) -> NDArray:
