@@ -412,7 +412,7 @@ def test_faults_of_files(old, new, message):
         ((Tracer("L", ()),), "tracer L: there is no species to be labelled"),
         ((Tracer("K", ("Na",)),), "tracer K: there is a species of that name"),
         ((Tracer("L", ("K",), {"cel": 1.0}),), "tracer L: there is no compartment cel"),
-        ((Tracer("L", ("K",)), Tracer("L", ("Na",))), "two tracers bear the same name"),
+        ((Tracer("L", ("K",)), Tracer("L", ("Na",))), "two tracers have the same name"),
     ],
 )
 def test_faults_of_models(tracers, message):

@@ -55,14 +55,14 @@ def test_what_a_file_holds(tmp_path, along_pump):
 
 def test_files_that_are_none(tmp_path, along_pump):
     path = along_pump.save(tmp_path / "branch.h5")
-    with pytest.raises(FileError, match="holds a branch of steady states, not a run"):
+    with pytest.raises(FileError, match="contains a branch of steady states, not a run"):
         iontide.open(path)
     damaged = path.read_bytes()
     path.write_bytes(damaged[: len(damaged) // 2])
     with pytest.raises(FileError, match="damaged"):
         iontide.open_branch(path)
     run = iontide.run(SCENARIO_FILES["nernst_potassium"]).save(tmp_path / "run.h5")
-    with pytest.raises(FileError, match="holds a run, not a branch"):
+    with pytest.raises(FileError, match="contains a run, not a branch"):
         iontide.open_branch(run)
 
 
