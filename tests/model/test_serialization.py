@@ -37,7 +37,7 @@ exponents = st.integers(-4, 4) | st.fractions(min_value=-3, max_value=3, max_den
 
 
 def named(part, /, **fields):
-    """Mapping of name to a part that bears it."""
+    """Mapping of names to parts with these names."""
     return st.dictionaries(names, st.fixed_dictionaries(fields), max_size=3).map(
         lambda parts: {name: part(name=name, **rest) for name, rest in parts.items()}
     )
@@ -198,6 +198,6 @@ def test_nonsense_is_refused(path, value, sentence):
 
 
 @pytest.mark.parametrize("document", [None, [], "x", {}, {"model": {}}, {"model_version": 1, "model": {}, "x": 1}])
-def test_what_is_no_model_is_refused(document):
+def test_a_document_that_is_not_a_model_is_refused(document):
     with pytest.raises(ValueError, match="this is not a model of iontide"):
         model_from_json(document)

@@ -259,7 +259,7 @@ def test_events_that_set_one_another_off_are_told():
         Event("down", "", level, 0.5, "falls", "set", {"level": 1.0}),
         parameters={name: Parameter(name, 0.0) for name in ("pump_rate", "level")},
     )
-    with pytest.raises(iontide.SolverError, match="put their levels further apart") as caught:
+    with pytest.raises(iontide.SolverError, match="set their levels further apart") as caught:
         run(model)
     assert caught.value.trajectory.status == "failed"
 

@@ -114,7 +114,7 @@ def test_a_flipped_bit_is_seen_or_does_no_harm(trajectory, path):
 
 
 def test_texts_in_attributes_are_never_read(path):
-    """They stand in HDF5's global heap without a checksum; some flipped bits there make HDF5 loop for ever."""
+    """HDF5 stores them in its global heap without a checksum; some flipped bits there make HDF5 loop for ever."""
     data = path.read_bytes()
     heap = data.index(b"NXroot")
     for position in range(heap - 24, heap + 24):

@@ -341,7 +341,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(store, tmp_path, monkeypatch):
 
 
 def test_only_hdf5_files_are_replaced(store, tmp_path):
-    with pytest.raises(UsageError, match=r"ends in \.h5"):
+    with pytest.raises(UsageError, match=r"must end in \.h5"):
         merge(store.folder, tmp_path / "m.nc")
     (tmp_path / "thesis.h5").write_text("a thesis")
     with pytest.raises(FileError, match="is not a result file"):

@@ -54,8 +54,8 @@ __all__ = [
 class Model:
     """A whole system. Build it from a file with ``iontide.load``, or in Python from its parts.
 
-    ``Model.check`` (run on construction) raises ``ValueError`` if the parts are inconsistent; for a scenario file
-    such faults are reported earlier, with line numbers.
+    Construction raises ``ValueError`` if the parts are inconsistent; for a scenario file such faults are reported
+    earlier, with line numbers.
     """
 
     species: Mapping[str, Species]

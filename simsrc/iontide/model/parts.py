@@ -220,7 +220,7 @@ class Membrane:
 
     @property
     def has_capacitance(self) -> bool:
-        """Whether it has a capacitance. A property of the model's structure: only the number 0 means that it has none."""
+        """Whether it has a capacitance: only the number 0, not a formula, means that it has none."""
         return isinstance(self.specific_capacitance, Formula) or self.specific_capacitance != 0.0
 
 
