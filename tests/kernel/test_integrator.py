@@ -612,7 +612,7 @@ def test_a_step_that_becomes_too_small(cell_with_law):
     """dc/dt = + r c²/100 is infinite at the finite time 100 / (100 r)."""
     model = cell_with_law(lambda sides, stoichiometry, a: -a["rate"] * (sides.inside["X"] / 100.0) ** 2)
     message, trajectory = failure_of(model)
-    assert "the step became too small" in message
+    assert "the step size became too small" in message
     assert "amount of X in cell" in message
     assert trajectory.run.end_time == pytest.approx(100.0 / concentration_leaves_at(1.0), rel=1e-6)
 

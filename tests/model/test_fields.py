@@ -1,4 +1,4 @@
-"""What a model's fields say: every quantity is listed, can be changed, and is told apart in the key of the tape."""
+"""The fields of a model: every quantity is listed, can be changed, and is part of the key of the tape."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_each_quantity_can_be_changed_alone(model):
 def test_the_key_of_the_tape_sees_formulas_of_time_and_no_numbers(model):
     key = structure_of(model)
     numbers = [path for path, quantity in quantities_in(model) if not isinstance(quantity, Formula)]
-    # A capacitance of 0 is a structure of its own; events and clamps may not be given any number.
+    # A capacitance of 0 is a different structure; events and clamps do not accept every number.
     numbers = [p for p in numbers if not p.endswith("capacitance") and not p.startswith(("events", "clamps"))]
     assert structure_of(with_changed(model, lambda path, q: q * 1.01 if path in numbers else q)) == key
     timed = parse_formula("t * 1 /s")

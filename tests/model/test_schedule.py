@@ -198,10 +198,10 @@ def test_schedule_is_whole_ordered_and_independent_of_blocks(recording, inner, b
     np.testing.assert_allclose(np.unique(time), np.unique([*asked, *inner]), rtol=1e-13, atol=1e-300)
     # Every sample lies in its segment.
     for n, piece in enumerate(pieces):
-        own = number == n
-        assert np.all((time[own] >= piece.start) & (time[own] <= piece.end))
-        assert np.all((within[own] >= 0.0) & (within[own] <= piece.end - piece.start))
-        np.testing.assert_allclose(within[own], time[own] - piece.start, rtol=0, atol=1e-13)
+        in_segment = number == n
+        assert np.all((time[in_segment] >= piece.start) & (time[in_segment] <= piece.end))
+        assert np.all((within[in_segment] >= 0.0) & (within[in_segment] <= piece.end - piece.start))
+        np.testing.assert_allclose(within[in_segment], time[in_segment] - piece.start, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(("spacing", "changes"), [("linear", {"points": 7}), ("log", {"points": 7, "first": 1e-5})])

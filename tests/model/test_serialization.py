@@ -37,7 +37,7 @@ exponents = st.integers(-4, 4) | st.fractions(min_value=-3, max_value=3, max_den
 
 
 def named(part, /, **fields):
-    """Mapping of name to a part that bears it."""
+    """Mapping of names to parts with these names."""
     return st.dictionaries(names, st.fixed_dictionaries(fields), max_size=3).map(
         lambda parts: {name: part(name=name, **rest) for name, rest in parts.items()}
     )
@@ -149,7 +149,7 @@ def test_run_id_depends_on_the_last_digit_and_on_nothing_else():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_not_written(value):
-    with pytest.raises(ValueError, match=r"model\.temperature is"):
+    with pytest.raises(ValueError, match=r"model\.temperature must be finite"):
         model_to_json(replace(p1(), temperature=value))
 
 
@@ -168,7 +168,7 @@ def damaged(path, value):
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        (["model_version"], 2, "version 2, this iontide reads version 1"),
+        (["model_version"], 2, "version 2, but this iontide reads version 1"),
         (["model_version"], True, "version True"),
         (["model"], [], "model must be a model"),
         (["model", "surprise"], 1, "surprise, which this version of iontide does not know"),
@@ -184,7 +184,7 @@ def damaged(path, value):
         (["model", "recording", "points"], 3.0, "must be a whole number"),
         (["model", "species"], {}, "must be a list"),
         (["model", "species", 0], ["K"], "must be a pair"),
-        (["model", "species", 0, 0], "Na", "stands under the name"),
+        (["model", "species", 0, 0], "Na", "must be the name"),
         (["model", "species", 0, 1, "valence"], 1.0, "must be a whole number"),
         (["model", "parameters", 0, 1, "dimension"], [0, 0], "must be 6 exponents"),
         (["model", "parameters", 0, 1, "dimension"], ["1/0"] * 6, "must be exponents"),
@@ -198,6 +198,6 @@ def test_nonsense_is_refused(path, value, sentence):
 
 
 @pytest.mark.parametrize("document", [None, [], "x", {}, {"model": {}}, {"model_version": 1, "model": {}, "x": 1}])
-def test_what_is_no_model_is_refused(document):
-    with pytest.raises(ValueError, match="this is no model of iontide"):
+def test_a_document_that_is_not_a_model_is_refused(document):
+    with pytest.raises(ValueError, match="this is not a model of iontide"):
         model_from_json(document)

@@ -229,5 +229,5 @@ def test_a_file_whose_corrections_are_not_of_its_model_is_refused(saved, tmp_pat
     with h5py.File(path, "r+") as file:
         names = file["diagnostics/activity_correction/ions"]
         names[0] = b"Q"
-    with pytest.raises(FileError, match="the activity corrections in the file are not those of its model"):
+    with pytest.raises(FileError, match="the activity corrections in the file do not match its model"):
         info(path)

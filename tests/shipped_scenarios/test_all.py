@@ -106,7 +106,7 @@ def test_it_runs_to_its_end_and_keeps_its_charge(name):
             i.valence * start.impermeant_amounts[c.name, i.name] for i in c.impermeants
         )
         held = sum(
-            trajectory.value(f"membranes.{m.name}.capacitance")
+            trajectory.value(f"membranes.{m.name}.specific_capacitance")
             * trajectory.area(m.name)
             * trajectory.membrane_potential(m.name)
             * (1.0 if m.inside == c.name else -1.0)

@@ -553,8 +553,8 @@ def test_a_step_after_which_nothing_conducts_is_told(
         run(model)
     assert str(raised.value) == (
         f"the run stopped at t = {end:g} s: there is no potential of cell at which no net current flows into it. "
-        "Without a capacitance the potential follows the currents at once: check for a part that no current can reach, "
-        "and for a formula that is 0/0 at that very potential (write x / (1 - exp(-x)) as linexp(x))"
+        "Without a capacitance the potential is the one of zero net current: check for a part that no current can "
+        "reach, and for a formula that is 0/0 at that potential (write x / (1 - exp(-x)) as linexp(x))"
     )
     # What there was until then is kept.
     trajectory = raised.value.trajectory

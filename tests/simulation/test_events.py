@@ -237,9 +237,9 @@ def test_recording_of_every_step_counts_them_all():
 def test_models_whose_events_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="there is no membrane or compartment inner"):
         watching(Event("e", "inner", 0.0, 0.0))
-    with pytest.raises(ValueError, match="two events bear the same name"):
+    with pytest.raises(ValueError, match="two events have the same name"):
         watching(sodium("e", 1.0, "rises"), sodium("e", 2.0, "rises"))
-    with pytest.raises(ValueError, match="sets leak, which is no parameter"):
+    with pytest.raises(ValueError, match="sets leak, which is not a parameter"):
         watching(sodium("e", 1.0, "rises", action="set", settings={"leak": 1.0}))
 
 
@@ -259,7 +259,7 @@ def test_events_that_set_one_another_off_are_told():
         Event("down", "", level, 0.5, "falls", "set", {"level": 1.0}),
         parameters={name: Parameter(name, 0.0) for name in ("pump_rate", "level")},
     )
-    with pytest.raises(iontide.SolverError, match="put their levels further apart") as caught:
+    with pytest.raises(iontide.SolverError, match="set their levels further apart") as caught:
         run(model)
     assert caught.value.trajectory.status == "failed"
 

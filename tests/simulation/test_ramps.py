@@ -164,7 +164,7 @@ def test_a_ramp_takes_over_from_another_where_that_one_has_come_to() -> None:
 @pytest.mark.parametrize("over", [0.0, 0.05])
 def test_the_protocol_cannot_set_what_is_made_of_time(over: float) -> None:
     parameters = {"i": parse_formula(f"{HOLD!r} * t / 200 ms")}
-    with pytest.raises(ValueError, match="the protocol sets i, which is made of time"):
+    with pytest.raises(ValueError, match="the protocol sets i, which depends on time"):
         leaky(parse_formula("i"), parameters, (ParameterStep(0.1, None, {"i": 0.0}, over=over),))
 
 
@@ -173,7 +173,7 @@ def test_the_protocol_cannot_set_to_what_moves() -> None:
         ParameterStep(0.0, None, {"i": HOLD}, over=0.2),
         ParameterStep(0.1, None, {"k": parse_formula("2 * i")}),
     )
-    with pytest.raises(ValueError, match="the protocol sets k to what moves itself"):
+    with pytest.raises(ValueError, match="the protocol sets k to a value that changes with time"):
         leaky(parse_formula("i + k"), {"i": 0.0, "k": 0.0}, protocol)
 
 

@@ -116,7 +116,7 @@ def test_models_with_other_sources_are_of_other_structure():
 def test_a_model_refuses_a_source_that_cannot_be():
     model = model_of(SUGAR, more=FEED)
     for source, message in (
-        (Source("x", "cell", {"K": 1}, 1.0), "what it brings has a charge"),
+        (Source("x", "cell", {"K": 1}, 1.0), "its solutes have a net charge"),
         (Source("x", "bath", {"K": 1, "Cl": 1}, 1.0), "there is no finite bath with K in it"),
         (Source("x", "cell", {"Ca": 1}, 1.0), "there is no finite cell with Ca in it"),
         (Source("x", "nowhere", {"K": 1}, 1.0), "there is no finite nowhere with K in it"),

@@ -381,9 +381,13 @@ def test_from_a_file_to_a_file(tmp_path):
     ("old", "new", "message"),
     [
         ('of = "Na"', 'of = "Nb"', "tracers.Na24.of: no compartment holds Nb; did you mean"),
-        ('of = "Na"', "of = []", "tracers.Na24.of: must name what is labelled"),
+        ('of = "Na"', "of = []", "tracers.Na24.of: must name the labelled species"),
         ('of = "Na"', "", "tracers.Na24"),
-        ('of = ["Ca", "CaB"]', 'of = "Ca"', 'so the label would be lost; name all that bear it, as of = ["Ca", "CaB"]'),
+        (
+            'of = ["Ca", "CaB"]',
+            'of = "Ca"',
+            'so the label is not conserved; name all species that carry it, as of = ["Ca", "CaB"]',
+        ),
         ("[tracers.Na24]", "[tracers.K]", "K is a species already"),
         ('bath = "label"', 'beth = "label"', "no such compartment as beth; did you mean bath?"),
         ('of = "Na"', 'of = "B"', "tracers.Na24.share.bath: bath gives no concentration of B"),
@@ -394,7 +398,7 @@ def test_from_a_file_to_a_file(tmp_path):
         (
             'at = "50 s"\nset = { "parameters.label" = 0.0 }',
             'from = "1 s"\nto = "2 s"\nclamp = { compartment = "cell", ion = "Na", concentration = "10 mM" }',
-            "a clamp of the protocol brings Na, which no tracer can follow yet",
+            "a clamp of the protocol injects Na, which tracers do not support yet",
         ),
     ],
 )
@@ -412,7 +416,7 @@ def test_faults_of_files(old, new, message):
         ((Tracer("L", ()),), "tracer L: there is no species to be labelled"),
         ((Tracer("K", ("Na",)),), "tracer K: there is a species of that name"),
         ((Tracer("L", ("K",), {"cel": 1.0}),), "tracer L: there is no compartment cel"),
-        ((Tracer("L", ("K",)), Tracer("L", ("Na",))), "two tracers bear the same name"),
+        ((Tracer("L", ("K",)), Tracer("L", ("Na",))), "two tracers have the same name"),
     ],
 )
 def test_faults_of_models(tracers, message):

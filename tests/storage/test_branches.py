@@ -55,14 +55,14 @@ def test_what_a_file_holds(tmp_path, along_pump):
 
 def test_files_that_are_none(tmp_path, along_pump):
     path = along_pump.save(tmp_path / "branch.h5")
-    with pytest.raises(FileError, match="holds a branch of steady states, not a run"):
+    with pytest.raises(FileError, match="contains a branch of steady states, not a run"):
         iontide.open(path)
     damaged = path.read_bytes()
     path.write_bytes(damaged[: len(damaged) // 2])
     with pytest.raises(FileError, match="damaged"):
         iontide.open_branch(path)
     run = iontide.run(SCENARIO_FILES["nernst_potassium"]).save(tmp_path / "run.h5")
-    with pytest.raises(FileError, match="holds a run, not a branch"):
+    with pytest.raises(FileError, match="contains a run, not a branch"):
         iontide.open_branch(run)
 
 
@@ -109,24 +109,24 @@ def test_command(tmp_path, capsys):
     options = ["--along", "total:K", "--from", "240 fmol", "--to", "320 fmol", "-o", str(output), "--plot"]
     settings = [word for path, value in CLOSED.items() for word in ("--set", f"{path}={value}")]
     assert main(["continue", str(M4), *options, *settings]) == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines() == [str(output.with_suffix(suffix)) for suffix in (".h5", ".pdf", ".csv", ".png")]
-    assert "fold at 303.494" in told.err
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [str(output.with_suffix(suffix)) for suffix in (".h5", ".pdf", ".csv", ".png")]
+    assert "fold at 303.494" in captured.err
     assert iontide.open_branch(output).trajectory.run.origin.overrides == {
         "parameters.buffering": "0 /ms",
         "parameters.pump_in_pause": "1",
     }
 
 
-def test_what_continue_wrote_is_told_and_drawn_again(tmp_path, capsys):
+def test_the_output_of_continue_is_reported_and_plotted_again(tmp_path, capsys):
     output = tmp_path / "branch.h5"
     options = ["--from", "1e-5 mol/m^2/s", "--to", "1e-4 mol/m^2/s", "-o", str(output)]
     assert main(["continue", str(M1), "--along", "parameters.pump_rate", *options]) == 0
     written = capsys.readouterr().err.splitlines()
     assert main(["info", str(output)]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == written[0].rpartition(" (")[0]
-    assert told[1:] == written[1:]
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[0] == written[0].rpartition(" (")[0]
+    assert reported[1:] == written[1:]
     assert main(["info", str(output), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ends"] == ["the end of the range"] * 2
     assert main(["plot", str(output)]) == 0
@@ -138,15 +138,15 @@ def test_what_continue_wrote_is_told_and_drawn_again(tmp_path, capsys):
 def test_command_as_json(tmp_path, capsys):
     options = ["--from", "1e-5 mol/m^2/s", "--to", "1e-3 mol/m^2/s", "-o", str(tmp_path / "b.h5"), "--json"]
     assert main(["continue", str(M1), "--along", "parameters.pump_rate", *options]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["parameter"] == "pump_rate"
-    assert told["special"] == []
-    assert told["points"] > 20
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["parameter"] == "pump_rate"
+    assert reported["special"] == []
+    assert reported["points"] > 20
 
 
 def test_what_the_command_refuses(capsys):
-    words = ["continue", str(M1), "--along", "parameters.pump_rate", "--from", "1 mM", "--to", "2 mM"]
-    assert main(words) == 2
+    arguments = ["continue", str(M1), "--along", "parameters.pump_rate", "--from", "1 mM", "--to", "2 mM"]
+    assert main(arguments) == 2
     assert "--from: pump_rate is in mol/m^2/s, got 1 mM" in capsys.readouterr().err
     assert main(["continue", str(M1), "--along", "pump", "--from", "1 mM", "--to", "2 mM"]) == 2
     assert "did you mean pump_rate" in capsys.readouterr().err

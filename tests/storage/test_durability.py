@@ -1,4 +1,4 @@
-"""A result file is there whole or not at all: killed writers, full disks, signals; and streams in bounded memory."""
+"""A result file is written completely or not at all: killed writers, full disks, signals; bounded memory of streams."""
 
 import errno
 import gc
@@ -46,7 +46,7 @@ def on_disk(monkeypatch):
 
 
 def run_script(code, *arguments, check=True, **options):
-    """Run Python in a process of its own, with the modules of the tests."""
+    """Run Python in a separate process, with the modules of the tests."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     }
@@ -91,8 +91,8 @@ def test_a_stream_holds_the_same_as_a_file_built_in_memory(trajectory, tmp_path,
 def test_a_real_integration_streams_what_simulate_keeps(tmp_path):
     model = with_recording(pump_leak(), points=2000)
     run = storage.stream(Integration(model), tmp_path / "x.h5")
-    kept = simulate(model)
-    assert differences(storage.open_trajectory(tmp_path / "x.h5"), kept) == []
+    in_memory = simulate(model)
+    assert differences(storage.open_trajectory(tmp_path / "x.h5"), in_memory) == []
     assert run.status == "done"
 
 
@@ -349,8 +349,8 @@ def test_a_file_over_the_limit_of_the_system_is_one_clean_error(trajectory, seed
     path = storage.save(trajectory, tmp_path / "x.h5")
     before = path.read_bytes()
     done = run_script(LIMITED, path, how, limit, seed)
-    told, computed = done.stdout.splitlines()
-    assert told == f"cannot write {path}: the file would be larger than the system allows; nothing was written"
+    message, computed = done.stdout.splitlines()
+    assert message == f"cannot write {path}: the file would be larger than the system allows; nothing was written"
     assert done.stderr == ""
     # Where the length is known, a full disk shows before anything is computed.
     assert how != "streamed" or computed == "False"
@@ -382,7 +382,7 @@ def test_a_full_disk_is_one_clean_error(seed, small_disk, how):
     assert os.listdir(small_disk) == []
 
 
-def test_a_write_that_fails_after_all_is_read_back_and_told(tmp_path, monkeypatch):
+def test_a_failed_write_is_read_back_and_reported(tmp_path, monkeypatch):
     """HDF5 must read what it believes to have written, or it crashes the interpreter at exit."""
     descriptor = os.open(tmp_path / "x", os.O_RDWR | os.O_CREAT)
     try:

@@ -1,4 +1,4 @@
-"""The state of a git repository is read as git itself tells it, without git, and never in the way."""
+"""The state of a git repository is read as git reports it, without running git, and without failing."""
 
 import os
 import subprocess

@@ -69,6 +69,6 @@ def test_a_device_is_never_replaced(trajectory):
         storage.save(trajectory, "/dev/null")
 
 
-def test_a_name_too_long_is_told(trajectory, tmp_path):
+def test_a_name_too_long_is_reported(trajectory, tmp_path):
     with pytest.raises(FileError, match="the name is too long"):
         storage.save(trajectory, tmp_path / ("x" * 300))

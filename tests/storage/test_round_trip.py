@@ -307,7 +307,7 @@ def test_names_with_slashes_make_no_groups(tmp_path):
 
 
 def test_nexus_viewers_find_the_potential(saved):
-    """Following ``default`` from the root, as NeXus lays down (NXroot, NXentry, NXdata)."""
+    """Following ``default`` from the root, as NeXus requires (NXroot, NXentry, NXdata)."""
     with h5py.File(saved) as file:
         node, classes = file, [file.attrs["NX_class"]]
         while "default" in node.attrs:
@@ -334,13 +334,13 @@ def test_every_dataset_has_a_checksum_and_is_compressed(saved):
 
 def test_the_root_says_what_the_file_is(trajectory, saved):
     with h5py.File(saved) as file:
-        told = dict(file.attrs)
-    assert told["format"] == "iontide-trajectory"
-    assert told["format_version"] == 2
-    assert told["status"] == "done"
-    assert told["run_id"] == run_id(trajectory.model)
-    assert told["title"] == "pump-leak"
-    assert told["created"].endswith("+00:00")
+        attributes = dict(file.attrs)
+    assert attributes["format"] == "iontide-trajectory"
+    assert attributes["format_version"] == 2
+    assert attributes["status"] == "done"
+    assert attributes["run_id"] == run_id(trajectory.model)
+    assert attributes["title"] == "pump-leak"
+    assert attributes["created"].endswith("+00:00")
 
 
 def test_provenance(trajectory, saved):
@@ -367,7 +367,7 @@ def test_balance_and_warnings_are_in_the_file(saved):
         assert len(group["balance/charge.cell"]) == len(file["timeseries/time"])
 
 
-def test_both_sides_of_a_protocol_step_are_kept(saved):
+def test_both_sides_of_a_protocol_step_are_saved(saved):
     import xarray  # takes long to import
 
     with xarray.open_dataset(saved, engine="h5netcdf", group="timeseries") as series:

@@ -341,10 +341,10 @@ def test_a_full_disk_is_told_and_leaves_nothing(store, tmp_path, monkeypatch):
 
 
 def test_only_hdf5_files_are_replaced(store, tmp_path):
-    with pytest.raises(UsageError, match=r"ends in \.h5"):
+    with pytest.raises(UsageError, match=r"must end in \.h5"):
         merge(store.folder, tmp_path / "m.nc")
     (tmp_path / "thesis.h5").write_text("a thesis")
-    with pytest.raises(FileError, match="is no result file"):
+    with pytest.raises(FileError, match="is not a result file"):
         merge(store.folder, tmp_path / "thesis.h5")
 
 
@@ -375,13 +375,13 @@ def refusal(path):
 
 def test_other_files_are_refused(tmp_path, store):
     run = storage.save(small_trajectory(), tmp_path / "run.h5")
-    assert refusal(run).endswith("the file holds a run, not a sweep")
-    assert "no result of iontide" in refusal(store.shard(0)) or "not an HDF5 file" in refusal(store.shard(0))
+    assert refusal(run).endswith("the file contains a run, not a sweep")
+    assert "not a result of iontide" in refusal(store.shard(0)) or "not an HDF5 file" in refusal(store.shard(0))
     (tmp_path / "x.h5").write_text("text")
     assert "not an HDF5 file" in refusal(tmp_path / "x.h5")
     assert "no such file" in refusal(tmp_path / "nowhere.h5")
     merged = merge(store.folder, tmp_path / "m.h5")
-    with pytest.raises(FileError, match="the file holds a sweep, not a run"):
+    with pytest.raises(FileError, match="the file contains a sweep, not a run"):
         storage.open_trajectory(merged)
 
 

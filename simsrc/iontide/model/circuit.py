@@ -1,9 +1,9 @@
-"""The model as an electric circuit: what is joined to what, where the ground is, and what floats.
+"""The model as an electric circuit: connected compartments, grounds, and floating parts.
 
-Compartments that capacitances join form a *capacitive part*: within one, differences of potential are states, for
-charge takes time to move. A capacitive part that holds no ground *floats*: its potential as a whole has no capacitance
-to charge, so it is at every moment that at which the net current into the part is zero. A compartment that borders on
-no capacitance at all is a part of its own.
+Compartments connected by capacitances form a *capacitive part*: potential differences within it are states, because
+charging a capacitance takes time. A capacitive part without a ground *floats*: no capacitance connects it to the rest,
+so its potential as a whole is always the one at which the net current into the part is zero. A compartment that borders
+on no capacitance is a part by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def carries_charge(model: Model, membrane: Membrane) -> bool:
 
 
 def connected_parts(model: Model) -> list[list[str]]:
-    """Compartments grouped by the membranes that join them electrically, in the order of the model."""
-    joins = (m for m in model.membranes.values() if m.has_capacitance or carries_charge(model, m))
-    return connected_groups(model.compartments, ((m.inside, m.outside) for m in joins))
+    """Compartments grouped by the membranes that connect them electrically, in the order of the model."""
+    conducting = (m for m in model.membranes.values() if m.has_capacitance or carries_charge(model, m))
+    return connected_groups(model.compartments, ((m.inside, m.outside) for m in conducting))
 
 
 def grounds(model: Model) -> set[str]:
@@ -42,21 +42,21 @@ def floating_parts(model: Model) -> list[list[str]]:
     grounded = grounds(model)
     capacitive = ((m.inside, m.outside) for m in model.membranes.values() if m.has_capacitance)
     parts = connected_groups(model.compartments, capacitive)
-    joined = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
-    return [part for part in parts if joined & set(part) and not grounded & set(part)]
+    bordering = {side for m in model.membranes.values() for side in (m.inside, m.outside)}
+    return [part for part in parts if bordering & set(part) and not grounded & set(part)]
 
 
 def capacitances_from_ground(model: Model, grounded: Iterable[str]) -> dict[str, int]:
-    """How many capacitances lie between each compartment and the nearest of these; those that none joins left out."""
+    """Number of capacitances between each compartment and the nearest of these; unconnected ones are left out."""
     distance = dict.fromkeys(grounded, 0)
-    coming = list(distance)
-    while coming:
-        here = coming.pop(0)
+    queue = list(distance)
+    while queue:
+        here = queue.pop(0)
         for membrane, _ in membranes_of(model, here):
             there = membrane.outside if membrane.inside == here else membrane.inside
             if membrane.has_capacitance and there not in distance:
                 distance[there] = distance[here] + 1
-                coming.append(there)
+                queue.append(there)
     return distance
 
 

@@ -1,4 +1,4 @@
-"""The parts of a model that only look on: electrodes, and what they are made of; immutable records in SI units."""
+"""Electrodes of a model, which record without acting on it: immutable records in SI units."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: Metals with a potential of their own in a solution, by the name a scenario gives them (``electrode.half_cells``).
+#: Half-cells that have an electrode potential in a solution, by their name in a scenario (``electrode.half_cells``).
 Wire = Literal["Ag/AgCl", "calomel", "hydrogen"]
 
-#: Where a pipette is (``electrode.configurations``).
+#: Configuration of a pipette (``electrode.configurations``).
 Configuration = Literal["whole-cell", "outside-out", "inside-out", "cell-attached", "sharp", "in-solution"]
 
 
@@ -20,11 +20,11 @@ class Reference:
     Attributes
     ----------
     compartment : str
-        In whose solution it is, or its bridge.
+        Compartment whose solution contains the electrode or its bridge.
     bridge : mapping of str to float
-        What fills its bridge, mol m⁻³; empty: the wire is in the compartment itself.
+        Solution in its bridge, mol m⁻³; empty: the wire is in the compartment itself.
     wire : str or None
-        None: its potential is not part of what is recorded.
+        None: its potential is not part of the recorded one.
     """
 
     compartment: str
@@ -40,25 +40,25 @@ class Electrode:
     ----------
     name : str
     compartment : str
-        Whose potential it takes up.
+        Compartment whose potential it measures.
     reference : Reference
     configuration : str
     membrane : str or None
-        Whose potential it is to measure.
+        Membrane whose potential it is meant to measure.
     filling : mapping of str to float
         Solution of a pipette, mol m⁻³.
     wire : str or None
     senses : str or None
-        Ion that its tip is selective for, in the place of an open tip.
+        Ion for which its tip is selective; None: an open tip.
     selectivity : mapping of str to float
         Selectivity coefficients of other ions, by the Nikolsky–Eisenman equation over mol L⁻¹.
     zeroed_at : float or None
-        s; the amplifier's offset has the electrode read 0 in the solution that the reference has then (one that senses
-        an ion: in its own). None: no offset.
+        s; time at which the amplifier's offset is set so that the electrode reads 0 in the solution of the reference
+        (an ion-selective electrode: in that of its compartment). None: no offset.
     method, activity : str
-        How junction potentials are found, and where activity coefficients come from.
+        Method for junction potentials, and activity model.
     diffusion_coefficients : mapping of str to float
-        Of solutes at junctions, in the place of the library's, m² s⁻¹ at 25 °C.
+        Of solutes at junctions, instead of those of the library, m² s⁻¹ at 25 °C.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """The resolved model: what a scenario means, in SI units, immutable; also buildable from Python without a file.
 
 Every quantity that enters the equations has a dotted *path* (``membranes.plasma.permeability.K``), the same one
-by which a scenario file, ``--set``, a protocol or a sweep speaks of it. The equations are built over paths, never
-over values, so a changed number never changes the program that is run.
+by which a scenario file, ``--set``, a protocol or a sweep refers to it. The equations are built over paths, never
+over values, so a changed number never changes the compiled program.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ __all__ = [
 class Model:
     """A whole system. Build it from a file with ``iontide.load``, or in Python from its parts.
 
-    ``Model.check`` (run on construction) raises ``ValueError`` where the parts do not fit together; a scenario
-    file has been told of such faults, with lines, before it comes to that.
+    Construction raises ``ValueError`` if the parts are inconsistent; for a scenario file such faults are reported
+    earlier, with line numbers.
     """
 
     species: Mapping[str, Species]
@@ -76,7 +76,7 @@ class Model:
     tracers: tuple[Tracer, ...] = ()
     electrodes: tuple[Electrode, ...] = off_tape(default=())
     water_molar_volume: Quantity = placed("simulation.water_molar_volume", default=1.8069e-5)
-    #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not say; in cytosol it is about −50 to −65 kJ/mol: Veech et
+    #: Of ATP hydrolysis, J mol⁻¹, for pumps whose law does not give it; in cytosol about −50 to −65 kJ/mol: Veech et
     #: al. 1979, J Biol Chem 254:6538; Golding, Teague & Dobson 1995, J Exp Biol 198:1775.
     atp_free_energy: Quantity = placed("simulation.atp_free_energy", default=-57e3)
     title: str = off_tape(default="")
@@ -89,13 +89,13 @@ class Model:
             raise ValueError(fault)
 
     def membrane(self, name: str) -> Membrane:
-        """The membrane of a name; ``UnknownNameError`` where there is none."""
+        """The membrane with this name; raises ``UnknownNameError`` if there is none."""
         if name not in self.membranes:
             raise UnknownNameError("membrane", name, self.membranes)
         return self.membranes[name]
 
     def compartment(self, name: str) -> Compartment:
-        """The compartment of a name; ``UnknownNameError`` where there is none."""
+        """The compartment with this name; raises ``UnknownNameError`` if there is none."""
         if name not in self.compartments:
             raise UnknownNameError("compartment", name, self.compartments)
         return self.compartments[name]
@@ -112,48 +112,48 @@ class Model:
 
     @cached_property
     def ramped(self) -> frozenset[str]:
-        """Parameters that some protocol entry moves in a straight line."""
+        """Parameters that some protocol entry ramps linearly."""
         return frozenset(name for step in self.protocol if step.over for name in step.settings)
 
     @cached_property
     def moving(self) -> frozenset[str]:
-        """Parameters that change within a segment: ramped, or made of time, or of another that moves."""
+        """Parameters that change within a segment: ramped, or dependent on time or on another such parameter."""
         return self.made_of(self.ramped | {"t"}) - {"t"}
 
     @cached_property
     def changing(self) -> frozenset[str]:
-        """Parameters that do not keep one value throughout a run: set by the protocol, moving, or made of such."""
+        """Parameters that change during a run: set by protocol or events, moving, or dependent on such parameters."""
         return self.made_of(self.moving | {name for settings in self.every_setting for name in settings})
 
     def made_of(self, names: Set[str]) -> frozenset[str]:
-        """These names, and the parameters whose formulas refer to them, directly or by way of others."""
-        found = set(names)
+        """These names, and the parameters whose formulas depend on them, directly or through other parameters."""
+        dependents = set(names)
         while True:
             more = {
                 name
                 for name, p in self.parameters.items()
-                if name not in found and isinstance(p.value, Formula) and p.value.names & found
+                if name not in dependents and isinstance(p.value, Formula) and p.value.names & dependents
             }
             if not more:
-                return frozenset(found)
-            found |= more
+                return frozenset(dependents)
+            dependents |= more
 
     @cached_property
     def enclosed(self) -> Mapping[str, tuple[str, ...]]:
-        """Every compartment with what lies within it: itself, its organelles, and theirs.
+        """Each compartment with those enclosed by it: itself, its organelles, and their organelles.
 
-        An organelle is the inside of all its membranes, and all of them have one other compartment outside.
+        An organelle is on the inside of all its membranes, and the same compartment is on the outside of all of them.
         """
-        found: dict[str, tuple[str, ...]] = {name: (name,) for name in self.compartments}
+        enclosed: dict[str, tuple[str, ...]] = {name: (name,) for name in self.compartments}
         for name in self.compartments:
             inner = name
             while (outer := self._surroundings(inner)) is not None:
-                found[outer] = (*found[outer], name)
+                enclosed[outer] = (*enclosed[outer], name)
                 inner = outer
-        return found
+        return enclosed
 
     def _surroundings(self, compartment: str) -> str | None:
-        """The compartment in which an organelle lies; None of what is no organelle."""
+        """The compartment that encloses an organelle; None if the compartment is not an organelle."""
         around = [m for m in self.membranes.values() if compartment in (m.inside, m.outside)]
         outsides = {m.outside for m in around}
         is_organelle = self.compartments[compartment].is_finite and len(outsides) == 1 and compartment not in outsides
@@ -161,15 +161,15 @@ class Model:
 
     @cached_property
     def walls_around(self) -> Mapping[str, tuple[str, ...]]:
-        """The membranes with a wall that presses on each compartment."""
+        """For each compartment, the membranes whose wall exerts pressure on it."""
         walls = [m for m in self.membranes.values() if m.elastic_modulus is not None]
         return {name: tuple(m.name for m in walls if name in self.enclosed[m.inside]) for name in self.compartments}
 
     def has_activity_correction(self, membrane: str, species: str) -> bool:
-        """Whether the Nernst potential of an ion may differ from the one by concentrations.
+        """Whether the Nernst potential of an ion may differ from the one calculated with concentrations.
 
-        It is charged, and on one side at least of the membrane its activity coefficient follows from an activity model,
-        from a formula, or is a number other than 1.
+        True if it is charged and its activity coefficient on at least one side of the membrane is given by an activity
+        model, by a formula, or by a number other than 1.
         """
         m = self.membranes[membrane]
         sides = (self.compartments[m.inside], self.compartments[m.outside])
@@ -178,11 +178,11 @@ class Model:
         )
 
     def changes(self, quantity: Quantity) -> bool:
-        """Whether a quantity over parameters has another value at some other time of the run."""
+        """Whether a quantity changes during the run because of the parameters or the time in its formula."""
         return isinstance(quantity, Formula) and bool(quantity.names & (self.changing | {"t"}))
 
     def is_settled(self, quantity: Quantity) -> bool:
-        """Whether a quantity changes at protocol steps only: a number, or a formula over such parameters."""
+        """Whether a quantity changes at protocol steps only: a number, or a formula of such parameters."""
         return not isinstance(quantity, Formula) or quantity.names <= self._settled_names
 
     @cached_property
@@ -190,7 +190,7 @@ class Model:
         return self.parameters.keys() - self.moving
 
     def settled_quantities(self) -> Iterator[tuple[str, Quantity]]:
-        """The quantities that have one value in each segment, with their paths; parameters included."""
+        """The quantities that are constant within each segment, with their paths; parameters included."""
         for path, quantity in self.quantities():
             if self.is_settled(quantity):
                 yield path, quantity
@@ -205,7 +205,7 @@ class Model:
         Raises
         ------
         FormulaError
-            Where a formula refers to what is not there, goes round in a circle, or does not come out finite.
+            If a formula refers to an unknown name, is circular, or has no finite value.
         """
         parameters = self.parameter_values(settings)
         values = {
@@ -217,8 +217,8 @@ class Model:
     def parameter_values(self, settings: Mapping[str, Quantity] | None = None) -> dict[str, float]:
         """The value (SI) of every parameter by name, with those in ``settings`` replaced.
 
-        A parameter that is made of time is left out, and so is what is made of it; a ramped one has the value that
-        ``settings`` gives it.
+        Parameters that depend on time, directly or through others, are left out; a ramped one has the value given in
+        ``settings``.
         """
         chosen = {name: p.value for name, p in self.parameters.items()} | dict(settings or {})
         timed = {name for name in self.moving if name not in self.ramped}
@@ -231,12 +231,12 @@ class Model:
 
 
 def dependency_order(quantities: Mapping[str, Quantity]) -> list[str]:
-    """Names so ordered that each comes after those its formula refers to.
+    """Names in an order in which each comes after those its formula refers to.
 
     Raises
     ------
     ValueError
-        Where the definitions go round in a circle; the message names the circle.
+        If definitions are circular; the message lists the cycle.
     """
     order: list[str] = []
     done: set[str] = set()
@@ -259,8 +259,8 @@ def dependency_order(quantities: Mapping[str, Quantity]) -> list[str]:
                 if need in done:
                     continue
                 if need in trail:
-                    circle = [*trail[trail.index(need) :], need]
-                    raise ValueError("the definitions go round in a circle: " + " → ".join(circle))
+                    cycle = [*trail[trail.index(need) :], need]
+                    raise ValueError("the definitions are circular: " + " → ".join(cycle))
                 enter(need)
                 break
             else:

@@ -42,7 +42,7 @@ class Species:
 
 @dataclass(frozen=True)
 class Impermeant:
-    """A solute that no membrane lets through: it counts in the charge (and the osmolarity) of its compartment.
+    """A solute that crosses no membrane but contributes to the charge and the osmolarity of its compartment.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Impermeant:
     valence : float
         Mean charge number; need not be whole.
     concentration : Quantity or None
-        Initial concentration, mol m⁻³; its amount is kept thereafter.
+        Initial concentration, mol m⁻³; its amount is constant thereafter.
     amount : Quantity or None
         mol. Where both are None, the amount is the one that balances the charge of the compartment.
     """
@@ -68,7 +68,7 @@ class Impermeant:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate of a channel: a probability that the pathway's formula multiplies by, as ``m^3 * h``.
+    """A gate of a channel: an open probability used in the formula of the pathway, such as ``m^3 * h``.
 
     Attributes
     ----------
@@ -76,12 +76,12 @@ class Gate:
     alpha, beta : Formula or None
         Rates of opening and closing, s⁻¹: ``dx/dt = speed (alpha (1 − x) − beta x)``.
     steady, time_constant : Formula or None
-        ``dx/dt = speed (steady − x) / time_constant``. A gate that has ``steady`` alone follows at once and is no
-        state; ``steady`` may refer to ``alpha`` and ``beta``.
+        ``dx/dt = speed (steady − x) / time_constant``. A gate with ``steady`` alone always has its steady value
+        and is not a state; ``steady`` may refer to ``alpha`` and ``beta``.
     speed : Quantity
         Temperature factor.
     initial : Quantity or None
-        Where it starts; None: at its steady value.
+        Initial value; None: its steady value.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Gate:
 
     @property
     def is_state(self) -> bool:
-        """Whether it takes time to follow."""
+        """Whether it is a state with a rate of change, not always at its steady value."""
         return self.time_constant is not None or (self.alpha is not None and self.steady is None)
 
 
@@ -106,8 +106,8 @@ class Compartment:
     ----------
     name : str
     kind : {"finite", "bath", "floating bath"}
-        ``finite``: amounts follow the fluxes. ``bath``: composition kept, potential 0 (ground).
-        ``floating bath``: composition kept, potential free.
+        ``finite``: amounts change with the fluxes. ``bath``: constant composition, potential 0 (ground).
+        ``floating bath``: constant composition, free potential.
     volume : Quantity or None
         Solvent volume, m³; None for a bath.
     concentrations : mapping of str to Quantity
@@ -116,11 +116,11 @@ class Compartment:
     activity_coefficients : mapping of str to Quantity
         Constant activity coefficient of a species (1 where none is given).
     activity : str
-        Name of the activity model (``activity.ACTIVITY_MODELS``) of the species that ``activity_coefficients`` leaves
-        out.
+        Name of the activity model (``physics.activity.ACTIVITY_MODELS``) for the species without an entry in
+        ``activity_coefficients``.
     water : {"fixed", "osmotic", "equilibrium"}
-        Whether the volume stays, follows the water that its membranes let through, or is at every moment the one
-        at which its osmolarity is that of the bath beside it.
+        Whether the volume is constant, changes with the water fluxes through its membranes, or is always the one at
+        which its osmolarity equals that of the adjacent bath.
     """
 
     name: str
@@ -139,22 +139,22 @@ class Compartment:
 
 @dataclass(frozen=True)
 class Pathway:
-    """One way through a membrane: what one cycle moves, and the law that gives its rate.
+    """A transport pathway through a membrane: the stoichiometry of one cycle, and the law that gives its rate.
 
     Attributes
     ----------
     name : str
-        Its place below the membrane: ``permeability.K``, ``conductance.Na``, ``pathways.pump``.
+        Its path below the membrane: ``permeability.K``, ``conductance.Na``, ``pathways.pump``.
     law : str
-        Name of a rate law in ``iontide.mechanisms``.
-    moves : mapping of str to int
-        Ions carried outward (inside → outside) per cycle; negative inward.
+        Name of a rate law in ``physics.mechanisms``.
+    stoichiometry : mapping of str to int
+        Solutes carried outward (inside → outside) per cycle; negative inward.
     arguments : mapping of str to Quantity
-        The law's numbers, SI, by the path below ``name`` ("" for the pathway's own value).
+        Arguments of the law, SI, by the path below ``name`` ("" for the value of the pathway itself).
     gates : tuple of Gate
-        Whose values the formulas of the arguments may use by name.
+        Gates, whose values the formulas of the arguments may use by name.
     driven_by : str
-        What pays for it (``"ATP"``); empty for a passive pathway, which must never run uphill.
+        Energy source (``"ATP"``); empty for a passive pathway, which must never transport against its driving force.
     """
 
     name: str
@@ -166,7 +166,7 @@ class Pathway:
 
     @property
     def label(self) -> str:
-        """Name for a person: ``K``, ``pump``."""
+        """Short name for display: ``K``, ``pump``."""
         return self.name.split(".", 1)[1]
 
 
@@ -178,16 +178,16 @@ class Membrane:
     ----------
     name, inside, outside : str
     area : Quantity
-        m²; where the area follows the inside volume, as ``geometry`` says, it is not used.
+        m²; not used if ``geometry`` makes the area a function of the inside volume.
     specific_capacitance : Quantity
-        F m⁻²: greater than 0, or the number 0, with which the potential is that at which no net current flows.
+        F m⁻²: greater than 0, or the number 0; with 0 the potential is the one at which no net current flows.
     potential : Quantity or "ghk" or None
         Initial potential, inside minus outside, V; ``"ghk"``: the potential at which the net current of this
-        membrane is 0; None: it follows from the other membranes, or from there being no capacitance.
+        membrane is 0; None: it is determined by other membranes, or by the zero net current without a capacitance.
     pathways : tuple of Pathway
     geometry : {"given", "sphere", "cylinder"}
-        Whether the area is given, or is that of a sphere, or of the side of a cylinder of fixed ``length``, whose
-        volume is that of the inside.
+        Whether the area is given, or is that of a sphere, or of the lateral surface of a cylinder of fixed ``length``,
+        with the volume of the inside.
     length : Quantity or None
         m, of a cylinder.
     water_permeability : Quantity or None
@@ -195,8 +195,8 @@ class Membrane:
     reflection : mapping of str to Quantity
         Reflection coefficient of a solute, 0 to 1 (1 where none is given).
     elastic_modulus, slack_volume : Quantity or None
-        A wall: once it is stretched it presses on the inside, and on the organelles in it, with
-        ``elastic_modulus · (w / slack_volume − 1)``, Pa; w is the volume of all that.
+        An elastic wall: above ``slack_volume`` it exerts a pressure ``elastic_modulus · (w / slack_volume − 1)``, Pa,
+        on the inside and its organelles; w is their total volume.
     """
 
     name: str
@@ -215,12 +215,12 @@ class Membrane:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Quantities that are not used: an area that follows the volume."""
+        """Quantities that are not used: the area, if it is a function of the volume."""
         return () if self.geometry == "given" else ("area",)
 
     @property
     def has_capacitance(self) -> bool:
-        """Whether charge is needed to change its potential; a structural fact, told by the number 0 alone."""
+        """Whether it has a capacitance: only the number 0, not a formula, means that it has none."""
         return isinstance(self.specific_capacitance, Formula) or self.specific_capacitance != 0.0
 
 
@@ -237,7 +237,7 @@ class Reaction:
 
     @property
     def change(self) -> dict[str, int]:
-        """What one event makes of each species, negative where it uses it up."""
+        """Net change of each species in one reaction event; negative if it is consumed."""
         change = dict(self.products)
         for name, count in self.reactants.items():
             change[name] = change.get(name, 0) - count
@@ -246,7 +246,10 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A finite compartment rinsed by another: ``rate`` (s⁻¹) of its volume is replaced, solutes and charge with it."""
+    """Perfusion of a finite compartment from another: ``rate`` (s⁻¹) is the fraction of its solution replaced per time.
+
+    Solutes and their charge are exchanged with the solution.
+    """
 
     name: str
     inside: str
@@ -256,13 +259,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Source:
-    """What is brought into a finite compartment from outside of the model, or taken out of it, without any charge.
+    """A supply of solutes to a finite compartment from outside of the model, or their removal, without net charge.
 
     Attributes
     ----------
     name, compartment : str
-    brings : mapping of str to int
-        Species, each with its count (negative: taken out); their charges add up to 0.
+    stoichiometry : mapping of str to int
+        Count of each species (negative: removed); their charges add up to 0.
     rate : Quantity
         mol s⁻¹, by which each count is multiplied.
     """

@@ -1,4 +1,4 @@
-"""The parts of a model that say what happens in a run, and when: plain immutable records in SI units."""
+"""Protocol of a model: parameters, steps, injections, clamps, events, recording; immutable records in SI units."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Parameter:
     ----------
     name : str
     value : Quantity
-        SI; a formula may refer to parameters, in any order but not in a circle.
+        SI; a formula may refer to parameters, in any order but not circularly.
     dimension : Dimension
-        What it is measured in; a new value must be of the same dimension.
+        Physical dimension; a new value must have the same.
     """
 
     name: str
@@ -30,10 +30,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ParameterStep:
-    """From ``start`` (s) to ``end`` (s; None: for good) the parameters in ``settings`` have other values (SI).
+    """New values (SI) of the parameters in ``settings`` from ``start`` (s) to ``end`` (s; None: to the end of the run).
 
-    With ``over`` (s) they go there in a straight line and then stay; such a ramp ends only where a later entry takes
-    over, so its ``end`` is None. Where two overlap, the one that comes later in the protocol counts.
+    With ``over`` (s) the values are reached by a linear ramp of that duration and then remain; a ramp is ended only by
+    a later entry for the same parameters, so its ``end`` is None. If two steps overlap, the later entry of the protocol
+    takes precedence.
     """
 
     start: float
@@ -46,8 +47,8 @@ class ParameterStep:
 class Injection:
     """A current (A, positive inward) into a compartment, carried by a species.
 
-    Where ``carried_by`` is None nothing is accounted for but the charge: the compartment's charge balance then shows
-    what came in. The current comes from the compartment ``out_of``, and the ion with it, or from outside of the model.
+    If ``carried_by`` is None, only the charge is accounted for, and the charge balance of the compartment shows the
+    injected charge. The current (and its ion) comes from the compartment ``out_of``, or from outside of the model.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Injection:
 
 @dataclass(frozen=True)
 class Hold:
-    """What a clamp holds while ``active`` is 1 and not 0: a potential (V) or a concentration (mol m⁻³)."""
+    """Command of a clamp while ``active`` is 1 (not 0): a potential (V) or a concentration (mol m⁻³)."""
 
     active: Quantity
     value: Quantity
@@ -67,19 +68,19 @@ class Hold:
 
 @dataclass(frozen=True)
 class Clamp:
-    """A voltage clamp: an amplifier that keeps a membrane at a potential by a current into its inside.
+    """A voltage clamp: an amplifier that holds a membrane at a potential by a current into its inside.
 
     Attributes
     ----------
     name : str
     membrane : str
     holds : tuple of Hold
-        The potentials, inside minus outside, of which at most one is active at a time; the clamp is off where none is.
+        Command potentials, inside minus outside; at most one is active at a time, and the clamp is off if none is.
     carried_by : str or None
-        Ion that carries the current in, and out of the outside where that is finite. None: charge comes and goes
-        without an ion.
+        Ion that carries the current into the inside, and out of the outside if that is finite. None: the charge is
+        carried by no ion.
     series_resistance : Quantity or None
-        Ω between the amplifier and the membrane; None: the clamp is ideal, and the membrane is at the potential.
+        Ω between the amplifier and the membrane; None: an ideal clamp, with the membrane at the command potential.
     """
 
     name: str
@@ -91,10 +92,10 @@ class Clamp:
 
 @dataclass(frozen=True)
 class IonClamp:
-    """A clamp that keeps the concentration of an ion in a finite compartment.
+    """A clamp that holds the concentration of an ion in a finite compartment.
 
-    What it supplies or takes brings its counter-charge along, which stays in the compartment as a fixed charge: the
-    potential does not feel it.
+    The charge of the ion that it supplies or removes is compensated by a fixed charge in the compartment, so the
+    potential is not affected.
     """
 
     name: str
@@ -105,25 +106,25 @@ class IonClamp:
 
 @dataclass(frozen=True)
 class Event:
-    """What is watched for passing a level, and what happens then.
+    """The crossing of a level by a value, and the action taken then.
 
     Attributes
     ----------
     name : str
     on : str
-        Membrane or compartment whose names ``value`` and ``level`` may use besides the parameters; empty for none. A
-        compartment that bears the name of a membrane is ``compartments.NAME``.
+        Membrane or compartment whose quantities ``value`` and ``level`` may use besides the parameters; empty for none.
+        A compartment with the same name as a membrane is written ``compartments.NAME``.
     value, level : Quantity
     direction : {"rises", "falls", "passes"}
-        Whether it counts upward alone, downward alone, or either way.
+        Whether upward crossings, downward crossings, or both count.
     action : {"record", "stop", "set"}
-        Note the time; end the run there; or set parameters there, as the protocol does.
+        Record the time; end the run; or set parameters, as the protocol does.
     settings : mapping of str to Quantity
         New values of parameters, SI.
     duration : float or None
-        For how long they hold, s; None: for good.
+        How long the new values apply, s; None: permanently.
     once : bool
-        Whether only the first passing counts.
+        Whether only the first crossing counts.
     """
 
     name: str
@@ -143,11 +144,11 @@ class Event:
 
     @property
     def interrupts(self) -> bool:
-        """Whether the integration must stop there."""
+        """Whether the integration must be interrupted at a crossing."""
         return self.action != "record" or self.once
 
 
-#: Groups of quantities that a recording may hold, and whether it holds them where nothing is said.
+#: Groups of quantities that a recording may contain, and whether it contains them by default.
 RECORDING_GROUPS = {
     "potentials": True,
     "concentrations": True,
@@ -171,12 +172,12 @@ RECORDING_GROUPS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """When samples are taken.
+    """When samples are taken, and of which quantities.
 
     ``linear``: ``points`` samples evenly from 0 to the end. ``log``: 0, then ``points`` samples from ``first`` (s)
     to the end, evenly in log t. ``list``: at ``times`` (s). ``steps``: at 0 and after every step of the solver.
-    Both sides of every protocol step are recorded besides. The steps of the solver never depend on it.
-    ``quantities``: keys of ``RECORDING_GROUPS``; the usual ones where None.
+    Both sides of every protocol step are recorded as well. The steps of the solver never depend on the recording.
+    ``quantities``: keys of ``RECORDING_GROUPS``; None: the default ones.
     """
 
     spacing: Literal["linear", "log", "list", "steps"] = "linear"
@@ -188,7 +189,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Simulation:
-    """How long and how exactly: duration (s), relative tolerance, whether to stop at a steady state."""
+    """Settings of the integration: duration (s), relative tolerance, whether to stop at a steady state, step limit."""
 
     duration: float
     rtol: float = 1e-7

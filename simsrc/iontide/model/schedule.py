@@ -1,4 +1,4 @@
-"""When things happen in a run: the segments between protocol steps, and the times at which samples are taken."""
+"""Schedule of a run: the segments between protocol steps, and the sample times."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .model import Model, ParameterStep, Quantity, Recording, dependency_order
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of time, s, in which every parameter stays or goes in a straight line.
+    """An interval of time, s, in which every parameter that the protocol sets is constant or changes linearly.
 
-    ``settings`` are the parameters that differ from the model's values, at the start of the stretch; ``slopes`` how
-    fast those change that ramp, per s.
+    ``settings`` are the values, at the start of the segment, of the parameters that differ from those of the model;
+    ``slopes`` are the rates of change of the ramped ones, per s.
     """
 
     start: float
@@ -32,17 +32,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Crossing:
-    """That an event came about: its name and when, s."""
+    """The occurrence of an event: its name and the time, s."""
 
     event: str
     time: float
 
 
 def triggered_steps(model: Model, crossings: Iterable[Crossing]) -> list[ParameterStep]:
-    """What events have done to the protocol, in the order in which they came about.
+    """The protocol steps caused by events, in the order of their occurrence.
 
-    A value that is set for good stays until the protocol sets it again. An event that counts only once makes a step
-    though it sets nothing.
+    A value without a duration applies until the protocol sets it again. An event that counts only once gives a step
+    even if it sets nothing.
     """
     events = {event.name: event for event in model.events if event.interrupts and event.action != "stop"}
     steps = []
@@ -62,22 +62,22 @@ def triggered_steps(model: Model, crossings: Iterable[Crossing]) -> list[Paramet
 
 
 def still_counting(steps: Sequence[ParameterStep], time: float) -> list[ParameterStep]:
-    """Those of triggered steps, all of which have begun, that bear on what holds after a time."""
-    kept: list[ParameterStep] = []
+    """The triggered steps, all of which have begun, that still affect the settings after a time."""
+    effective: list[ParameterStep] = []
     for step in reversed(steps):
         is_over = step.end is not None and step.end <= time
         covered = any(
             step.settings.keys() <= later.settings.keys()
             and (later.end is None or (step.end is not None and step.end <= later.end))
-            for later in kept
+            for later in effective
         )
         if not is_over and not covered:
-            kept.append(step)
-    return kept[::-1]
+            effective.append(step)
+    return effective[::-1]
 
 
 def segments_of(model: Model, triggered: Sequence[ParameterStep] = ()) -> list[Segment]:
-    """The segments of a run, in order; at least one. ``triggered`` are the steps that events have added."""
+    """The segments of a run, in order; at least one. ``triggered`` are the steps added by events."""
     duration, protocol = model.simulation.duration, (*model.protocol, *triggered)
     times = {0.0, duration}
     for step in protocol:
@@ -85,7 +85,7 @@ def segments_of(model: Model, triggered: Sequence[ParameterStep] = ()) -> list[S
         times |= {t for t in ends if t is not None and 0.0 < t < duration}
     steps = _Steps(protocol)
     segments = []
-    origin: dict[tuple[int, str], float] = {}  # where a ramp set out from
+    origin: dict[tuple[int, str], float] = {}  # initial value of each ramp
     for start, end in pairwise(sorted(times)):
         settings: dict[str, Quantity] = {}
         slopes: dict[str, float] = {}
@@ -97,17 +97,17 @@ def segments_of(model: Model, triggered: Sequence[ParameterStep] = ()) -> list[S
                 settings.update(step.settings)
                 for name in step.settings:
                     slopes.pop(name, None)
-        steps.forget_what_is_covered()
+        steps.drop_superseded()
         segments.append(Segment(start, end, settings, slopes))
     return segments
 
 
 class _Steps:
-    """The steps of a protocol that hold at a time, asked for in the order of time.
+    """The steps of a protocol that are active at a time, queried in the order of time.
 
-    A step that another one covers for good is dropped, or else a table of values would be gone through from its
-    beginning at each of them: one that comes right after it in the protocol (of those that are not over), gives
-    every value that it gives, and has begun.
+    A step is dropped once it is permanently superseded: the next entry of the protocol that has not ended sets all of
+    its parameters and has begun. Without this, the cost of a long table of values would grow with the square of its
+    length.
     """
 
     def __init__(self, protocol: Sequence[ParameterStep]) -> None:
@@ -115,13 +115,13 @@ class _Steps:
         self._waiting = sorted(range(len(protocol)), key=lambda n: protocol[n].start, reverse=True)
         self._ends: list[tuple[float, int]] = []
         self._active: list[int] = []
-        self._last: list[int] = []  # those that may cover what stands before them
-        # Before and after each in the protocol, those left out that are over; one more closes the ring.
+        self._last: list[int] = []  # those that may supersede the entries before them
+        # Previous and next entry of the protocol, without those that have ended; one more entry closes the ring.
         self._before, self._after = list(range(-1, len(protocol))), [*range(1, len(protocol) + 1), 0]
         self._before[0] = len(protocol)
 
     def at(self, time: float) -> list[int]:
-        """Numbers of the steps that hold, in the order of the protocol."""
+        """Numbers of the active steps, in the order of the protocol."""
         while self._waiting and self._protocol[self._waiting[-1]].start <= time:
             number = self._waiting.pop()
             insort(self._active, number)
@@ -136,8 +136,8 @@ class _Steps:
                 self._drop(number)
         return self._active
 
-    def forget_what_is_covered(self) -> None:
-        """Drop what holds no more, whatever comes: to be called once the steps at a time have been looked at."""
+    def drop_superseded(self) -> None:
+        """Drop the superseded steps; to be called after the steps at a time have been used."""
         for number in self._last:
             names = self._protocol[number].settings.keys()
             before = self._before[number]
@@ -165,8 +165,8 @@ def _ramp(
     slopes: dict[str, float],
     origin: dict[tuple[int, str], float],
 ) -> None:
-    """Where the parameters of a ramp stand at ``start``, and how fast they go on."""
-    before = {name: q for name in step.settings if not isinstance(q := _own(model, settings, name), Formula)}
+    """Set the values of the parameters of a ramp at ``start``, and their slopes."""
+    before = {name: q for name in step.settings if not isinstance(q := _value_of(model, settings, name), Formula)}
     after = {name: q for name, q in step.settings.items() if not isinstance(q, Formula)}
     if len(before) < len(step.settings) and not all((number, name) in origin for name in step.settings):
         before = model.parameter_values(settings)
@@ -175,7 +175,7 @@ def _ramp(
     for name in step.settings:
         first = origin[number, name] if (number, name) in origin else origin.setdefault((number, name), before[name])
         slope = (after[name] - first) / step.over
-        # The end as the segments have it: start - step.start may fall short of step.over by rounding.
+        # The end as computed for the segments: start - step.start may fall short of step.over by rounding.
         if start < step.start + step.over:
             settings[name], slopes[name] = first + slope * (start - step.start), slope
         else:
@@ -183,46 +183,46 @@ def _ramp(
             slopes.pop(name, None)
 
 
-def _own(model: Model, settings: Mapping[str, Quantity], name: str) -> Quantity:
+def _value_of(model: Model, settings: Mapping[str, Quantity], name: str) -> Quantity:
     return settings[name] if name in settings else model.parameters[name].value
 
 
 def values_of(model: Model, segments: Sequence[Segment]) -> list[Mapping[str, float]]:
-    """``model.values`` of every segment, for many segments: only what differs from the first is reckoned anew."""
+    """``model.values`` of every segment; only values that differ from those of the first segment are recomputed."""
     first = segments[0].settings
     values = model.values(first)
     parameters = model.parameter_values(first)
     plans: dict[frozenset[str], tuple[list[str], list[tuple[str, Formula]]]] = {}
-    found: dict[tuple, Mapping[str, float]] = {}
+    cached: dict[tuple, Mapping[str, float]] = {}
     result: list[Mapping[str, float]] = []
     for segment in segments:
         settings = segment.settings
         key = tuple(settings.items())
-        if key not in found:
+        if key not in cached:
             if any(isinstance(q, Formula) for q in (*first.values(), *settings.values())):
-                found[key] = model.values(settings)
+                cached[key] = model.values(settings)
             else:
                 names = frozenset(
                     n for n in first.keys() | settings.keys() if n not in first or first[n] != settings.get(n)
                 )
                 if names not in plans:
                     plans[names] = _dependents(model, names)
-                found[key] = ChainMap(_renewed(model, settings, parameters, plans[names]), values)
-        result.append(found[key])
+                cached[key] = ChainMap(_renewed(model, settings, parameters, plans[names]), values)
+        result.append(cached[key])
     return result
 
 
 def _dependents(model: Model, names: Set[str]) -> tuple[list[str], list[tuple[str, Formula]]]:
-    """The parameters that settings of some parameters change, in order of evaluation, and the settled quantities.
+    """The parameters that depend on these, in the order of evaluation, and the dependent settled quantities.
 
-    A parameter that is made of time is left out, as it is in ``Model.parameter_values``.
+    A parameter that depends on time is left out, as in ``Model.parameter_values``.
     """
-    made = model.made_of(names)
-    order = dependency_order({name: model.parameters[name].value for name in model.parameters if name in made})
+    dependents = model.made_of(names)
+    order = dependency_order({name: model.parameters[name].value for name in model.parameters if name in dependents})
     quantities = [
         (path, q)
         for path, q in model.settled_quantities()
-        if isinstance(q, Formula) and q.names & made and not path.startswith("parameters.")
+        if isinstance(q, Formula) and q.names & dependents and not path.startswith("parameters.")
     ]
     return [name for name in order if name in model.ramped or name not in model.moving], quantities
 
@@ -236,7 +236,7 @@ def _renewed(
     """Values by path of the parameters and quantities of a plan (see ``_dependents``)."""
     known = dict(parameters)
     for name in plan[0]:
-        q = _own(model, settings, name)
+        q = _value_of(model, settings, name)
         known[name] = evaluate_float(q, known) if isinstance(q, Formula) else q
     renewed = {f"parameters.{name}": known[name] for name in plan[0]}
     return renewed | {path: evaluate_float(formula, known) for path, formula in plan[1]}
@@ -250,19 +250,19 @@ def sample_count_limit(recording: Recording, segments: int) -> int:
 def scheduled_samples(
     recording: Recording, segments: list[Segment], block: int, first: int = 0
 ) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """Sample times in blocks of at most about ``block``: absolute time (s), time within its segment (s), its number.
+    """Sample times in blocks of at most about ``block``: time (s), time within its segment (s), number of the segment.
 
-    Where two segments meet, both sides are sampled: the same time stands twice, once with each segment's number.
-    Those of the segments before number ``first`` are left out.
+    The boundary of two segments is sampled on both sides: the same time occurs twice, once with the number of each
+    segment. Samples of segments before number ``first`` are left out.
     """
     pieces: list[tuple[NDArray, NDArray, NDArray]] = []
-    waiting = 0
+    pending = 0
     for piece in _pieces(recording, segments, block, first):
-        if waiting and waiting + len(piece[0]) > block:
+        if pending and pending + len(piece[0]) > block:
             yield _joined(pieces)
-            pieces, waiting = [], 0
+            pieces, pending = [], 0
         pieces.append(piece)
-        waiting += len(piece[0])
+        pending += len(piece[0])
     yield _joined(pieces)
 
 
@@ -276,11 +276,11 @@ def _joined(pieces: list[tuple[NDArray, NDArray, NDArray]]) -> tuple[NDArray, ND
 def _pieces(
     recording: Recording, segments: list[Segment], block: int, first: int
 ) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """The samples of ``scheduled_samples``, none of a piece in another segment than the rest."""
+    """The samples of ``scheduled_samples`` in pieces, each within one segment."""
     duration = segments[-1].end
     position = 0
     total = len(recording.times) if recording.spacing == "list" else recording.points + (recording.spacing == "log")
-    if first:  # a sample at the very start of that segment is there by itself
+    if first:  # the start of that segment is always sampled
 
         def time_of(index: int) -> float:
             return float(_base_times(recording, duration, index, index + 1)[0])
@@ -295,7 +295,7 @@ def _pieces(
         while position < total:
             times = _base_times(recording, duration, position, min(position + block, total))
             times = times[: np.searchsorted(times, segment.end, side="right" if last else "left")]
-            # A sample asked for at the very start of a later segment is there already.
+            # The start of a later segment has been sampled already.
             inside = times[times > segment.start] if number else times
             position += len(times)
             if len(inside):
@@ -312,7 +312,7 @@ def _block(times: NDArray, segment: Segment, number: int) -> tuple[NDArray, NDAr
 
 
 def _base_times(recording: Recording, duration: float, start: int, stop: int) -> NDArray:
-    """Samples ``start`` to ``stop`` of what the recording asks for, s; the last one is exactly the end."""
+    """Samples ``start`` to ``stop`` of those that the recording defines, s; the last one is exactly the end."""
     if recording.spacing == "list":
         return np.array(recording.times[start:stop], dtype=float)
     index = np.arange(start, stop, dtype=float)

@@ -1,4 +1,4 @@
-"""A model as JSON and back, without loss: what a result file keeps of the scenario once it was resolved.
+"""Lossless conversion of a model to JSON and back: the resolved model as a result file stores it.
 
 The JSON follows the dataclasses of ``model`` field by field, driven by their annotations, so that a field added there
 is written and read without a change here. An ordered mapping is a list of ``[key, value]`` pairs, because the order
@@ -23,7 +23,7 @@ from ..formulas.units import Dimension
 from .fields import fields_of
 from .model import Model
 
-#: Changed when a reader of the former could misunderstand; a field added with a default does not.
+#: Increased by changes that an older reader could misinterpret; not by a new field with a default.
 VERSION = 1
 
 
@@ -33,24 +33,24 @@ def model_to_json(model: Model) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Where a number is not finite, or a part stands under another name than its own.
+        If a number is not finite, or the key of a part differs from its name.
     """
     return {"model_version": VERSION, "model": _encode(model, Model, "model")}
 
 
 def model_from_json(document: Any) -> Model:
-    """The model that ``model_to_json`` made the document from, equal to it and in the same order.
+    """The model from which ``model_to_json`` made the document, equal and in the same order.
 
     Raises
     ------
     ValueError
-        One sentence: the place in the document, and what is wrong there.
+        One sentence: the place in the document and the fault.
     """
     if not isinstance(document, dict) or set(document) != {"model_version", "model"}:
-        raise ValueError("this is no model of iontide: it needs the keys model_version and model, and no other")
+        raise ValueError("this is not a model of iontide: it must have the keys model_version and model, and no others")
     if type(document["model_version"]) is not int or document["model_version"] != VERSION:
         raise ValueError(
-            f"this model is of version {str(document['model_version'])[:40]}, this iontide reads version {VERSION}"
+            f"the model has version {str(document['model_version'])[:40]}, but this iontide reads version {VERSION}"
         )
     model: Model = _decode(document["model"], Model, "model")
     return model
@@ -62,7 +62,7 @@ def canonical_json(document: Any) -> str:
 
 
 def run_id(model: Model) -> str:
-    """Sixteen hexadecimal digits that two runs share exactly where they are of the same resolved model."""
+    """Sixteen hexadecimal digits that identify the resolved model: equal for two runs of the same model."""
     return run_id_of_text(canonical_json(model_to_json(model)))
 
 
@@ -83,7 +83,7 @@ def _encode(value: Any, kind: Any, place: str) -> Any:
     if kind is float:
         number = float(value)
         if not math.isfinite(number):
-            raise ValueError(f"{place} is {number}, which no model can hold")
+            raise ValueError(f"{place} must be finite, got {number}")
         return number
     if kind is int:
         return int(value)
@@ -94,13 +94,13 @@ def _encode(value: Any, kind: Any, place: str) -> Any:
     if get_origin(kind) is Mapping:
         for key, item in value.items():
             if getattr(item, "name", key) != key:
-                raise ValueError(f"{place}: {item.name} stands under the name {key}")
+                raise ValueError(f"{place}: the key of {item.name} is {key}; it must be the name")
         return [[key, _encode(item, get_args(kind)[1], f"{place}.{key}")] for key, item in value.items()]
-    raise TypeError(f"{place}: a field of type {kind} has no form in JSON yet; teach model_json about it")
+    raise TypeError(f"{place}: fields of type {kind} cannot be written as JSON; add the type to serialization")
 
 
 def _container(union: Any) -> Any:
-    """The member of a union that is a tuple, a mapping or a dataclass, for values that are no scalar."""
+    """The member of a union that is a tuple, a mapping or a dataclass, for values that are not scalars."""
     return next((k for k in get_args(union) if get_origin(k) in (tuple, Mapping) or is_dataclass(k)), None)
 
 
@@ -134,7 +134,7 @@ def _decode(value: Any, kind: Any, place: str) -> Any:
 
 
 def _decode_union(value: Any, kinds: tuple[Any, ...], place: str) -> Any:
-    """The form of a value in JSON tells which member of the union it is: no two members share one."""
+    """Decode a value of a union; its JSON form identifies the member, because no two members share one."""
     if value is None and type(None) in kinds:
         return None
     if isinstance(value, dict) and Formula in kinds:
@@ -156,9 +156,9 @@ def _decode_mapping(value: Any, kind: Any, place: str) -> dict[str, Any]:
             raise _fault(f"{place}[{i}]", "a pair of a name and a value", pair)
         name, item = pair[0], _decode(pair[1], kind, f"{place}.{pair[0]}")
         if name in mapping:
-            raise ValueError(f"{place}: {name[:80]} stands there twice")
+            raise ValueError(f"{place}: {name[:80]} occurs twice")
         if getattr(item, "name", name) != name:
-            raise ValueError(f"{place}: {item.name[:80]} stands under the name {name[:80]}")
+            raise ValueError(f"{place}: the key of {item.name[:80]} is {name[:80]}; it must be the name")
         mapping[name] = item
     return mapping
 
@@ -200,6 +200,6 @@ def _list(value: Any, place: str) -> list[Any]:
     return value
 
 
-def _fault(place: str, due: str, value: Any) -> ValueError:
+def _fault(place: str, expected: str, value: Any) -> ValueError:
     shown = repr(value)
-    return ValueError(f"{place[:200]} must be {due}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")
+    return ValueError(f"{place[:200]} must be {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")

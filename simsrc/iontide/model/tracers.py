@@ -1,4 +1,4 @@
-"""What a tracer is: a labelled copy of a species, and where it starts from. How it moves is in ``tracing``."""
+"""Tracers: labelled species and their initial distribution. Fluxes are in ``equations.tracer_fluxes``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from .model import Model
 
 
+_NOT_SUPPORTED = "tracers of a species supplied by a clamp are not supported"
+
+
 @dataclass(frozen=True)
 class Tracer:
-    """A label on part of a species, as 24Na on Na: it goes where that goes and changes nothing.
+    """A label on part of a species, such as 24Na on Na: it moves with the species and does not affect the model.
 
     Attributes
     ----------
     name : str
-        Neither that of a species nor of another tracer.
+        Different from the names of species and of other tracers.
     of : tuple of str
-        The species that may bear the label, one atom of it each: more than one where reactions hand it on, as from Ca
-        to the buffer that binds it.
+        The species that may carry the label, one atom each: more than one if reactions transfer it, as from Ca to its
+        complex with a buffer.
     shares : mapping of str to Quantity
-        Share of these species that is labelled, 0 to 1, by compartment (0 where none is given): of a bath at any time,
-        of a finite compartment at the start.
+        Labelled fraction of these species, 0 to 1, by compartment (0 if not given): of a bath at any time, of a finite
+        compartment at the start.
     """
 
     name: str
@@ -35,31 +38,31 @@ class Tracer:
 
 
 def labels_in(tracer: Tracer, reaction: Reaction) -> tuple[int, int]:
-    """How many molecules that may bear the label a reaction takes, and how many it gives."""
-    taken, given = reaction.reactants, reaction.products
-    return sum(taken.get(name, 0) for name in tracer.of), sum(given.get(name, 0) for name in tracer.of)
+    """Numbers of molecules that may carry the label among the reactants and among the products of a reaction."""
+    reactants, products = reaction.reactants, reaction.products
+    return sum(reactants.get(name, 0) for name in tracer.of), sum(products.get(name, 0) for name in tracer.of)
 
 
 def tracer_faults(model: Model) -> Iterator[str]:
-    """What does not fit together in the tracers of a model, one sentence each."""
+    """The inconsistencies in the tracers of a model, one sentence each."""
     if len({t.name for t in model.tracers}) < len(model.tracers):
-        yield "two tracers bear the same name"
+        yield "two tracers have the same name"
     for t in model.tracers:
-        told = f"tracer {t.name}: "
+        prefix = f"tracer {t.name}: "
         if t.name in model.species:
-            yield f"{told}there is a species of that name"
+            yield f"{prefix}there is a species of that name"
         missing = [name for name in t.of if name not in model.species]
-        yield from (f"{told}there is no species {name}" for name in missing or ([] if t.of else ["to be labelled"]))
+        yield from (f"{prefix}there is no species {name}" for name in missing or ([] if t.of else ["to be labelled"]))
         for c in t.shares:
             if c not in model.compartments:
-                yield f"{told}there is no compartment {c}"
+                yield f"{prefix}there is no compartment {c}"
         for r in model.reactions:
-            taken, given = labels_in(t, r)
-            if taken != given:
-                yield f"{told}the reaction {r.name} takes {taken} and gives {given} of {', '.join(t.of)}"
+            consumed, produced = labels_in(t, r)
+            if consumed != produced:
+                yield f"{prefix}the reaction {r.name} consumes {consumed} and produces {produced} of {', '.join(t.of)}"
         for clamp in model.clamps:
             if clamp.carried_by in t.of:
-                yield f"{told}the clamp {clamp.name} brings {clamp.carried_by}, which no tracer can follow yet"
-        for held in model.ion_clamps:
-            if held.species in t.of:
-                yield f"{told}the clamp {held.name} brings {held.species}, which no tracer can follow yet"
+                yield f"{prefix}the clamp {clamp.name} supplies {clamp.carried_by}; {_NOT_SUPPORTED}"
+        for ion_clamp in model.ion_clamps:
+            if ion_clamp.species in t.of:
+                yield f"{prefix}the clamp {ion_clamp.name} supplies {ion_clamp.species}; {_NOT_SUPPORTED}"

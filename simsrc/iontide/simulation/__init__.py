@@ -1,1 +1,1 @@
-"""A model made ready and run: machine code, integration, trajectory, and what is said when it fails."""
+"""Running a model: preparation, integration, trajectory, and messages of failures."""

@@ -1,7 +1,7 @@
 """Preparation of a run: program, machine code, values of each segment, initial state.
 
-A model never changes, so what was prepared for it is cached as long as the model exists: a second run of the same model
-begins at once.
+A model is immutable, so its preparation is cached as long as the model exists, and a second run of the same model
+begins without delay.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from ..model.schedule import (
 from ..symbolic.expression import where
 from ..symbolic.tape import Program
 
-#: Samples in one block, as they are handed over.
+#: Number of samples in one block.
 BLOCK = 65_536
 
-#: Sign of the change that an event waits for; 0 for either.
+#: Sign of the crossings that count for an event; 0 for both.
 _DIRECTIONS = {"rises": 1, "falls": -1, "passes": 0}
 
-#: A quantity that is no longer watched: no change has this sign both ways.
-_NEVER = (NEVER, 0)
+#: Row of ``Problem.watched`` for an event that no longer counts.
+_NOT_WATCHED = (NEVER, 0)
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class Preparation:
         Value (SI) of every settled quantity by path, for each segment.
     initial : InitialState
     problem : Problem or None
-        As the integrator takes it; None where the model has no state.
+        Input of the integrator; None if the model has no state.
     table : Table or None
-        By which the integrator finds it.
+        Addresses by which the integrator accesses the problem.
     code : MachineCode or None
-        Kept alive here, since ``problem`` holds its addresses only.
+        Referenced here because ``problem`` contains only its addresses.
     samples : list of blocks or None
-        The sample times (see ``schedule.scheduled_samples``) where they fit one block.
+        The sample times (see ``schedule.scheduled_samples``) if they fit into one block.
     first : int
         Number of the segment that the problem begins with; above 0 after an event.
     triggered : sequence of ParameterStep
-        What events have added to the protocol, so far as it still counts.
+        Steps added to the protocol by events, as far as they still have an effect.
     """
 
     layout: Layout
@@ -93,7 +93,7 @@ class Preparation:
         return scheduled_samples(model.recording, list(self.segments), BLOCK, self.first)
 
     def at_end_of(self, segments: Sequence[Segment], values: Sequence[Mapping[str, float]]) -> Preparation:
-        """The same model with the last of these segments for its last: what holds when a run has come that far."""
+        """Preparation with the last of these segments as the only one of the problem: the state of a run at its end."""
         assert self.problem is not None
         assert self.program is not None
         assert self.code is not None
@@ -103,26 +103,26 @@ class Preparation:
         return replace(self, segments=tuple(segments), values=tuple(values), problem=problem, table=None, samples=None)
 
     def after(self, model: Model, crossings: Sequence[Crossing], number: int, over: Collection[str]) -> Preparation:
-        """Preparation of the rest of a run when events have changed its protocol.
+        """Preparation of the rest of a run after events have changed its protocol.
 
-        ``segments`` and ``values`` are those of the whole run as it has become; ``problem`` begins with the segment
-        that the events open.
+        ``segments`` and ``values`` are those of the whole run; ``problem`` begins with the segment that the events
+        start.
 
         Parameters
         ----------
         model : Model
         crossings : sequence of Crossing
-            Events that occurred, all at one time.
+            Events that occurred, all at the same time.
         number : int
-            Segment in which that is, and which ends with it.
+            Number of the segment in which they occurred; it ends at that time.
         over : collection of str
-            Events that are watched no longer.
+            Names of the events that no longer count.
         """
         time = crossings[-1].time
         triggered = [*self.triggered, *triggered_steps(model, crossings)]
         if not model.ramped:  # else earlier steps determine where a ramp starts
             triggered = still_counting(triggered, time)
-        # An event at the very time of a protocol step opens no segment between them: the protocol has opened one.
+        # An event at the time of a protocol step starts no further segment: the step has started one.
         ended = number + 1 if self.segments[number].start < time else number
         past = (*self.segments[:number], replace(self.segments[number], end=time))[:ended]
         coming = [segment for segment in segments_of(model, triggered) if segment.start >= time]
@@ -134,7 +134,7 @@ class Preparation:
         watched = self.problem.watched.copy()
         for row, event in enumerate(model.events):
             if event.name in over:
-                watched[row] = _NEVER
+                watched[row] = _NOT_WATCHED
         problem = self.problem._replace(
             mass=mass,
             constants=constants,
@@ -162,7 +162,7 @@ def prepare(model: Model) -> Preparation:
     Raises
     ------
     ScenarioError
-        Where there is no initial state.
+        If there is no initial state.
     """
     key = id(model)
     cached = _prepared.get(key)
@@ -173,7 +173,7 @@ def prepare(model: Model) -> Preparation:
 
 
 def _forget(prepared: dict[int, Any], key: int, _: weakref.ref[Model]) -> None:
-    """The model is gone (at the end of the process the globals of this module may be gone before it)."""
+    """Drop the preparation of a deleted model (at exit the globals of this module may be deleted before the model)."""
     prepared.pop(key, None)
 
 
@@ -226,18 +226,18 @@ def _problem(
 
 
 def absolute_tolerances(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> NDArray:
-    """Absolute tolerance of each state: a part of its natural size, which follows from the values of the first segment.
+    """Absolute tolerance of each state: a fraction of its scale, which is derived from the values of the first segment.
 
-    Of many cells (see ``initial_state``) a row for each.
+    For a batch of cells (see ``initial_state``), one row per cell.
     """
     scales = _scales(model, layout, values, initial)
-    if not scales:  # nothing moves
+    if not scales:  # there are no states
         return np.zeros(initial.y.shape)
     return ABSOLUTE_FRACTION * model.simulation.rtol * np.stack(np.broadcast_arrays(*scales), axis=-1)
 
 
 def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: InitialState) -> list[Any]:
-    """Natural size of each state, from the start."""
+    """Scale of each state, from the initial values."""
     evaluation = Evaluation(model, layout, values.__getitem__, lambda i: initial.y[..., i], 0.0)
     capacities = (
         {c: sum(evaluation.capacity(m) for m, _ in membranes_of(model, c)) for c in layout.potentials}
@@ -246,13 +246,13 @@ def _scales(model: Model, layout: Layout, values: Mapping[str, Any], initial: In
     )
     supplied = {}
     for clamp in model.clamps:
-        # What charges the membrane; or, where it takes no charge, what is a thousandth of an ion's in a millimolar.
+        # The charge of the membrane; without a capacitance, that of a monovalent ion at 1 µM in the volume.
         membrane = model.membranes[clamp.membrane]
         finite = [c for c in (membrane.inside, membrane.outside) if model.compartments[c].is_finite]
         carried = 1e-3 * FARADAY * evaluation.volume(finite[0]) if finite else 1e-12
         charged = POTENTIAL_SCALE * evaluation.capacity(membrane)
         supplied[clamp.name] = where(charged == 0.0, carried, charged)
-    for held in model.ion_clamps:
-        amount = evaluation.amount(held.compartment, held.species)
-        supplied[held.name] = where(amount == 0.0, evaluation.volume(held.compartment), amount)
+    for ion_clamp in model.ion_clamps:
+        amount = evaluation.amount(ion_clamp.compartment, ion_clamp.species)
+        supplied[ion_clamp.name] = where(amount == 0.0, evaluation.volume(ion_clamp.compartment), amount)
     return layout.scales(values, capacities, supplied)

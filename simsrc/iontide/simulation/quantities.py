@@ -1,14 +1,14 @@
-"""Every quantity of a run under its one name: ``plasma.V``, ``cell.Na``, ``plasma.E.K``.
+"""The quantities of a run, by name: ``plasma.V``, ``cell.Na``, ``plasma.E.K``.
 
-The same names stand in result files, sweeps, recordings, figures' data and ``trajectory["plasma.V"]``; they continue
-those of formulas, led by the compartment or membrane that the formula would stand in.
+The same names are used in result files, sweeps, recordings, data of figures and ``trajectory["plasma.V"]``. They are
+the names used in formulas, preceded by the compartment or membrane to which the formula belongs.
 
 =======================================  ==============================================================================
 name                                     quantity
 =======================================  ==============================================================================
 ``<membrane>.V``                         membrane potential, inside minus outside
 ``<membrane>.E.<ion>``                   reversal (Nernst) potential
-``<membrane>.dE.<ion>``                  its activity correction, where coefficients may differ from 1 on either side
+``<membrane>.dE.<ion>``                  its activity correction, if a coefficient may differ from 1 on either side
 ``<membrane>.driving_force.<species>``   driving force Δmu~
 ``<membrane>.flux.<species>``            net flux; ``efflux``, ``influx`` and the Ussing ratios likewise
 ``<membrane>.current``                   current density of all ions; ``.current.<ion>`` of one
@@ -54,15 +54,15 @@ class Quantity:
     name : str
         As in the table above.
     kind : str
-        What it is: ``membrane_potential``, ``concentration`` …
+        Kind of quantity: ``membrane_potential``, ``concentration`` …
     long_name, units : str
-        As an axis says it.
+        Label and unit of an axis.
     scale : float
-        How many ``units`` make one of SI.
+        Factor from SI to ``units``.
     compute : callable
-        From a trajectory, or a part of one, to the values, SI.
+        Function of a trajectory, or a part of one, that returns the values, SI.
     of : mapping of str to str
-        Which compartment, membrane, species it belongs to.
+        Compartment, membrane, species … to which it belongs.
     """
 
     name: str
@@ -75,27 +75,27 @@ class Quantity:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """What a dataset in a file says of itself."""
+        """Attributes of its dataset in a file."""
         return {"units": self.units, "long_name": self.long_name, "quantity": self.kind, **self.of}
 
     def values(self, part: Trajectory) -> NDArray:
-        """Values in ``units``, one a sample."""
-        # A failed run may end where a law has no value: that stands in the file as NaN, and the run says so.
+        """Values in ``units``, one per sample."""
+        # A failed run may end at a state for which a law is undefined: the value is NaN, and the message explains it.
         with np.errstate(all="ignore"):
             return self.compute(part) * self.scale
 
 
 def quantities_of(model: Model, groups: Iterable[str]) -> Iterator[Quantity]:
-    """The quantities of some groups (keys of ``GROUPS``), in the order of ``GROUPS``, each under a name of its own."""
+    """The quantities of some groups (keys of ``GROUPS``), in the order of ``GROUPS``, with unique names."""
     wanted = set(groups)
-    makers = [make for group, make in GROUPS.items() if group in wanted]
+    builders = [build for group, build in GROUPS.items() if group in wanted]
     if {"concentrations", "amounts"} & wanted:
-        makers.append(_volumes)
-    return with_unique_names(quantity for make in makers for quantity in make(model))
+        builders.append(_volumes)
+    return with_unique_names(quantity for build in builders for quantity in build(model))
 
 
 def with_unique_names(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
-    """The quantities, with a number behind the name of one whose name is taken already."""
+    """The quantities with unique names: a number is appended to a name that occurred before."""
     taken: set[str] = set()
     for quantity in quantities:
         name = unique_name(quantity.name, taken)
@@ -104,7 +104,7 @@ def with_unique_names(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """The name as HDF5 can bear it, with a number behind it where it is taken."""
+    """The name as allowed in HDF5, with a number appended if it is already taken."""
     plain = name.replace("/", "_").replace("\0", "_")
     number, unique = 1, plain
     while unique in taken:
@@ -276,7 +276,7 @@ def _currents(model: Model) -> Iterator[Quantity]:
     for m, membrane in model.membranes.items():
         for p in membrane.pathways:
             charge = sum(count * model.species[s].valence for s, count in p.stoichiometry.items())
-            # Of the pathways of one ion (tables permeability and conductance) the current of that ion says it.
+            # Pathways in the tables permeability and conductance carry one ion: its current is already listed.
             if charge and p.name.startswith("pathways."):
                 of = {"membrane": m, "pathway": p.name}
                 compute = methodcaller("pathway_current_density", m, p.name)
@@ -302,11 +302,11 @@ def _clamps(model: Model) -> Iterator[Quantity]:
         name = f"charge brought in by the voltage clamp of {clamp.membrane} since the start"
         compute = methodcaller("clamp_supply", clamp.name)
         yield Quantity(f"{clamp.name}.clamp_charge", "clamp_charge", name, "pC", 1e12, compute, of)
-    for held in model.ion_clamps:
-        name = f"{held.species} brought into {held.compartment} by its clamp, per time"
-        of = {"clamp": held.name, "compartment": held.compartment, "species": held.species}
-        compute = methodcaller("ion_clamp_rate", held.name)
-        yield Quantity(f"{held.name}.clamp_rate", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
+    for ion_clamp in model.ion_clamps:
+        name = f"{ion_clamp.species} brought into {ion_clamp.compartment} by its clamp, per time"
+        of = {"clamp": ion_clamp.name, "compartment": ion_clamp.compartment, "species": ion_clamp.species}
+        compute = methodcaller("ion_clamp_rate", ion_clamp.name)
+        yield Quantity(f"{ion_clamp.name}.clamp_rate", "ion_clamp_rate", name, "fmol/s", 1e15, compute, of)
 
 
 def _tracers(model: Model) -> Iterator[Quantity]:
@@ -330,8 +330,8 @@ def _tracers(model: Model) -> Iterator[Quantity]:
                 yield Quantity(f"{m}.flux.{t.name}", "tracer_flux", name, "umol/m^2/s", 1e6, compute, of)
 
 
-#: What each group of ``recording.quantities`` stands for; the order is that of a result file. The groups
-#: ``energetics`` and ``electrodes`` need packages above this one, and are added in ``storage.recorded``.
+#: Quantities of each group of ``recording.quantities``, in the order of a result file. The groups ``energetics`` and
+#: ``electrodes`` need packages above this one and are added in ``storage.recorded``.
 GROUPS: Mapping[str, Callable[[Model], Iterator[Quantity]]] = {
     "potentials": _potentials,
     "concentrations": _concentrations,

@@ -1,4 +1,4 @@
-"""A run without its samples: what was run, from which file, how it ended, and what it cost."""
+"""A run without its samples: model, origin, end, and statistics of the integration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..model.schedule import Crossing, Segment
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a run cost: steps accepted, steps rejected, Jacobians evaluated (a step makes seven rate calls besides)."""
+    """Cost of a run: steps accepted, steps rejected, Jacobians evaluated (a step also evaluates the rates 7 times)."""
 
     steps: int = 0
     rejected: int = 0
@@ -25,7 +25,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Origin:
-    """The scenario file behind a run: its name and text as they were, and what ``--set`` changed.
+    """The scenario file of a run: its name, its text, and the values changed by ``--set``.
 
     All empty for a model built in Python.
     """
@@ -37,7 +37,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Run:
-    """A run without its samples: what was run, how it ended, and the state it ended in.
+    """A run without its samples: model, values, initial state, end, and final state.
 
     Attributes
     ----------
@@ -49,15 +49,15 @@ class Run:
     initial : InitialState
     status : {"done", "steady", "stopped", "failed"}
     message : str
-        Why it failed, or which event stopped it; empty otherwise.
+        Why it failed, or the event that stopped it; empty otherwise.
     end_time : float
         s.
     end_state : array, shape (n,)
-        mol and V, unrounded: a run can go on from it.
+        mol and V, unrounded: a run can be continued from it.
     statistics : Statistics
     origin : Origin
     crossings : tuple of Crossing
-        What events came about, in time.
+        Occurrences of events, in the order of time.
     """
 
     model: Model
@@ -74,5 +74,5 @@ class Run:
     crossings: tuple[Crossing, ...] = ()
 
     def crossing_times(self) -> dict[str, list[float]]:
-        """When each event of the model came about, s; none where it did not."""
+        """Times at which each event of the model occurred, s; an empty list if it did not."""
         return {e.name: [c.time for c in self.crossings if c.event == e.name] for e in self.model.events}

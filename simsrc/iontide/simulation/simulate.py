@@ -1,4 +1,4 @@
-"""Run a model: from its values to samples of its state, by the compiled integrator."""
+"""Run a model: integrate it by the compiled integrator and sample its states."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from .trajectory import Trajectory
 if TYPE_CHECKING:
     from ..scenario.read import Scenario
 
-#: Steps between two looks at the clock (progress, Ctrl-C): a fraction of a second.
+#: Number of steps between progress reports and checks for Ctrl-C: a fraction of a second.
 BUDGET = 200_000
 
-#: Events that may interrupt a run, in all and at one time.
-MOST_EVENTS, MOST_AT_ONCE = 100_000, 100
+#: Maximum number of interruptions of a run by events, in total and at one time.
+MAX_INTERRUPTIONS, MAX_AT_ONE_TIME = 100_000, 100
 
-_NOTHING_NOTED = (np.zeros(0), np.zeros((0, 2), dtype=np.int64))
+_NO_CROSSINGS = (np.zeros(0), np.zeros((0, 2), dtype=np.int64))
 
 #: Called with the time reached and the duration, s.
 ProgressCallback = Callable[[float, float], None]
@@ -54,15 +54,15 @@ def simulate(
     progress: ProgressCallback | None = None,
     origin: Origin = Origin(),  # noqa: B008
 ) -> Trajectory:
-    """Integrate a model and keep its samples in memory.
+    """Integrate a model and collect its samples in memory.
 
     Parameters
     ----------
     model : Model
     progress : callable, optional
-        Called now and then with the time reached and the duration, s.
+        Called repeatedly with the time reached and the duration, s.
     origin : Origin, optional
-        The file that the model was read from, to be kept with the results.
+        The file from which the model was read, to be stored with the results.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def simulate(
     Raises
     ------
     SolverError
-        Where the integration cannot go on; the trajectory up to there is its ``trajectory``.
+        If the integration fails; the trajectory up to that time is its ``trajectory``.
     ScenarioError
-        Where there is no initial state.
+        If there is no initial state.
     """
     integration = Integration(model, origin)
     trajectory = collect(integration, progress)
@@ -83,7 +83,7 @@ def simulate(
 
 
 def collect(integration: Integration, progress: ProgressCallback | None = None) -> Trajectory:
-    """Drive an integration to its end, well or not, and keep its samples in memory."""
+    """Run an integration to its end, or to its failure, and collect its samples in memory."""
     recording, n = integration.model.recording, integration.layout.size
     rows = 1024 if recording.spacing == "steps" else sample_count_limit(recording, len(integration.segments))
     store: Block = (np.empty(rows), np.empty(rows, dtype=np.int32), np.empty((rows, n)))
@@ -110,10 +110,10 @@ def run(
     ----------
     scenario : path, Scenario or Model
     set : mapping of str to value, optional
-        Values to put in place of those in the file, by path and written as in the file:
+        Values that replace those in the file, by path and written as in the file:
         ``{"parameters.pump_rate": "0 mol/m^2/s", "simulation.rtol": 1e-9}``.
     progress : callable, optional
-        Called now and then with the time reached and the duration, s.
+        Called repeatedly with the time reached and the duration, s.
 
     Returns
     -------
@@ -122,11 +122,11 @@ def run(
     Raises
     ------
     ScenarioError
-        The file cannot be run; all its faults at once.
+        If the file cannot be run; all its faults are reported together.
     SolverError
-        The integration could not go on; ``error.trajectory`` is what there is.
+        If the integration fails; ``error.trajectory`` is the trajectory up to that time.
     UsageError
-        ``set`` with something that is not a file: change the model itself (``dataclasses.replace``).
+        If ``set`` is given for something that is not a file: change the model itself (``dataclasses.replace``).
 
     Examples
     --------
@@ -149,7 +149,7 @@ def run(
 
 
 def origin_of(scenario: Scenario) -> Origin:
-    """What results keep of the file they come from."""
+    """The origin of results, from the scenario that was run."""
     return Origin(name=scenario.source, text=scenario.text, overrides=dict(scenario.overrides))
 
 
@@ -160,14 +160,14 @@ def _enlarged(array: NDArray, filled: int, rows: int) -> NDArray:
 
 
 class Integration:
-    """One run in the making. ``blocks`` drives it; ``outcome`` tells of it afterwards.
+    """The integration of one run: ``blocks`` computes its samples; ``outcome`` is its result.
 
     Attributes
     ----------
     status : int
-        As in ``kernel.status``, of the last call.
+        As in ``kernel.layout.status``, of the last call.
     time : float
-        How far it has come, s.
+        Time reached, s.
     """
 
     def __init__(self, model: Model, origin: Origin = Origin()) -> None:  # noqa: B008
@@ -181,13 +181,13 @@ class Integration:
         self._progress = self._integrator.progress if self._integrator else empty_progress()
         self.crossings: list[Crossing] = []
         self._interruptions: list[float] = []
-        self._spent = [0, 0, 0]  # by integrators before the last event
+        self._spent = [0, 0, 0]  # by the integrators before the last event
         room = 64 * len(model.events) + 1024 if model.events else 0
-        self._noted = (np.zeros(room), np.zeros((room, 2), dtype=np.int64)) if room else _NOTHING_NOTED
+        self._crossing_buffers = (np.zeros(room), np.zeros((room, 2), dtype=np.int64)) if room else _NO_CROSSINGS
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The stretches of the run; an event may add to them."""
+        """The segments of the run; events may add some."""
         return self.prepared.segments
 
     @property
@@ -202,11 +202,11 @@ class Integration:
         return self.prepared.first + int(self._progress.counters[SEGMENT])
 
     def _since_start(self, segment: NDArray, within: NDArray) -> NDArray:
-        """Time of the run from the time within segments, s; the end of a segment is met exactly."""
+        """Time of the run from the time within segments, s; exact at the end of a segment."""
         time = np.empty(len(within))
         for number in np.unique(segment):
-            rows, own = segment == number, self.segments[number]
-            time[rows] = np.where(within[rows] == own.end - own.start, own.end, own.start + within[rows])
+            rows, piece = segment == number, self.segments[number]
+            time[rows] = np.where(within[rows] == piece.end - piece.start, piece.end, piece.start + within[rows])
         return time
 
     @property
@@ -215,12 +215,12 @@ class Integration:
         return self._progress.y
 
     def blocks(self, progress: ProgressCallback | None = None) -> Iterator[Block]:
-        """Integrate, handing over samples block by block; ends when the run ends, well or not.
+        """Integrate and yield the samples block by block, to the end of the run or to its failure.
 
-        The state at which it ended is always the last sample.
+        The last sample is always the final state.
         """
         last = -1.0
-        for time, segment, states in self._driven(progress):
+        for time, segment, states in self._integrated(progress):
             if len(time):
                 last = time[-1]
                 yield time, segment, states
@@ -231,28 +231,28 @@ class Integration:
                 self.state[np.newaxis].copy(),
             )
 
-    def _driven(self, progress: ProgressCallback | None) -> Iterator[Block]:
+    def _integrated(self, progress: ProgressCallback | None) -> Iterator[Block]:
         if self.prepared.problem is None:
             for time, _, segment in self.prepared.sample_blocks(self.model):
                 yield time, segment, np.zeros((len(time), 0))
             self.status = status.DONE
             return
         every_step = self.model.recording.spacing == "steps"
-        drive = self._drive_by_step if every_step else self._drive_by_schedule
+        sampled = self._sample_steps if every_step else self._sample_schedule
         while True:
-            yield from drive(progress)
+            yield from sampled(progress)
             if self.status != status.CROSSED or self._stopping_event is not None:
                 return
             if self.time >= self.segments[-1].end:
                 self.status = status.DONE
                 return
-            if not every_step:  # of the state before it: the state after it opens the next segment
+            if not every_step:  # sample the state before the event; the state after it starts the next segment
                 yield np.array([self.time]), np.array([self._segment], dtype=np.int32), self.state[np.newaxis].copy()
-            self._go_on_after_event()
+            self._continue_after_event()
             if self.status < 0:
                 return
 
-    def _drive_by_step(self, progress: ProgressCallback | None) -> Iterator[Block]:
+    def _sample_steps(self, progress: ProgressCallback | None) -> Iterator[Block]:
         within, segment = np.zeros(BLOCK), np.zeros(BLOCK, dtype=np.int64)
         while True:
             states = np.empty((BLOCK, self.layout.size))
@@ -262,14 +262,14 @@ class Integration:
             if self.status != status.BUFFER_FULL:
                 return
 
-    def _drive_by_schedule(self, progress: ProgressCallback | None) -> Iterator[Block]:
-        ahead = self.prepared.sample_blocks(self.model)
-        following = next(ahead)
-        while following is not None:
-            (time, within, segment), following = following, next(ahead, None)  # type: ignore[assignment]
+    def _sample_schedule(self, progress: ProgressCallback | None) -> Iterator[Block]:
+        blocks = self.prepared.sample_blocks(self.model)
+        upcoming = next(blocks)
+        while upcoming is not None:
+            (time, within, segment), upcoming = upcoming, next(blocks, None)  # type: ignore[assignment]
             states = np.empty((len(time), self.layout.size))
-            own = segment - self.prepared.first
-            filled = self._fill(within, own, states, (0, following is not None), progress)
+            segment_of_problem = segment - self.prepared.first
+            filled = self._fill(within, segment_of_problem, states, (0, upcoming is not None), progress)
             yield time[:filled], segment[:filled], states[:filled]
             if self.status != status.BUFFER_FULL:
                 return
@@ -282,48 +282,48 @@ class Integration:
         mode: tuple[int, int],
         progress: ProgressCallback | None,
     ) -> int:
-        """Go on until the arrays are full or the run ends; return how many samples there are."""
+        """Integrate until the arrays are full or the run ends; return the number of samples."""
         order = np.array(mode, dtype=np.int64)
-        samples = Samples(within, segment, states, order, *self._noted)
+        samples = Samples(within, segment, states, order, *self._crossing_buffers)
         assert self._integrator is not None
         counters = self._progress.counters
         counters[SAMPLE] = 0
         while True:
             counters[CROSSING] = 0
             self.status = self._integrator.advance(samples, BUDGET)
-            self._take_crossings(int(counters[CROSSING]))
+            self._append_crossings(int(counters[CROSSING]))
             if progress is not None:
                 progress(self.time, self.segments[-1].end)
             if self.status != status.PAUSED:
                 return int(counters[SAMPLE])
 
-    def _take_crossings(self, count: int) -> None:
-        """Take over what the integrator has noted, in the order of time."""
+    def _append_crossings(self, count: int) -> None:
+        """Append the crossings recorded by the integrator, in the order of time."""
         if count:
-            crossed_at, crossed = (array[:count] for array in self._noted)
+            crossed_at, crossed = (array[:count] for array in self._crossing_buffers)
             time = self._since_start(crossed[:, 0] + self.prepared.first, crossed_at)
             order = np.argsort(time, kind="stable")
             names = [event.name for event in self.model.events]
             self.crossings += [Crossing(names[crossed[k, 1]], float(time[k])) for k in order]
 
     def _just_crossed(self) -> list[Crossing]:
-        """What came about at the time reached."""
+        """The events that occurred at the time reached."""
         latest = self.crossings[-len(self.model.events) :]
         return [c for c in latest if c.time == self.time]
 
     @property
     def _stopping_event(self) -> str | None:
-        """The event that has stopped the run."""
+        """The event that stopped the run."""
         if self.status != status.CROSSED:
             return None
         stops = {event.name for event in self.model.events if event.action == "stop"}
         return next((c.event for c in self._just_crossed() if c.event in stops), None)
 
-    def _go_on_after_event(self) -> None:
-        """Take up the integration with the protocol as events have made it."""
+    def _continue_after_event(self) -> None:
+        """Continue the integration with the protocol as changed by events."""
         self._interruptions.append(self.time)
-        recent = self._interruptions[-MOST_AT_ONCE:]
-        if len(self._interruptions) > MOST_EVENTS or (len(recent) == MOST_AT_ONCE and recent[0] == self.time):
+        recent = self._interruptions[-MAX_AT_ONE_TIME:]
+        if len(self._interruptions) > MAX_INTERRUPTIONS or (len(recent) == MAX_AT_ONE_TIME and recent[0] == self.time):
             self.status = status.TOO_MANY_EVENTS
             return
         levels = self._progress.levels.copy()
@@ -342,7 +342,7 @@ class Integration:
         return [before + int(count[k]) for before, k in zip(self._spent, (STEPS, REJECTED, JACOBIANS), strict=True)]
 
     def outcome(self) -> Run:
-        """What a trajectory keeps of the run besides its samples."""
+        """The run without its samples."""
         stopped = self._stopping_event
         ends = {status.STEADY: "steady", status.CROSSED: "stopped"}
         return Run(
@@ -361,7 +361,7 @@ class Integration:
         )
 
     def failure(self) -> str:
-        """Why the run ended before its time: what, where, when, and what to try."""
+        """Message for a run that failed: the fault, the state, the time, and what to try."""
         return failure_of(
             self.model,
             self.layout,
@@ -370,5 +370,5 @@ class Integration:
             int(self._progress.counters[WORST]),
             at_a_step=not self._progress.real[T],
             interruptions=len(self._interruptions),
-            events=[c.event for c in self.crossings[-MOST_AT_ONCE:]],
+            events=[c.event for c in self.crossings[-MAX_AT_ONE_TIME:]],
         )

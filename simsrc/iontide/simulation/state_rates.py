@@ -12,29 +12,29 @@ from ..equations.assembly import build_program
 if TYPE_CHECKING:
     from .trajectory import Trajectory
 
-#: Samples that are solved for at once, so that the matrices take little room.
+#: Number of samples solved at once, which limits the memory of the matrices.
 ROWS = 4096
 
 
 def state_rates(trajectory: Trajectory, state: int | None = None) -> NDArray:
-    """Rate of one state, or of all, at every sample, SI per s.
+    """Rate of change of one state, or of all, at every sample, SI per s.
 
-    A row of M that is zero is an algebraic equation 0 = f_i(t, y); its derivative by time, ``∂f_i/∂y y' = −∂f_i/∂t``,
-    takes its place.
+    A zero row of M is an algebraic equation 0 = f_i(t, y); it is replaced by its time derivative,
+    ``∂f_i/∂y y' = −∂f_i/∂t``.
 
     Parameters
     ----------
     trajectory : Trajectory
     state : int, optional
-        Its place in the state vector; None: all of them.
+        Index of the state; None: all of them.
 
     Returns
     -------
-    array, shape (samples,), or (samples, n) of all
+    array, shape (samples,), or (samples, n) for all states
     """
     _, program = build_program(trajectory.model)
     if program is None:
-        assert state is None, "what has a state has a program"
+        assert state is None, "a model with states has a program"
         return np.empty((len(trajectory), 0))
     n = program.size
     result = np.empty(len(trajectory) if state is not None else (len(trajectory), n))
@@ -48,6 +48,6 @@ def state_rates(trajectory: Trajectory, state: int | None = None) -> NDArray:
         algebraic = ~np.any(matrix, axis=2)
         left = np.where(algebraic[..., np.newaxis], slopes.reshape(len(rows), n, n), matrix)
         right = np.where(algebraic, -f_t, f)
-        moved = np.linalg.solve(left, right[..., np.newaxis])[..., 0]
-        result[rows] = moved if state is None else moved[:, state]
+        rates = np.linalg.solve(left, right[..., np.newaxis])[..., 0]
+        result[rows] = rates if state is None else rates[:, state]
     return result

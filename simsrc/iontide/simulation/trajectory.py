@@ -1,6 +1,6 @@
-"""What a run has produced: times and states, and on request everything that follows from them.
+"""Result of a run: times and states, and quantities derived from them on request.
 
-All numbers are SI, all arrays have one entry a sample. Derived quantities are computed in plain NumPy from the model
+All numbers are SI, all arrays have one entry per sample. Derived quantities are computed in plain NumPy from the model
 and the samples, by the same rate laws but not through the tape.
 """
 
@@ -40,9 +40,9 @@ class Trajectory(MembraneReadings, TracerReadings):
     ----------
     run : Run
     time : array, shape (samples,)
-        s. Where a protocol step falls, both of its sides are there, at the same time.
+        s. At a protocol step there are two samples of the same time, before and after it.
     segment : array of int, shape (samples,)
-        The stretch between protocol steps that a sample belongs to.
+        Number of the segment between protocol steps to which a sample belongs.
     states : array, shape (samples, n)
         Amounts (mol), then potentials (V), in the order of ``run.layout.names``.
     """
@@ -73,18 +73,18 @@ class Trajectory(MembraneReadings, TracerReadings):
         return f"<Trajectory {self.model.title!r}: {len(self)} samples to {end}, {self.status}>"
 
     def part(self, rows: slice | NDArray) -> Trajectory:
-        """The same run with some of its samples (of a slice views, not copies)."""
+        """The same run with a selection of its samples (views, not copies, for a slice)."""
         return Trajectory(self.run, self.time[rows], self.segment[rows], self.states[rows])
 
     def __getitem__(self, name: str) -> NDArray:
         """A quantity by its name, SI, shape (samples,); the names are listed in ``simulation.quantities``.
 
-        Those of powers and of electrodes are had from ``iontide.energetics`` and ``iontide.electrode_reading``.
+        Powers and electrode potentials are computed by ``iontide.energetics`` and ``iontide.electrode_reading``.
 
         Raises
         ------
         UnknownNameError
-            With the names that are nearest.
+            If there is no such quantity; the message lists similar names.
 
         Examples
         --------
@@ -100,21 +100,21 @@ class Trajectory(MembraneReadings, TracerReadings):
         return _over_time(self.run, self._segments, path)
 
     def program_values(self, program: Program, most: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-        """What the prologue of the program makes of the values that hold at each sample, some samples at a time.
+        """Constants and mass matrix of the program for each sample, computed by its prologue, some samples at a time.
 
         Parameters
         ----------
         program : Program
-            Of the model.
+            That of the model.
         most : int
-            Samples at a time.
+            Maximum number of samples at a time.
 
         Yields
         ------
         rows : int array, shape (r,)
-            Samples, at most ``most``.
+            Indices of at most ``most`` samples.
         constants, mass : array, shape (r or 1, …)
-            Constants of the tapes and entries of the mass matrix: of each sample, or one set that holds at all of them.
+            Constants of the tapes and entries of the mass matrix: for each sample, or one set for all of them.
         """
         constants, mass = program.prepare_all(self.run.values)
         for number in np.unique(self.segment):
@@ -124,13 +124,13 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     @cached_property
     def _segments(self) -> tuple[NDArray, NDArray]:
-        """The segments that have samples here, and for each sample the place of its own among them."""
+        """The segments that contain samples, and for each sample the index of its segment among them."""
         return np.unique(self.segment, return_inverse=True)
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """The model at every sample: what all the methods below are computed by."""
-        # What it keeps of this trajectory must not lead back to it: a part of a long run is to go when it is done with.
+        """The model evaluated at every sample, used by the methods below."""
+        # The closure must not refer to this trajectory: a cycle would delay the release of parts of a long run.
         run, segments, states = self.run, self._segments, self.states
         settled: dict[str, Any] = {}
 
@@ -143,7 +143,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         return Evaluation(self.model, run.layout, given, lambda i: states[:, i], within)
 
     def event_times(self, event: str) -> NDArray:
-        """When an event came about, s, shape (times,)."""
+        """Times at which an event occurred, s, shape (times,)."""
         times = self.run.crossing_times()
         if event not in times:
             raise UnknownNameError("event", event, times)
@@ -152,8 +152,8 @@ class Trajectory(MembraneReadings, TracerReadings):
     # -- compartments ---------------------------------------------------------------------------------------------
 
     def amount(self, compartment: str, species: str) -> NDArray:
-        """Amount, mol; raises ``UsageError`` for a bath, which has none."""
-        if not self._dissolving(compartment, species).is_finite:
+        """Amount, mol; raises ``UsageError`` for a bath."""
+        if not self._compartment_with(compartment, species).is_finite:
             raise UsageError(f"{compartment} is a bath: it has concentrations, but no amounts")
         return self._full(self.evaluation.amount(compartment, species))
 
@@ -165,12 +165,12 @@ class Trajectory(MembraneReadings, TracerReadings):
 
     def concentration(self, compartment: str, species: str) -> NDArray:
         """Concentration, mol m⁻³."""
-        self._dissolving(compartment, species)
+        self._compartment_with(compartment, species)
         return self._full(self.evaluation.concentration(compartment, species))
 
     def activity_coefficient(self, compartment: str, species: str) -> NDArray:
         """Activity coefficient."""
-        self._dissolving(compartment, species)
+        self._compartment_with(compartment, species)
         return self._full(self.evaluation.activity_coefficient(compartment, species))
 
     def activity(self, compartment: str, species: str) -> NDArray:
@@ -178,12 +178,12 @@ class Trajectory(MembraneReadings, TracerReadings):
         return self.activity_coefficient(compartment, species) * self.concentration(compartment, species)
 
     def osmolarity(self, compartment: str) -> NDArray:
-        """Concentration of all solutes, impermeants too, mol m⁻³."""
+        """Concentration of all solutes including impermeants, mol m⁻³."""
         self.model.compartment(compartment)
         return self._full(self.evaluation.osmolarity(compartment))
 
     def potential(self, compartment: str) -> NDArray:
-        """Potential against the ground, V."""
+        """Potential relative to the ground, V."""
         self.model.compartment(compartment)
         return self._full(self.evaluation.potential(compartment))
 
@@ -201,7 +201,7 @@ class Trajectory(MembraneReadings, TracerReadings):
     # -- membranes ------------------------------------------------------------------------------------------------
 
     def membrane_potential(self, membrane: str) -> NDArray:
-        """V = psi_inside − psi_outside, V."""
+        """Membrane potential, inside minus outside, V."""
         return self._full(self.evaluation.membrane_potential(self.model.membrane(membrane)))
 
     def ions(self, membrane: str) -> list[str]:
@@ -210,7 +210,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         return [name for name in self.model.species if name in moved]
 
     def reversal_potential(self, membrane: str, species: str) -> NDArray:
-        """Nernst potential E = (R T / z F) ln(a_out / a_in), V; NaN where a concentration is 0, for there is none.
+        """Nernst potential E = (R T / z F) ln(a_out / a_in), V; NaN where a concentration is 0.
 
         Raises
         ------
@@ -220,10 +220,10 @@ class Trajectory(MembraneReadings, TracerReadings):
         return reversal_potential(self._valence(species), *self._activities(membrane, species), self.temperature)
 
     def activity_correction(self, membrane: str, species: str) -> NDArray:
-        """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V: what concentrations for activities miss.
+        """ΔE = E_true − E_approx = (R T / z F) ln(gamma_out / gamma_in), V.
 
-        E_true is ``reversal_potential``, E_approx the same with concentrations in the place of activities. ΔE does not
-        depend on the concentrations otherwise than through the coefficients, and is 0 where these are equal.
+        The error of using concentrations instead of activities: E_true is ``reversal_potential``, E_approx the same
+        with concentrations. ΔE depends on the concentrations only through the coefficients; it is 0 if these are equal.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         return reversal_potential(valence, inside, outside, self.temperature)
 
     def _valence(self, species: str) -> int:
-        """Of an ion, which has a reversal potential."""
+        """Valence of an ion; raises ``ValueError`` for a neutral species, which has no reversal potential."""
         valence = self._species(species).valence
         if valence == 0:
             raise ValueError(f"{species} is neutral: it has no reversal potential")
@@ -255,7 +255,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         return np.where(defined, inside, np.nan), np.where(defined, outside, np.nan)
 
     def pathway_cycles(self, membrane: str, pathway: str) -> NDArray:
-        """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; what a cycle carries is ``Pathway.stoichiometry``."""
+        """Rate of a pathway, cycles outward, mol m⁻² s⁻¹; a cycle carries ``Pathway.stoichiometry``."""
         return self._full(self.evaluation.cycles(*self._pathway(membrane, pathway)))
 
     def gate(self, membrane: str, pathway: str, gate: str) -> NDArray:
@@ -267,7 +267,7 @@ class Trajectory(MembraneReadings, TracerReadings):
         raise UnknownNameError(f"gate of {p.label} in {membrane}", gate, [g.name for g in p.gates])
 
     def water_flux(self, membrane: str) -> NDArray:
-        """Volume flux of water, positive outward, m s⁻¹; 0 where the membrane lets none through."""
+        """Volume flux of water, positive outward, m s⁻¹; 0 if the membrane has no water permeability."""
         m = self.model.membrane(membrane)
         return self._full(0.0 if m.water_permeability is None else self.evaluation.water_flux(m))
 
@@ -291,14 +291,14 @@ class Trajectory(MembraneReadings, TracerReadings):
         Raises
         ------
         ValueError
-            Where the membrane has no pathway for it whose law knows one-way fluxes.
+            If the membrane has no pathway of the species whose law defines unidirectional fluxes.
         """
         m = self.model.membrane(membrane)
-        own = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.stoichiometry]
-        if not own:
+        pathways = [p for p in m.pathways if p.law in UNIDIRECTIONAL and species in p.stoichiometry]
+        if not pathways:
             raise ValueError(f"{membrane} has no electrodiffusive pathway for {species}")
         sides = self.evaluation.sides(m)
-        pairs = [UNIDIRECTIONAL[p.law](sides, p.stoichiometry, self.evaluation.arguments(m, p)) for p in own]
+        pairs = [UNIDIRECTIONAL[p.law](sides, p.stoichiometry, self.evaluation.arguments(m, p)) for p in pathways]
         efflux, influx = sum(e for e, _ in pairs), sum(i for _, i in pairs)
         return self._full(efflux), self._full(influx)
 
@@ -313,19 +313,19 @@ class Trajectory(MembraneReadings, TracerReadings):
     def clamp_current(self, clamp: str) -> NDArray:
         """Current of a voltage clamp into the inside of its membrane, A; 0 where it is off.
 
-        It holds what the membrane takes to follow a command that moves. A command that jumps takes a charge at once,
-        which no sample of a current shows: see ``clamp_supply``.
+        It includes the capacitive current for a command that changes gradually. A step of the command transfers its
+        charge instantaneously, which no sample of a current shows: see ``clamp_supply``.
         """
         self._clamp(clamp, self.model.clamps)
         return self._supply_rate(clamp)
 
     def clamp_supply(self, clamp: str) -> NDArray:
-        """What a clamp has brought in since the start: charge (C), or amount of the ion that it keeps (mol)."""
+        """Supply of a clamp since the start: charge (C), or amount of the clamped ion (mol)."""
         self._clamp(clamp, self.model.every_clamp)
         return self.states[:, self.run.layout.supply_index[clamp]]
 
     def ion_clamp_rate(self, clamp: str) -> NDArray:
-        """Amount per time that an ion clamp brings into its compartment, mol s⁻¹; 0 where it is off."""
+        """Rate at which an ion clamp supplies its ion, mol s⁻¹; 0 where it is off."""
         self._clamp(clamp, self.model.ion_clamps)
         return self._supply_rate(clamp)
 
@@ -348,8 +348,8 @@ class Trajectory(MembraneReadings, TracerReadings):
                 return m, p
         raise UnknownNameError(f"pathway of {membrane}", pathway, [p.label for p in m.pathways])
 
-    def _dissolving(self, compartment: str, species: str) -> Compartment:
-        """A compartment that holds a species."""
+    def _compartment_with(self, compartment: str, species: str) -> Compartment:
+        """A compartment that contains a species; raises ``UnknownNameError`` if it does not."""
         c = self.model.compartment(compartment)
         if species not in c.concentrations:
             raise UnknownNameError(f"species in {compartment}", species, c.concentrations)
@@ -364,13 +364,13 @@ class Trajectory(MembraneReadings, TracerReadings):
         return np.broadcast_to(np.asarray(value, dtype=float), (len(self),)).copy()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the run to an HDF5 file, whole or not at all; returns the path."""
+        """Write the run to an HDF5 file, completely or not at all; returns the path."""
         from ..storage import save
 
         return save(self, path)
 
 
 def _over_time(run: Run, segments: tuple[NDArray, NDArray], path: str) -> NDArray:
-    """A settled quantity at samples, SI; ``segments`` as of ``Trajectory._segments``."""
-    numbers, place = segments
-    return np.array([run.values[number][path] for number in numbers], dtype=float)[place]
+    """A settled quantity at samples, SI; ``segments`` are ``Trajectory._segments``."""
+    numbers, index = segments
+    return np.array([run.values[number][path] for number in numbers], dtype=float)[index]

@@ -1,6 +1,6 @@
-"""Result files: one HDF5 file a run, written whole or not at all, and read with distrust.
+"""Result files: one HDF5 file per run, written completely or not at all, and validated when read.
 
-h5py takes a tenth of a second to import: it is imported when a file is touched.
+h5py takes a tenth of a second to import, so it is imported only when a file is read or written.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from .reader import Overview
 
 
-#: How every HDF5 file begins.
+#: First bytes of every HDF5 file.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def save(trajectory: Trajectory, path: str | os.PathLike[str], *, started: datetime | None = None) -> Path:
-    """Write a trajectory to an HDF5 file, whole or not at all; see ``saving.save``."""
+    """Write a trajectory to an HDF5 file, completely or not at all; see ``saving.save``."""
     from . import saving
 
     return saving.save(trajectory, path, started=started)
@@ -39,32 +39,32 @@ def stream(
     path: str | os.PathLike[str],
     progress: ProgressCallback | None = None,
 ) -> Run:
-    """Integrate, writing the samples as they come; see ``saving.stream``."""
+    """Integrate, writing the samples as they are computed; see ``saving.stream``."""
     from . import saving
 
     return saving.stream(integration, path, progress)
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """See to it that a result may be written here: a new file, or one that is HDF5 already.
+    """Check that a result may be written here: to a new file, or in place of an HDF5 file.
 
     Raises
     ------
     UsageError
-        Another ending than .h5 or .hdf5.
+        If the name does not end in .h5 or .hdf5.
     FileError
-        A file of another kind is there; it is never overwritten.
+        If a file of another kind exists there; it is never overwritten.
     """
     target = Path(path)
     if target.suffix not in (".h5", ".hdf5"):
-        raise UsageError(f"a result file ends in .h5 (or .hdf5), got {target}")
+        raise UsageError(f"the name of a result file must end in .h5 or .hdf5, got {target}")
     try:
         with target.open("rb") as file:
             start = file.read(len(_SIGNATURE))
-    except OSError:  # not there yet, or not readable: writing will tell
+    except OSError:  # it does not exist or cannot be read: any fault is reported when it is written
         return
     if start and start != _SIGNATURE:
-        raise FileError(f"{target} exists and is no result file; nothing was written")
+        raise FileError(f"{target} exists and is not a result file; nothing was written")
 
 
 def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
@@ -88,21 +88,21 @@ open = open_trajectory
 
 
 def open_overview(path: str | os.PathLike[str]) -> Overview:
-    """Read all of a file but its samples; see ``reader.open_overview``."""
+    """Read everything in a file except its samples; see ``reader.open_overview``."""
     from . import reader
 
     return reader.open_overview(path)
 
 
 def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
-    """Write a branch of steady states to an HDF5 file, whole or not at all; see ``branches.save_branch``."""
+    """Write a branch of steady states to an HDF5 file, completely or not at all; see ``branches.save_branch``."""
     from . import branches
 
     return branches.save_branch(branch, path)
 
 
 def is_branch(path: str | os.PathLike[str]) -> bool:
-    """Whether a file holds a branch of steady states; see ``branches.is_branch``."""
+    """Whether a file contains a branch of steady states; see ``branches.is_branch``."""
     from . import branches
 
     return branches.is_branch(path)

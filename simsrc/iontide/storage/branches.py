@@ -1,14 +1,14 @@
-"""Files of branches (curves of steady states), version 1: written whole or not at all, read with distrust.
+"""Files of branches (curves of steady states): written completely or not at all, validated when read.
 
 ::
 
     /               NXroot; format, format_version, run_id, created, parameter, title
-    /branch         NXentry: parameter (SI), unstable_modes, and one dataset a quantity (as in the time series of a run,
-                    its potentials, concentrations and volumes) with units and long_name, along the branch
-    /special        kinds, places, values (SI), periods (s; NaN where there is none)
+    /branch         NXentry: parameter (SI), unstable_modes, and one dataset per quantity (potentials, concentrations,
+                    volumes, as in the time series of a run) with units and long_name, along the branch
+    /special        kinds, places, values (SI), periods (s; NaN if there is none)
     /state          states (points, n) in SI, unrounded; names
-    /varying        paths, and values (points, paths): those quantities of the model that differ along the branch
-    /ends           why the branch goes no further, at its first and at its last point
+    /varying        paths, and values (points, paths) of the quantities of the model that differ along the branch
+    /ends           reason why the branch ends, at its first and at its last point
     /provenance     as in the file of a run
 """
 
@@ -38,7 +38,7 @@ from .writer import FILE_OPTIONS, plain, write_provenance
 FORMAT = "iontide-branch"
 FORMAT_VERSION = 2
 
-#: Rows in a chunk, at most.
+#: Maximum number of rows in a chunk.
 _ROWS = 8192
 
 _KINDS = ("fold", "hopf", "branch")
@@ -46,13 +46,13 @@ _GROUPS = ("potentials", "concentrations")
 
 
 def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
-    """Write a branch to an HDF5 file, whole or not at all.
+    """Write a branch to an HDF5 file, completely or not at all.
 
     Parameters
     ----------
     branch : Branch
     path : path
-        Taken as it is; missing parent folders are made, an older file is replaced.
+        Used as given; missing parent folders are created, an existing file is replaced.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FileError
-        Where it cannot be written; an older file is then as it was.
+        If it cannot be written; an existing file is then unchanged.
     """
     run = branch.trajectory.run
     provenance = finished(provenance_of(run))
@@ -94,8 +94,8 @@ def save_branch(branch: Branch, path: str | os.PathLike[str]) -> Path:
         _write_matrix(varying, "values", values)
         write_texts(file, "ends", branch.ends)
         group = file.create_group("provenance")
-        told = header | {"provenance": dict(provenance.attributes)}
-        write_texts(group, "header", [json.dumps(told)])
+        contents = header | {"provenance": dict(provenance.attributes)}
+        write_texts(group, "header", [json.dumps(contents)])
         write_provenance(group, provenance)
     with replacing(path) as descriptor:
         write_all(descriptor, buffer.getbuffer())
@@ -132,12 +132,13 @@ def _write_matrix(group: h5py.Group, name: str, values: NDArray) -> None:
 def _varying(branch: Branch) -> tuple[list[str], NDArray]:
     values = branch.trajectory.run.values
     first = dict(values[0])
-    paths = [path for path, value in first.items() if any(own[path] != value for own in values[1:])]
-    return paths, np.array([[own[path] for path in paths] for own in values], dtype=float).reshape(len(values), -1)
+    paths = [path for path, value in first.items() if any(at_point[path] != value for at_point in values[1:])]
+    rows = [[at_point[path] for path in paths] for at_point in values]
+    return paths, np.array(rows, dtype=float).reshape(len(values), -1)
 
 
 def is_branch(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says that it holds a branch; false where it cannot be read, which opening it will tell."""
+    """Whether the format attribute of a file is that of a branch; False if the file cannot be read."""
     try:
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("format") == FORMAT)
@@ -151,7 +152,7 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
     Raises
     ------
     FileError
-        Where the file is not there, not a branch of this format, damaged, or not to be trusted.
+        If the file does not exist, is not a branch of this format, is damaged, or cannot be trusted.
     """
     with checked_file(path) as file:
         header = read_header(file, FORMAT, FORMAT_VERSION)
@@ -165,10 +166,14 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
         varying = file.array("varying/values", "<f8", (len(values), len(paths)))
         base, names = trajectory_along(model, states), tuple(file.texts("state/names"))
         if base.run.layout.names != names or states.shape[1] != len(names):
-            raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
+            raise file.fault("the states in the file do not match its model; another version of iontide wrote it")
         if not np.isfinite(values).all() or any(path not in base.run.values[0] for path in paths):
-            raise file.fault("what varies along the branch in the file is not of its model")
-        own = [ChainMap(dict(zip(paths, row.tolist(), strict=True)), dict(base.run.values[0])) for row in varying]
+            raise file.fault(
+                "the varying quantities in the file do not match its model, or its parameter is not finite"
+            )
+        point_values = [
+            ChainMap(dict(zip(paths, row.tolist(), strict=True)), dict(base.run.values[0])) for row in varying
+        ]
         origin = Origin(
             file.text("provenance/scenario_name"), file.text("provenance/scenario"), read_table(file, "overrides")
         )
@@ -176,7 +181,7 @@ def open_branch(path: str | os.PathLike[str]) -> Branch:
         return Branch(
             parameter=parameter,
             values=values,
-            trajectory=replace(base, run=replace(base.run, values=tuple(own), origin=origin)),
+            trajectory=replace(base, run=replace(base.run, values=tuple(point_values), origin=origin)),
             unstable_modes=file.array("branch/unstable_modes", "<i8", (len(values),)),
             special=_read_special(file, len(values)),
             ends=(first, last),
@@ -188,7 +193,7 @@ def _read_special(file: Checked, points: int) -> tuple[SpecialPoint, ...]:
     places = file.array("special/places", "<i8", (len(kinds),))
     values, periods = (file.array(f"special/{name}", "<f8", (len(kinds),)) for name in ("values", "periods"))
     if any(kind not in _KINDS for kind in kinds) or (len(kinds) and not 0 <= places.min() <= places.max() < points):
-        raise file.fault("the special points in the file are not those of its branch")
+        raise file.fault("the special points in the file do not match its branch")
     return tuple(
         SpecialPoint(kind, int(place), float(value), None if np.isnan(period) else float(period))  # type: ignore[arg-type]
         for kind, place, value, period in zip(kinds, places, values, periods, strict=True)

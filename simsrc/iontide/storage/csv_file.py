@@ -1,4 +1,4 @@
-"""Columns of numbers in a CSV file: a header with units, every number in full."""
+"""Columns of numbers in a CSV file: a header with units, and every number in full precision."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .replacing import replacing, write_all
 
 
 def write_csv(path: str | os.PathLike[str], columns: Mapping[str, NDArray]) -> Path:
-    """Write columns to a file, which is replaced as a whole or not at all.
+    """Write columns to a file, completely or not at all.
 
     Parameters
     ----------
     path : path
     columns : mapping of str to array, shape (rows,)
-        Each under its name in the header, which ends in its unit: ``plasma.V (mV)``. A number has as many digits as
-        it takes to read the same double again; one that is not defined (NaN) is an empty field.
+        Columns by their name in the header, which ends in the unit: ``plasma.V (mV)``. A number has as many digits as
+        are needed to read the same double again; NaN is an empty field.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def write_csv(path: str | os.PathLike[str], columns: Mapping[str, NDArray]) -> P
     Raises
     ------
     FileError
-        It cannot be written; an older file of the same name is then unchanged.
+        If it cannot be written; an existing file is then unchanged.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

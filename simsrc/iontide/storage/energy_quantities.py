@@ -1,10 +1,10 @@
-"""The group ``energetics`` of a recording: every power over time, what pumps turn over, and what is stored.
+"""The group ``energetics`` of a recording: powers, pump turnover, and stored free energy over time.
 
 ``<membrane>.<pathway>.power``, ``<membrane>.water.power``, ``<reaction or exchange>.power``,
-``<clamp>.series_resistance.power``: power dissipated. Of a pump besides ``<membrane>.<pump>.fuel``, ``.work``,
+``<clamp>.series_resistance.power``: power dissipated. Of a pump also ``<membrane>.<pump>.fuel``, ``.work``,
 ``.turnover`` and ``.efficiency``. ``<injection, source, clamp or bath>.power_in``: power that it supplies.
-``power_in``, ``dissipation``: their sums. ``free_energy.chemical``, ``.electrical``, ``.elastic``: what is stored.
-``energy_residual``: what the balance does not close to.
+``power_in``, ``dissipation``: their sums. ``free_energy.chemical``, ``.electrical``, ``.elastic``: stored free energy.
+``energy_residual``: residual of the energy balance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..model.model import Model
 from ..simulation.quantities import Quantity
 from ..simulation.trajectory import Trajectory
 
-#: A part of a trajectory and its energetics, which all quantities of that part share.
+#: The latest part of a trajectory and its energetics, shared by all quantities of that part.
 _latest: list[tuple[weakref.ref[Trajectory], Energetics]] = []
 
 
@@ -45,24 +45,26 @@ def energy_quantities(model: Model) -> Iterator[Quantity]:
         if clamp.series_resistance is not None:
             name = f"{clamp.name}.series_resistance"
             yield _power(f"clamps.{clamp.name}.series_resistance", name, f"the resistance of {clamp.name}", {})
-    for path, name in _rig(model):
-        yield Quantity(f"{name}.power_in", "power_in", f"power supplied by {name}", "pW", 1e12, partial(_in, path), {})
+    for path, name in _external_sources(model):
+        yield Quantity(
+            f"{name}.power_in", "power_in", f"power supplied by {name}", "pW", 1e12, partial(_supplied, path), {}
+        )
     for name, long_name in (
         ("power_in", "power supplied, all sources"),
         ("dissipation", "power dissipated, all: entropy production times temperature"),
     ):
-        yield Quantity(name, name, long_name, "pW", 1e12, partial(_whole, name), {})
+        yield Quantity(name, name, long_name, "pW", 1e12, partial(_total, name), {})
     for kind in ("chemical", "electrical", "elastic"):
         long_name = f"free energy stored, {kind}"
         yield Quantity(
             f"free_energy.{kind}", "free_energy", long_name, "pJ", 1e12, partial(_stored, kind), {"kind": kind}
         )
     long_name = "power in minus dissipation minus change of what is stored"
-    yield Quantity("energy_residual", "energy_residual", long_name, "pW", 1e12, partial(_whole, "residual"), {})
+    yield Quantity("energy_residual", "energy_residual", long_name, "pW", 1e12, partial(_total, "residual"), {})
 
 
-def _rig(model: Model) -> Iterator[tuple[str, str]]:
-    """Path and name of each source of power that is no pump."""
+def _external_sources(model: Model) -> Iterator[tuple[str, str]]:
+    """Path and name of each source of power that is not a pump."""
     yield from ((f"injections.{i.name}", i.name) for i in model.injections)
     yield from ((f"sources.{f.name}", f.name) for f in model.sources)
     yield from ((f"clamps.{c.name}", c.name) for c in model.every_clamp)
@@ -71,7 +73,7 @@ def _rig(model: Model) -> Iterator[tuple[str, str]]:
 
 def _power(path: str, name: str, what: str, of: Mapping[str, str]) -> Quantity:
     long_name = f"power dissipated by {what}"
-    return Quantity(f"{name}.power", "dissipated_power", long_name, "pW", 1e12, partial(_out, path), of)
+    return Quantity(f"{name}.power", "dissipated_power", long_name, "pW", 1e12, partial(_dissipated, path), of)
 
 
 def _pump(path: str, name: str, what: str, of: Mapping[str, str]) -> Iterator[Quantity]:
@@ -91,11 +93,11 @@ def _of(part: Trajectory) -> Energetics:
     return _latest[0][1]
 
 
-def _out(path: str, part: Trajectory) -> NDArray:
+def _dissipated(path: str, part: Trajectory) -> NDArray:
     return next(p.values for p in _of(part).sinks if p.path == path)
 
 
-def _in(path: str, part: Trajectory) -> NDArray:
+def _supplied(path: str, part: Trajectory) -> NDArray:
     return next((p.values for p in _of(part).sources if p.path == path), np.zeros(len(part)))
 
 
@@ -104,7 +106,7 @@ def _of_pump(path: str, key: str, part: Trajectory) -> NDArray:
     return np.asarray(value)
 
 
-def _whole(key: str, part: Trajectory) -> NDArray:
+def _total(key: str, part: Trajectory) -> NDArray:
     return np.asarray(getattr(_of(part), key))
 
 

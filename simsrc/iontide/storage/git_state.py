@@ -1,7 +1,7 @@
-"""Which commit the working folder is at, and whether tracked files differ from it; read from ``.git`` without git.
+"""Commit of the working folder, and whether tracked files were modified; read from ``.git`` without running git.
 
-A spawned git takes tens of milliseconds, may run hooks, and may not be installed. What is compared is each tracked
-file with what was last staged, as ``git diff`` does; a change that is staged but not committed is not seen.
+A git process takes tens of milliseconds, may run hooks, and may not be installed. Each tracked file is compared with
+its staged version, as ``git diff`` does; a change that is staged but not committed is not detected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import struct
 from pathlib import Path
 
-#: Beyond so many tracked files, or so many bytes to hash, it is not worth the time.
+#: With more tracked files, or more bytes to hash, the comparison is skipped because it would take too long.
 MAX_FILES = 3000
 MAX_BYTES = 2 << 20
 
@@ -39,7 +39,7 @@ def git_state(folder: Path) -> dict[str, str]:
 
 
 def _git_folder(entry: Path) -> Path:
-    """The folder itself; in a worktree or a submodule ``.git`` is a file that points to it."""
+    """The git folder; in a worktree or a submodule ``.git`` is a file that points to it."""
     if entry.is_dir():
         return entry
     return entry.parent / entry.read_text().removeprefix("gitdir:").strip()
@@ -64,7 +64,7 @@ def _commit(git: Path) -> str | None:
 
 
 def _is_modified(top: Path, git: Path) -> bool | None:
-    """Walk the index (format 2 and 3, gitformat-index(5)) and compare each entry with its file."""
+    """Compare each entry of the index (format 2 and 3, gitformat-index(5)) with its file."""
     index = (git / "index").read_bytes()
     signature, version, count = struct.unpack_from(">4sII", index)
     if signature != b"DIRC" or version not in (2, 3) or count > MAX_FILES:
@@ -82,14 +82,14 @@ def _is_modified(top: Path, git: Path) -> bool | None:
         if mode >> 12 != 0b1000:  # symbolic links and submodules: not compared
             continue
         try:
-            found = path.lstat()
+            status = path.lstat()
         except FileNotFoundError:
             return True
-        if found.st_size & 0xFFFFFFFF != size:
+        if status.st_size & 0xFFFFFFFF != size:
             return True
-        if (found.st_mtime_ns // 10**9 & 0xFFFFFFFF, found.st_mtime_ns % 10**9) == (seconds, nanoseconds):
+        if (status.st_mtime_ns // 10**9 & 0xFFFFFFFF, status.st_mtime_ns % 10**9) == (seconds, nanoseconds):
             continue
-        # Touched, not necessarily changed.
+        # The time stamp differs; the content may not.
         budget -= size
         if budget < 0:
             return None

@@ -1,4 +1,4 @@
-"""Where a result comes from: enough to do it again, and nothing that names the person or the machine's owner."""
+"""Provenance of a result: enough to reproduce it, and nothing that identifies the user or the owner of the machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGES = ("numpy", "numba", "llvmlite", "h5py")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the group ``provenance`` of a file holds.
+    """Contents of the group ``provenance`` of a file.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Provenance:
 
 
 def provenance_of(run: Run, started: datetime | None = None) -> Provenance:
-    """Collect it; best before the run, for the working folder may change while it lasts.
+    """Collect the provenance of a run; best before it starts, because the working folder may change meanwhile.
 
     Parameters
     ----------
@@ -69,26 +69,26 @@ def provenance_of(run: Run, started: datetime | None = None) -> Provenance:
 
 
 def surroundings() -> dict[str, str]:
-    """By what and on what it is computed: versions, platform, CPU, and the commit of the working folder."""
-    found = {
+    """Software and hardware used: versions, platform, CPU, and the commit of the working folder."""
+    attributes = {
         "iontide": __version__,
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
     }
-    with contextlib.suppress(FileNotFoundError):  # the working folder may have been removed under us
-        found |= {f"git_{key}": value for key, value in git_state(Path.cwd()).items()}
-    return found
+    with contextlib.suppress(FileNotFoundError):  # the working folder may have been removed
+        attributes |= {f"git_{key}": value for key, value in git_state(Path.cwd()).items()}
+    return attributes
 
 
 def finished(provenance: Provenance) -> Provenance:
-    """The same with the time at which the run ended: now."""
+    """The same provenance with the present time as the end of the run."""
     return replace(provenance, attributes={**provenance.attributes, "finished": utc_now()})
 
 
 def utc_now() -> str:
-    """The time, ISO 8601, UTC, to the second."""
+    """The present time, ISO 8601, UTC, to the second."""
     return utc_text(datetime.now(UTC))
 
 
@@ -98,7 +98,7 @@ def utc_text(moment: datetime) -> str:
 
 
 def cpu_name() -> str:
-    """What the processor calls itself: results are the same bit for bit on one type only."""
+    """Name of the processor: results are identical bit for bit only on the same type."""
     try:
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):
@@ -109,7 +109,7 @@ def cpu_name() -> str:
 
 
 def _version(package: str) -> str:
-    """Of an installed package, without importing it."""
+    """Version of an installed package, without importing it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Read a result file back into exactly what was saved, or refuse it in one sentence."""
+"""Read a result file exactly as it was saved, or raise an error of one sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..simulation.trajectory import Trajectory
 from .datasets import FORMAT, FORMAT_VERSION
 from .untrusted import Checked
 
-# As in ``writer``, which is not imported: a reader has no use for it.
+#: Values of ``Run.status``.
 _STATES = ("done", "steady", "stopped", "failed")
 
 
@@ -38,17 +38,17 @@ class Overview:
     run_id : str
     samples : int
     first_time, last_time : float
-        s; NaN where there is no sample.
+        s; NaN if there is no sample.
     end : Trajectory
         The end of the run as a trajectory of one sample.
     max_charge_drift, max_mass_drift : float
         Relative.
     activity_corrections : mapping of (str, str) to float
-        ΔE by membrane and ion where it is largest in the run, V, with its sign; of the ions whose activity may differ
-        from their concentration.
+        ΔE of largest magnitude in the run, by membrane and ion, V, signed; for the ions whose activity may differ from
+        their concentration.
     warnings : tuple of str
     verdict : str
-        What kind of end the run came to; empty where nothing was recorded.
+        Classification of the end of the run; empty if nothing was recorded.
     provenance : mapping of str to str
         Versions, commit, CPU, times.
     created : str
@@ -81,12 +81,12 @@ def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     Returns
     -------
     Trajectory
-        Its arrays equal the saved ones bit for bit.
+        Its arrays are identical to the saved ones bit for bit.
 
     Raises
     ------
     FileError
-        Where the file is not there, not a result of this format, damaged, or not to be trusted.
+        If the file does not exist, is not a result of this format, is damaged, or cannot be trusted.
     """
     with checked_file(path) as file:
         run = _read_run(file, _read_header(file))
@@ -96,14 +96,14 @@ def open_trajectory(path: str | os.PathLike[str]) -> Trajectory:
         n = run.layout.size
         states = file.array("state/states", "<f8", (samples, n)) if n else np.zeros((samples, 0))
         if not np.isfinite(time).all() or (np.diff(time) < 0).any():
-            raise file.fault("timeseries/time does not rise")
+            raise file.fault("timeseries/time is not finite and increasing")
         if samples and not 0 <= segment.min() <= segment.max() < len(run.segments):
-            raise file.fault("timeseries/segment names a stretch that the protocol does not have")
+            raise file.fault("timeseries/segment has a number that is not a segment of the protocol")
         return Trajectory(run, time, segment, states)
 
 
 def open_overview(path: str | os.PathLike[str]) -> Overview:
-    """Read all of a file but its samples: quick, however long the recording is.
+    """Read everything in a file except its samples: fast however long the recording is.
 
     Raises
     ------
@@ -142,13 +142,13 @@ def open_overview(path: str | os.PathLike[str]) -> Overview:
 
 @contextlib.contextmanager
 def checked_file(path: str | os.PathLike[str]) -> Iterator[Checked]:
-    """Open a file that is not trusted; whatever goes wrong with it is a ``FileError``."""
+    """Open an untrusted file; every failure is raised as a ``FileError``."""
     name = os.fspath(path)
     try:
-        found = os.stat(path)
+        file_status = os.stat(path)
     except OSError as error:
         raise FileError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(file_status.st_mode):
         raise FileError(f"cannot read {name}: it is not a regular file")
     try:
         with open(path, "rb") as raw:
@@ -156,17 +156,17 @@ def checked_file(path: str | os.PathLike[str]) -> Iterator[Checked]:
     except OSError as error:
         raise FileError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
     if signature != b"\x89HDF\r\n\x1a\n":
-        raise FileError(f"{name}: this is not an HDF5 file, so no result of iontide")
+        raise FileError(f"{name}: this is not an HDF5 file, so it is not a result of iontide")
     try:
-        # Results are never changed in place, so locks protect nothing and fail on some network disks.
+        # Results are never changed in place, so locks are not needed, and they fail on some network disks.
         with h5py.File(path, "r", locking=False, rdcc_nbytes=1 << 20) as file:
-            yield Checked(file, name, found.st_size)
+            yield Checked(file, name, file_status.st_size)
     except FileError:
         raise
     except Exception as error:
-        # At this boundary any exception is the file's fault: HDF5 and the model tell of damage in many ways.
-        told = str(error.args[0]) if error.args else ""
-        reason = told.splitlines()[0][:200] if told else type(error).__name__
+        # Any exception here is caused by the file: HDF5 and the model report damage by many types of exception.
+        message = str(error.args[0]) if error.args else ""
+        reason = message.splitlines()[0][:200] if message else type(error).__name__
         raise FileError(f"{name}: the file is damaged or was cut short ({reason})") from error
 
 
@@ -175,20 +175,20 @@ def _read_header(file: Checked) -> dict[str, Any]:
     if not isinstance(header.get("status"), str):
         raise file.fault("the header in the file lacks status")
     if header["status"] not in _STATES:
-        raise file.fault(f"the status {header['status'][:40]!r} is none of {', '.join(_STATES)}")
+        raise file.fault(f"the status must be one of {', '.join(_STATES)}, got {header['status'][:40]!r}")
     return header
 
 
-def read_header(file: Checked, kind: str, due: int) -> dict[str, Any]:
-    """The texts that a file opens with, of the format and version that are due."""
+def read_header(file: Checked, kind: str, expected_version: int) -> dict[str, Any]:
+    """The header of a file, which must have this format and version."""
     if not file.has("provenance") or not file.has("provenance/header"):
-        raise file.fault("this HDF5 file is no result of iontide")
+        raise file.fault("this HDF5 file is not a result of iontide")
     header = read_table(file, "header")
     if header.get("format") != kind:
         raise file.fault(_other_format(header.get("format"), kind))
     version = header.get("format_version")
-    if version != due:
-        raise file.fault(f"the file is of format version {version}, this iontide reads version {due}")
+    if version != expected_version:
+        raise file.fault(f"the file has format version {version}, but this iontide reads version {expected_version}")
     for name in ("run_id", "created"):
         if not isinstance(header.get(name), str):
             raise file.fault(f"the header in the file lacks {name}")
@@ -197,33 +197,33 @@ def read_header(file: Checked, kind: str, due: int) -> dict[str, Any]:
     return header
 
 
-def _other_format(found: Any, due: str) -> str:
-    words = {
+def _other_format(actual: Any, expected: str) -> str:
+    contents = {
         "iontide-trajectory": "a run",
         "iontide-branch": "a branch of steady states",
         "iontide-sweep": "a sweep",
     }
-    if found in words:
-        return f"the file holds {words[found]}, not {words[due]}"
-    return "this HDF5 file is no result of iontide"
+    if actual in contents:
+        return f"the file contains {contents[actual]}, not {contents[expected]}"
+    return "this HDF5 file is not a result of iontide"
 
 
 def read_table(file: Checked, name: str) -> dict[str, Any]:
-    """A table that stands in the file as JSON."""
+    """A table stored in the file as JSON."""
     try:
-        found = json.loads(file.text(f"provenance/{name}"))
+        table = json.loads(file.text(f"provenance/{name}"))
     except (ValueError, RecursionError) as error:
         raise file.fault(f"the {name} in the file cannot be read: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(table, dict):
         raise file.fault(f"the {name} in the file is not a table")
-    return found
+    return table
 
 
 def read_model(file: Checked, header: Mapping[str, Any]) -> Model:
-    """The resolved model, which must be the one that the file's run_id names."""
+    """The resolved model, which must match the run_id of the file."""
     text = file.text("provenance/model")
     if not text.isascii() or run_id_of_text(text) != header["run_id"]:
-        raise file.fault("the model in the file is not the one that its run_id names")
+        raise file.fault("the model in the file does not match its run_id")
     try:
         return model_from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
@@ -234,7 +234,7 @@ def _read_run(file: Checked, header: Mapping[str, Any]) -> Run:
     model = read_model(file, header)
     layout = lay_out(model)
     if tuple(file.texts("state/names")) != layout.names:
-        raise file.fault("the states in the file are not those of its model; another version of iontide wrote it")
+        raise file.fault("the states in the file do not match its model; another version of iontide wrote it")
     n = layout.size
     crossings = _read_crossings(file, model)
     segments = tuple(segments_of(model, triggered_steps(model, crossings)))
@@ -265,7 +265,7 @@ def _read_crossings(file: Checked, model: Model) -> tuple[Crossing, ...]:
     numbers = file.array("diagnostics/event_numbers", "<i4", (count,))
     names = [event.name for event in model.events]
     if count and not (0 <= numbers.min() <= numbers.max() < len(names) and np.isfinite(times).all()):
-        raise file.fault("the events in the file are not those of its model")
+        raise file.fault("the events in the file do not match its model")
     return tuple(Crossing(names[k], float(t)) for k, t in zip(numbers, times, strict=True))
 
 
@@ -278,7 +278,7 @@ def _read_activity_corrections(file: Checked, model: Model) -> dict[tuple[str, s
     largest = file.array(f"{group}/largest", "<f8", (len(membranes),))
     keys = list(zip(membranes, ions, strict=True))
     if not all(m in model.membranes and s in model.species for m, s in keys):
-        raise file.fault("the activity corrections in the file are not those of its model")
+        raise file.fault("the activity corrections in the file do not match its model")
     return {key: float(value) * 1e-3 for key, value in zip(keys, largest, strict=True)}
 
 
@@ -292,7 +292,7 @@ def _read_initial(file: Checked, model: Model, n: int) -> InitialState:
     if charged != [c.name for c in finite] or set(zip(compartments, names, strict=True)) != {
         (c.name, x.name) for c in finite for x in c.impermeants
     }:
-        raise file.fault("the impermeants in the file are not those of its model")
+        raise file.fault("the impermeants in the file do not match its model")
     return InitialState(
         y=file.array("state/initial", "<f8", (n,)),
         impermeant_amounts={

@@ -1,6 +1,6 @@
-"""The quantities that a result file records: those of a run, and those that need its energetics or its electrodes.
+"""The quantities recorded in a result file: those of a run, and those computed from its energetics or electrodes.
 
-Besides the names of ``simulation.quantities`` there are ``<electrode>.V_recorded``, ``<electrode>.LJP_tip`` and
+In addition to those of ``simulation.quantities`` there are ``<electrode>.V_recorded``, ``<electrode>.LJP_tip`` and
 ``<electrode>.LJP_bridge``, and those of the group ``energetics``, listed in ``energy_quantities``.
 """
 
@@ -20,14 +20,14 @@ from .energy_quantities import energy_quantities
 
 
 def recorded_quantities(model: Model) -> list[Quantity]:
-    """The quantities that the recording of a model asks for, in a fixed order, each under a name of its own."""
+    """The quantities selected by the recording of a model, in a fixed order, with unique names."""
     chosen = model.recording.quantities
-    wanted = [name for name, usual in RECORDING_GROUPS.items() if (usual if chosen is None else name in chosen)]
-    found = [*quantities_of(model, set(wanted) & GROUPS.keys())]
+    wanted = [name for name, default in RECORDING_GROUPS.items() if (default if chosen is None else name in chosen)]
+    quantities = [*quantities_of(model, set(wanted) & GROUPS.keys())]
     for group in wanted:
         if group in _FURTHER:
-            found += _FURTHER[group](model)
-    return list(with_unique_names(found))
+            quantities += _FURTHER[group](model)
+    return list(with_unique_names(quantities))
 
 
 def _electrodes(model: Model) -> Iterator[Quantity]:
@@ -47,7 +47,7 @@ def _of_electrode(name: str, attribute: str, part: Trajectory) -> NDArray:
     return values
 
 
-#: Groups of ``recording.quantities`` besides those of ``simulation.quantities``.
+#: Groups of ``recording.quantities`` in addition to those of ``simulation.quantities``.
 _FURTHER: Mapping[str, Callable[[Model], Iterator[Quantity]]] = {
     "energetics": energy_quantities,
     "electrodes": _electrodes,

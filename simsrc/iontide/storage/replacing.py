@@ -1,6 +1,6 @@
-"""A file that is there whole or not at all: written under a temporary name, made durable, then renamed.
+"""Write a file completely or not at all: under a temporary name, synchronised to disk, then renamed.
 
-A killed writer leaves at most a hidden ``.NAME.XXXXXXXX.part`` beside the file, which no reader takes for a result.
+A killed writer leaves at most a hidden ``.NAME.XXXXXXXX.part`` in the same folder, which is never read as a result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import FileError
 
-_SENTENCES = {
+_REASONS = {
     errno.ENOSPC: "no space left on the device",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be larger than the system allows",
@@ -29,30 +29,30 @@ _SENTENCES = {
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> FileError:
-    """The error for a person, from that of the system."""
-    reason = _SENTENCES.get(error.errno or 0) or error.strerror or str(error)
+    """The error to report, from that of the operating system."""
+    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return FileError(f"cannot write {os.fspath(path)}: {reason}; nothing was written")
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str], *, writer: str = "") -> Iterator[int]:
-    """Give a descriptor to write to; on leaving, the file at ``path`` is what was written to it.
+    """Yield the descriptor of a temporary file that replaces the file at ``path`` when the block ends.
 
-    Missing parent folders are made. Where the block raises, whatever it raises, the temporary file is removed and an
-    older file at ``path`` is as it was. A symbolic link is followed: what it points to is replaced. Where a ``writer``
-    is named, so is the temporary file: ``.NAME.WRITER.XXXXXXXX.part`` tells whose it is.
+    Missing parent folders are created. If the block raises anything, the temporary file is removed and an existing file
+    at ``path`` is unchanged. A symbolic link is followed: its target is replaced. If ``writer`` is given, it is part of
+    the temporary name, ``.NAME.WRITER.XXXXXXXX.part``, so that leftovers can be attributed to their writer.
 
     Raises
     ------
     FileError
-        Where the system refuses any of it, and for every ``OSError`` of the block.
+        If the operating system refuses any of this, and for every ``OSError`` of the block.
     """
     try:
         target = Path(os.path.realpath(path))
         _refuse_special(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary_name(target, writer)
-        # Mode as open() would give; O_EXCL: never write into what someone else put there.
+        # The mode is that of open(); O_EXCL: never write into a file that another process has created.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -73,7 +73,7 @@ def replacing(path: str | os.PathLike[str], *, writer: str = "") -> Iterator[int
 
 
 def _refuse_special(target: Path) -> None:
-    """A rename onto a device or a pipe would replace the device itself."""
+    """Raise ``OSError`` for a folder, and for a device or a pipe, which the rename would replace."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -85,14 +85,14 @@ def _refuse_special(target: Path) -> None:
 
 
 def _temporary_name(target: Path, writer: str) -> Path:
-    # Bytes, not characters, count against the limit of 255 for a name.
+    # The limit of 255 for a name is in bytes, not characters.
     stem = os.fsdecode(os.fsencode(target.name)[: 200 - len(os.fsencode(writer))])
     owner = f"{writer}." if writer else ""
     return target.with_name(f".{stem}.{owner}{secrets.token_hex(4)}.part")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable. Some file systems cannot sync a folder; the file is whole there all the same."""
+    """Make the rename durable. Some file systems cannot sync a folder; the file is complete nevertheless."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -102,7 +102,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_all(descriptor: int, data: memoryview) -> None:
-    """Write all of ``data`` at the start of the file; one call of the system may write less."""
+    """Write all of ``data`` at the start of the file; a single system call may write only a part."""
     position = 0
     while position < len(data):
         position += os.pwrite(descriptor, data[position : position + (1 << 26)], position)

@@ -1,9 +1,9 @@
-"""A file for HDF5 whose writes cannot fail: its space is reserved first, and what fails even so is kept and told of.
+"""A file for HDF5 whose writes cannot fail: its space is reserved first, and failed writes are buffered and recorded.
 
-HDF5 crashes the interpreter at exit once the write of a chunk has failed, so it must never see a failure. HDF5 writes
-here through h5py's driver for Python file objects; ``reserve`` allocates the space of what comes next, and is where a
-full disk shows. Should a write fail all the same, its bytes are kept in memory so that HDF5 reads back what it wrote,
-``failure`` holds the error, and the writer gives up at the next opportunity.
+HDF5 crashes the interpreter at exit once the write of a chunk has failed, so failures are hidden from it. HDF5 writes
+here through the driver of h5py for Python file objects; ``reserve`` allocates the space of the next writes and raises
+if the disk is full. If a write fails nevertheless, its bytes are buffered in memory so that HDF5 can read them back,
+``failure`` stores the error, and the writer raises it at its next ``check``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-#: A file grows by at least so much at a time, bytes, where it is not known how long it will be.
+#: Smallest growth of a file of unknown length, bytes.
 GROWTH = 64 << 20
 
 
 class ReservedFile:
-    """File object over a descriptor, as h5py wants one.
+    """File object over a descriptor, with the methods that h5py needs.
 
     Attributes
     ----------
@@ -35,16 +35,16 @@ class ReservedFile:
         self._position = 0
         self._reserved = 0
         self._size = 0
-        self._lost: list[tuple[int, bytes]] = []
+        self._unwritten: list[tuple[int, bytes]] = []
         self.failure: OSError | None = None
 
     def reserve(self, size: int) -> None:
-        """See to it that the file can grow to ``size`` bytes.
+        """Reserve space so that the file can grow to ``size`` bytes.
 
         Raises
         ------
         OSError
-            Where the disk, a quota or a limit does not allow it.
+            If the disk, a quota or a limit does not allow it.
         """
         if size <= self._reserved:
             return
@@ -53,20 +53,20 @@ class ReservedFile:
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                 raise
-            # A file system that cannot reserve: the writes themselves will tell, through ``failure``.
+            # The file system cannot reserve space: a full disk is detected by the writes, through ``failure``.
         self._reserved = size
 
     def reserve_more(self, size: int) -> None:
-        """Reserve ``size`` bytes beyond the present end, in large strides."""
+        """Reserve ``size`` bytes beyond the present end, in large steps."""
         if self._size + size > self._reserved:
             self.reserve(self._size + size + max(GROWTH, self._reserved // 4))
 
     def check(self) -> None:
-        """Raise the failure of an earlier write, if there was one."""
+        """Raise the error of an earlier write, if there was one."""
         if self.failure is not None:
             raise self.failure
 
-    # -- what HDF5 calls ------------------------------------------------------------------------------------------
+    # -- called by HDF5 -------------------------------------------------------------------------------------------
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
@@ -77,13 +77,13 @@ class ReservedFile:
             except OSError as error:
                 self.failure = error
         if done < len(view):
-            self._lost.append((self._position + done, bytes(view[done:])))
+            self._unwritten.append((self._position + done, bytes(view[done:])))
         self._position += len(view)
         self._size = max(self._size, self._position)
         return len(view)
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes; h5py knows a file object by this method, and calls ``readinto``."""
+        """The next ``size`` bytes. h5py recognises a file object by this method, but calls ``readinto``."""
         data = bytearray(size)
         self.readinto(data)
         return bytes(data)
@@ -95,7 +95,7 @@ class ReservedFile:
         while part := os.pread(self._descriptor, len(view) - done, self._position + done):
             view[done : done + len(part)] = part
             done += len(part)
-        for start, data in self._lost:
+        for start, data in self._unwritten:
             first, last = max(start, self._position), min(start + len(data), self._position + len(view))
             if first < last:
                 view[first - self._position : last - self._position] = data[first - start : last - start]
@@ -111,7 +111,7 @@ class ReservedFile:
         return self._position
 
     def truncate(self, size: int | None = None) -> int:
-        # Only the length is noted: shrinking the file now would give the reserved space away.
+        # Only the length is recorded: shrinking the file now would release the reserved space.
         self._size = self._position if size is None else size
         return self._size
 
@@ -119,32 +119,32 @@ class ReservedFile:
         """Nothing is buffered here."""
 
     def finish(self) -> None:
-        """Cut the file to its true length; raises ``OSError`` if any of it could not be written."""
+        """Truncate the file to its final length; raises ``OSError`` if any part could not be written."""
         self.check()
         os.ftruncate(self._descriptor, self._size)
 
     def release(self) -> None:
-        """Let go of the descriptor: a late call from HDF5 must not reach a file that got its number since."""
+        """Forget the descriptor, so that a late call from HDF5 cannot write to another file with the same number."""
         self._descriptor = -1
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C and termination off until the block is done: raised in a callback of HDF5, it is a failed write."""
+    """Defer Ctrl-C and termination to the end of the block: an exception in a callback of HDF5 is a failed write."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are handled in the main thread only
         return
     pending: list[tuple[int, FrameType | None]] = []
-    former = {}
+    previous = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         handler = signal.getsignal(number)
         if callable(handler):
-            former[number] = handler
+            previous[number] = handler
             signal.signal(number, lambda n, frame: pending.append((n, frame)))
     try:
         yield
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
     for n, frame in pending[:1]:
-        former[signal.Signals(n)](n, frame)
+        previous[signal.Signals(n)](n, frame)

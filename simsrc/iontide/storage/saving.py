@@ -1,7 +1,7 @@
 """Save a run that is in memory, or stream one to its file while it is integrated.
 
-A small file is built in memory and written in one go. A large one is written block by block into a file whose space
-was reserved before (``reserved``). Both stand at their path whole or not at all (``replacing``), with the same content.
+A small file is built in memory and written at once. A large one is written block by block into a file whose space
+was reserved before (``reserved``). Both are written completely or not at all (``replacing``), with the same content.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from .writer import FILE_OPTIONS, Plan, Writer
 if TYPE_CHECKING:
     from ..simulation.simulate import Block, Integration, ProgressCallback
 
-#: Files that may become larger than this, bytes, are not built in memory.
+#: Largest file that is built in memory, bytes.
 IN_MEMORY = 64 << 20
 
 
 def save(trajectory: Trajectory, path: str | os.PathLike[str], *, started: datetime | None = None) -> Path:
-    """Write a trajectory to an HDF5 file, whole or not at all.
+    """Write a trajectory to an HDF5 file, completely or not at all.
 
     Parameters
     ----------
     trajectory : Trajectory
     path : path
-        Taken as it is; missing parent folders are made, an older file is replaced.
+        Used as given; missing parent folders are created, an existing file is replaced.
     started : datetime, optional
-        When the run began, for its provenance.
+        Time at which the run began, for its provenance.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def save(trajectory: Trajectory, path: str | os.PathLike[str], *, started: datet
     Raises
     ------
     FileError
-        Where it cannot be written; an older file is then as it was.
+        If it cannot be written; an existing file is then unchanged.
     """
     run = trajectory.run
     plan = Plan(run.model, run.layout, len(trajectory))
@@ -64,9 +64,9 @@ def stream(
     path: str | os.PathLike[str],
     progress: ProgressCallback | None = None,
 ) -> Run:
-    """Integrate, writing the samples as they come, in memory that does not grow with their number.
+    """Integrate, writing the samples as they are computed, in memory that does not grow with their number.
 
-    A run that fails is written up to there, with the status ``failed``; the caller looks at the run returned.
+    A run that fails is written up to the failure, with the status ``failed``; the caller must check that of the result.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def stream(
     path : path
         As for ``save``.
     progress : callable, optional
-        Called now and then with the time reached and the duration, s.
+        Called repeatedly with the time reached and the duration, s.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def stream(
     Raises
     ------
     FileError
-        Where it cannot be written, if possible before anything is computed; an older file is then as it was.
+        If it cannot be written, if possible before anything is computed; an existing file is then unchanged.
     """
 
     model = integration.model
@@ -103,22 +103,22 @@ def stream(
 
 def gathered(blocks: Iterable[Block], rows: int) -> Iterator[Block]:
     """The same samples in blocks of exactly ``rows``; only the last may be shorter."""
-    held: list[Block] = []
+    pending: list[Block] = []
     count = 0
     for block in blocks:
-        held.append(block)
+        pending.append(block)
         count += len(block[0])
         if count < rows:
             continue
-        time, segment, states = (np.concatenate(column) for column in zip(*held, strict=True))
+        time, segment, states = (np.concatenate(column) for column in zip(*pending, strict=True))
         whole = count - count % rows
         for i in range(0, whole, rows):
             yield time[i : i + rows], segment[i : i + rows], states[i : i + rows]
         count -= whole
-        # Copies, so that the rest does not keep all of it alive.
-        held = [(time[whole:].copy(), segment[whole:].copy(), states[whole:].copy())]
+        # Copies, because views would keep the whole arrays in memory.
+        pending = [(time[whole:].copy(), segment[whole:].copy(), states[whole:].copy())]
     if count:
-        time, segment, states = (np.concatenate(column) for column in zip(*held, strict=True))
+        time, segment, states = (np.concatenate(column) for column in zip(*pending, strict=True))
         yield time, segment, states
 
 
@@ -132,7 +132,7 @@ def _write(
     started: datetime,
 ) -> None:
     provenance = provenance_of(head, started)
-    # The message and the warnings come on top of what is known of the texts now.
+    # The message and the warnings are added at the end; 64 kB are reserved for them.
     texts = sum(len(t) for t in (*provenance.texts.values(), *provenance.argv)) * 4 + (1 << 16)
     rest = plan.fixed_size_limit(texts)
     size = None if samples is None else plan.size_limit(samples) + rest
@@ -167,7 +167,7 @@ def _write(
 
 @contextlib.contextmanager
 def opened_hdf5(target: ReservedFile) -> Iterator[h5py.File]:
-    """A new HDF5 file in what is reserved for it, closed whatever happens within."""
+    """A new HDF5 file in a reserved file, closed at the end of the block even after an exception."""
     with uninterrupted():
         file = h5py.File(target, "w", **FILE_OPTIONS)
     try:

@@ -1,21 +1,22 @@
-"""The layout of a result file, version 1, and the one writer of it, for short runs and for streams alike.
+"""The layout of a result file, and its writer, which serves runs in memory and streamed runs.
 
 ::
 
     /               NXroot; format, format_version, run_id, status, created, title, description, default="timeseries"
-    /timeseries     NXentry; time (s), segment, and one dataset a quantity (``recorded``) with units and long_name, each
+    /timeseries     NXentry; time (s), segment, and one dataset per quantity (``recorded``) with units and long_name,
                     attached to ``time`` as its dimension scale: xarray opens this group with time as a coordinate
-    /timeseries/plot    NXdata: hard links to time and the membrane potentials. NeXus wants a default plot in an NXdata
-                    within an NXentry, and viewers that follow ``default`` from the root draw V(t)
+    /timeseries/plot    NXdata: hard links to time and the membrane potentials. NeXus requires the default plot to be an
+                    NXdata in an NXentry; viewers that follow ``default`` from the root show V(t)
     /state          states (samples, n) in SI, unrounded; initial (n,); names
-    /diagnostics    statistics; charge and mass balance over time; warnings; message; where activities matter, the
-                    largest activity correction of each Nernst potential
-    /checkpoint     the state at the end, unrounded, its time, and the fixed charges: a run can go on from it
+    /diagnostics    statistics; charge and mass balance over time; warnings; message; with non-ideal activities,
+                    the largest activity correction of each Nernst potential
+    /checkpoint     the state at the end, unrounded, its time, and the fixed charges: a run can be continued from it
     /provenance     scenario, overrides, resolved model (JSON), command line; versions, commit, CPU, times. ``header``
-                    repeats the texts among the attributes here and of the root as JSON: the reader goes by it alone,
-                    because texts in attributes have no checksum. Of every version it has format and format_version
+                    repeats the text attributes of this group and of the root as JSON: the reader uses only the
+                    header, because text attributes have no checksum. In every version of the layout it contains
+                    format and format_version
 
-Format 1.10 of HDF5 rather than the oldest: its headers and indices have checksums, and hold any number of columns.
+Format 1.10 of HDF5 instead of the oldest: its headers and indices have checksums, and allow any number of datasets.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ from .datasets import FILTERS, FORMAT, FORMAT_VERSION, write_array, write_text, 
 from .provenance import Provenance, utc_now
 from .recorded import recorded_quantities
 
-#: Arguments of ``h5py.File`` for writing. Each chunk is written once and whole, so a cache would only cost memory.
+#: Arguments of ``h5py.File`` for writing. Each chunk is written once and completely, so a cache would be of no use.
 FILE_OPTIONS: dict[str, Any] = {"libver": ("v110", "v110"), "rdcc_nbytes": 0}
 
-#: Most rows in a chunk (64 kB of doubles), and how many numbers are in memory at a time when streaming.
+#: Maximum number of rows in a chunk (64 kB of doubles), and of numbers in memory at a time when streaming.
 CHUNK_ROWS = 8192
 BLOCK_NUMBERS = 500_000
 
@@ -52,7 +53,7 @@ _CHUNK_SIZE = 256
 
 
 class Plan:
-    """The shape of a file before it is written: its quantities, chunks, blocks and largest size."""
+    """Plan of a file before it is written: its quantities, chunks, blocks and maximum size."""
 
     def __init__(self, model: Model, layout: Layout, samples: int | None) -> None:
         self.quantities = recorded_quantities(model)
@@ -62,18 +63,18 @@ class Plan:
         self.block_rows = max(1, BLOCK_NUMBERS // (self.width * self.chunk_rows)) * self.chunk_rows
 
     def size_limit(self, samples: int) -> int:
-        """Bytes that so many samples take at most: compressed data that will not shrink, and all bookkeeping."""
+        """Maximum size of this number of samples, bytes: incompressible data, and the metadata of their chunks."""
         chunks = math.ceil(samples / self.chunk_rows)
         # deflate adds at most 5 bytes per 16 kB block and a few more to data it cannot shrink.
         chunk = math.ceil(self.chunk_rows * 8 * 1.002) + _CHUNK_SIZE
         return chunks * self.width * chunk
 
     def fixed_size_limit(self, texts: int) -> int:
-        """Bytes that all else takes at most, given the bytes of its texts."""
+        """Maximum size of everything else, bytes, from that of its texts."""
         return _FIXED_SIZE + self.width * _DATASET_SIZE + 2 * texts
 
 
-#: Samples of a last part that are enough to see an oscillation by.
+#: Number of samples in the last part that suffices to detect an oscillation.
 ENOUGH_FOR_VERDICT = 1000
 
 
@@ -97,7 +98,7 @@ class Writer:
         self._states = self._new_states(file.create_group("state")) if layout.size else None
         file.create_group("diagnostics").create_group("balance")
         self._balances: dict[str, h5py.Dataset] = {}
-        self._late: Trajectory | None = None  # the last samples, on which the verdict rests
+        self._late: Trajectory | None = None  # the last samples, from which the verdict is derived
 
     def _new(self, group: h5py.Group, name: str, dtype: str, **attributes: str) -> h5py.Dataset:
         dataset = group.create_dataset(
@@ -108,7 +109,7 @@ class Writer:
 
     def _new_states(self, group: h5py.Group) -> h5py.Dataset:
         n = self._layout.size
-        # One column a chunk: the numbers of one state resemble each other and shrink together.
+        # One column per chunk: the values of one state are similar, so they compress well.
         dataset = group.create_dataset(
             "states", shape=(0, n), maxshape=(None, n), dtype="f8", chunks=(self._plan.chunk_rows, 1), **FILTERS
         )
@@ -144,7 +145,7 @@ class Writer:
                 self._append(self._balance_series(f"received.{name}", "fmol", long_name), received, start)
 
     def _balance_series(self, name: str, units: str, long_name: str) -> h5py.Dataset:
-        """The dataset of one balance, new or not; ``long_name`` is what tells balances apart."""
+        """The dataset of one balance, created if it does not exist; ``long_name`` identifies the balance."""
         if long_name not in self._balances:
             group = self._file["diagnostics/balance"]
             dataset = self._new(group, unique_name(name, set(group)), "f8", units=units, long_name=long_name)
@@ -158,7 +159,7 @@ class Writer:
         dataset[start:] = values
 
     def finish(self, run: Run, provenance: Provenance) -> None:
-        """Write all that is known only at the end."""
+        """Write everything that is known only at the end."""
         root = self._file
         header = {
             "format": FORMAT,
@@ -229,10 +230,10 @@ class Writer:
             late = Trajectory(run, self._late.time, self._late.segment, self._late.states)
             verdict = verdict_of(late)
             write_text(group, "verdict", verdict.sentence)
-            told = group.create_group("verdict_numbers")
-            told.attrs["kind"] = verdict.kind
+            numbers_group = group.create_group("verdict_numbers")
+            numbers_group.attrs["kind"] = verdict.kind
             for name, number in verdict.numbers.items():
-                told.attrs[plain(name)] = number
+                numbers_group.attrs[plain(name)] = number
         corrections = self._audit.activity_corrections
         if corrections:
             group = group.create_group("activity_correction")
@@ -242,7 +243,7 @@ class Writer:
 
 
 def _joined(before: Trajectory, after: Trajectory) -> Trajectory:
-    """Two stretches of one run as one."""
+    """Two consecutive parts of a run as one."""
     pairs = ((before.time, after.time), (before.segment, after.segment), (before.states, after.states))
     return Trajectory(after.run, *(np.concatenate(pair) for pair in pairs))
 
@@ -257,5 +258,5 @@ def write_provenance(group: h5py.Group, provenance: Provenance) -> None:
 
 
 def plain(text: str) -> str:
-    """A text that any reader of attributes can show: no NUL, no halves of characters."""
+    """A text that every reader of attributes can show: without NUL and unpaired surrogates."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
