@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import iontide
-from iontide.analysis.classification import verdict_of, verdict_of_steady
+from iontide.analysis.classification import KINDS, classify_ends, verdict_of, verdict_of_steady
 from iontide.analysis.steady import steady_after, steady_state
 from iontide.cli import main
 from iontide.constants import FARADAY
@@ -229,6 +229,16 @@ def test_a_force_that_the_tolerance_hides_is_rest_and_a_larger_one_is_not():
     end[0] *= 1.0 + 1e-3
     nudged = iontide.Trajectory(run.run, run.time[-1:], run.segment[-1:], end[np.newaxis])
     assert verdict_of(nudged).kind == "not_converged"
+
+
+@pytest.mark.parametrize(("nudge", "kind"), [(1e-5, "donnan_equilibrium"), (1e-2, "driven_steady_state")])
+def test_a_force_is_none_below_a_thousand_tolerances_of_rt(nudge, kind):
+    rest = steady_state(closed_pair()).trajectory  # without a bath, so that nothing but the force decides
+    states = rest.states.copy()
+    states[0, 0] *= 1.0 + nudge
+    found = classify_ends(iontide.Trajectory(rest.run, rest.time, rest.segment, states), 1e-6)
+    assert found.largest_force[0] == pytest.approx(nudge, rel=0.1)
+    assert KINDS[found.kind[0]] == kind
 
 
 def test_the_verdict_is_in_the_file_and_on_the_command_line(tmp_path, capsys):

@@ -23,6 +23,7 @@ from iontide.model.model import (
     Model,
     Parameter,
     ParameterStep,
+    Pathway,
     Simulation,
     Species,
 )
@@ -283,3 +284,15 @@ def test_a_cell_that_impermeants_outside_hold_swells_to_where_they_say():
     assert 1e15 * float(end.volume("cell")[0]) == pytest.approx(14.7960, abs=5e-4)
     for ion, value in {"Na": 152.0033, "K": 3.0001, "Cl": 134.9970}.items():
         assert float(end.concentration("cell", ion)[0]) == pytest.approx(value, abs=2e-4)
+
+
+@pytest.mark.parametrize(("start", "end"), [(-0.0401, -0.07), (-0.0399, 0.02)])
+def test_from_beside_an_unstable_state_it_goes_to_a_stable_one(start, end):
+    """A law with two stable potentials, -70 and 20 mV, and an unstable one at -40 mV between them."""
+    law = parse_formula("1e-6 mol/m^2/s * (V + 70 mV) * (V + 40 mV) * (V - 20 mV) / 1000 mV / 10 mV / 10 mV")
+    model = single_ion(1)
+    pathway = Pathway("pathways.custom", "formula", {"X": 1}, {"rate": law}, driven_by="light")
+    plasma = replace(model.membranes["plasma"], pathways=(pathway,), potential=start)
+    found = steady_state(replace(model, membranes={"plasma": plasma}))
+    assert found.is_stable
+    assert found.trajectory.membrane_potential("plasma")[0] == pytest.approx(end, abs=1e-9)

@@ -12,6 +12,7 @@ import pytest
 
 from iontide import storage
 from iontide.errors import FileError, SolverError
+from iontide.model.model import Pathway
 from iontide.reports.info import info
 from iontide.reports.info_text import info_text
 from iontide.scenario.read import loads
@@ -142,6 +143,16 @@ def test_the_current_of_a_pump_stands_below_the_sum_of_which_it_is_a_part(trajec
     (row,) = [k for k, line in enumerate(lines) if line.split()[:3] == ["of", "it", "pump"]]
     assert lines[row].split()[3] == f"{current:.5g}"
     assert lines[row - 1].split()[0] == "all"
+
+
+def test_a_pump_without_a_current_is_not_listed_among_the_currents(tmp_path):
+    model = single_ion(0)
+    plasma = model.membranes["plasma"]
+    pump = Pathway("pathways.pump", "formula", {"X": 1}, {"rate": 1e-9}, driven_by="ATP")
+    pumped = replace(model, membranes={"plasma": replace(plasma, pathways=(*plasma.pathways, pump))})
+    path = storage.save(simulate(with_recording(pumped, points=5)), tmp_path / "x.h5")
+    assert info(path)["membranes"]["plasma"]["pumps"] == []
+    assert "of it" not in info_text(info(path))
 
 
 def test_a_passive_pathway_is_no_pump(tmp_path):

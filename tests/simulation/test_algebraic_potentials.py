@@ -35,6 +35,8 @@ from iontide.model.model import (
     Simulation,
 )
 from iontide.scenario.read import loads
+from iontide.simulation.simulate import simulate
+from iontide.simulation.state_rates import state_rates
 from iontide.simulation.trajectory import Trajectory
 from tests.kernel.test_method import order_against_fine_steps
 from tests.support.models import (
@@ -51,6 +53,7 @@ from tests.support.models import (
     na_k_pump,
     p1,
     pump_leak,
+    with_simulation,
 )
 from tests.symbolic.test_tape import system_of
 
@@ -661,3 +664,16 @@ conductance = { K = "1 mS/cm^2 / (1 + exp((V + 70 mV) / 5 mV))", Na = "0.02 mS/c
         run(loads(text).model)
     model = loads(text.replace('"ghk"', '"-80 mV"')).model
     assert run(model).status == "done"
+
+
+def test_the_rates_of_an_algebraic_potential_are_its_slope_in_time() -> None:
+    """A permeability that follows the time moves a potential that has no capacitance."""
+    plasma = p1().membranes["plasma"]
+    law = parse_formula("4e-8 m/s * (1 + 0.5 * tanh(t / 10 s))")
+    bare = replace(plasma, specific_capacitance=0.0, pathways=(ghk("K", law), *plasma.pathways[1:]), potential=None)
+    model = replace(p1(), membranes={"plasma": bare}, recording=Recording(points=2001))
+    trajectory = simulate(with_simulation(model, duration=20.0, rtol=1e-10))
+    index = trajectory.run.layout.potential_index["cell"]
+    slope = np.gradient(trajectory.states[:, index], trajectory.time)
+    np.testing.assert_allclose(state_rates(trajectory, index)[1:-1], slope[1:-1], rtol=1e-3)
+    assert np.abs(slope).max() > 1e-4

@@ -357,13 +357,16 @@ def test_provenance(trajectory, saved):
         assert header["status"] == file.attrs["status"]
 
 
-def test_balance_and_warnings_are_in_the_file(saved):
+def test_balance_and_warnings_are_in_the_file(trajectory, saved):
     with h5py.File(saved) as file:
         group = file["diagnostics"]
         assert group.attrs["max_charge_drift"] < 1e-10
         assert group.attrs["steps"] > 0
         assert np.max(np.abs(group["balance/charge.cell"])) == group.attrs["max_charge_drift"]
         assert group["balance/received.K.cell"].attrs["units"] == "fmol"
+        amount = trajectory.amount("cell", "K")
+        assert np.ptp(amount) > 0
+        assert np.allclose(group["balance/received.K.cell"], (amount - amount[0]) * 1e15, rtol=1e-9, atol=1e-9)
         assert len(group["balance/charge.cell"]) == len(file["timeseries/time"])
 
 
