@@ -299,7 +299,7 @@ def test_what_the_tutorial_does_with_slurm(slurm: Loopback, folder):
     message = subprocess.run([sys.executable, "-m", "iontide", *status], cwd=folder, capture_output=True, text=True)
     assert message.returncode in (0, 5)
     assert "1,681 points" in message.stdout
-    assert "nothing is missing that is not in the queue already" in iontide_(*again, folder=folder).stderr
+    assert "all missing blocks are in the queue already" in iontide_(*again, folder=folder).stderr
     merged = folder / "outputs/pump_leak_sweep.sweep.h5"
     slurm.wait_until(merged.exists)
     assert iontide.open_sweep(merged).counts == {"done": 1681}

@@ -155,7 +155,7 @@ def test_streaming_takes_no_more_memory_for_more_samples(tmp_path):
         from dataclasses import replace
         from tests.support.models import pump_leak, with_recording
         from iontide import storage
-        from iontide.simulate import Integration
+        from iontide.simulation.simulate import Integration
         model = with_recording(pump_leak(), points=int(sys.argv[1]), quantities=("potentials",))
         model = replace(model, protocol=())
         storage.stream(Integration(model), sys.argv[2])
