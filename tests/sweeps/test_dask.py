@@ -331,4 +331,6 @@ def test_jobs_that_end_without_becoming_workers_are_told(slurm: Loopback, tmp_pa
         slurm.wait_until(lambda: slurm.ask("squeue", "-h").strip())
         slurm.ask("scancel", f"--user={getpass.getuser()}")
         with pytest.raises(IontideError, match="has had no worker"):
-            run_on_dask(store.folder, cluster, patience=1.0, to_come=lambda: bool(slurm.ask("squeue", "-h").strip()))
+            run_on_dask(
+                store.folder, cluster, patience=1.0, workers_expected=lambda: bool(slurm.ask("squeue", "-h").strip())
+            )
