@@ -129,7 +129,7 @@ def _named(records: Any) -> Iterator[tuple[str, Any]]:
     """Records with their elements of a path: the name of each, or its kind and number (``hold_1``) if it has none."""
     items = records.values() if isinstance(records, Mapping) else records
     for number, item in enumerate(items, 1):
-        yield getattr(item, "name", f"{type(item).__name__.lower()}_{number}"), item
+        yield (item.name if hasattr(item, "name") else f"{type(item).__name__.lower()}_{number}"), item
 
 
 def _joined(*places: str) -> str:

@@ -100,7 +100,7 @@ def with_unique_names(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
     for quantity in quantities:
         name = unique_name(quantity.name, taken)
         taken.add(name)
-        yield replace(quantity, name=name)
+        yield quantity if name == quantity.name else replace(quantity, name=name)
 
 
 def unique_name(name: str, taken: set[str]) -> str:
